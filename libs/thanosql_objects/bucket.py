@@ -1,0 +1,219 @@
+"""Objects in a bucket of MinIO, or of any server that speaks S3."""
+
+import contextlib
+import hashlib
+import io
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import urllib3
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+from minio.error import InvalidResponseError, MinioException, S3Error
+from thanosql_runtime.errors import Reason, error
+
+from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
+from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
+
+_MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound", "404"})
+_SHA256 = "x-amz-meta-sha256"
+_NEIGHBOURS = 2000
+
+
+class Bucket:
+    """An `ObjectStore` over one bucket.
+
+    Args:
+        client: How the server is reached.
+        name: The bucket.
+        prefix: Put before every key, so that several stores share a bucket; empty or ending in `/`.
+        read_only: Refuse every change.
+    """
+
+    def __init__(self, client: Minio, name: str, *, prefix: str = "", read_only: bool = False) -> None:
+        self._client = client
+        self._name = name
+        self._prefix = prefix
+        self._read_only = read_only
+
+    def read(self, key: str, *, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
+        """Read a small object whole."""
+        with self.open(key) as stream, _translated(key):
+            data = stream.read(limit_bytes + 1)
+        if len(data) > limit_bytes:
+            raise too_large(key, self.stat(key).size_bytes, limit_bytes)
+        return data
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading; its bytes come as they are asked for."""
+        cleaned = clean_key(key)
+        with self._found(cleaned):
+            response = self._client.get_object(self._name, self._prefix + cleaned)
+        return io.BufferedReader(_Body(response, cleaned), CHUNK_BYTES)
+
+    def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
+        """Write an object: gathered in a local file first, because its digest travels with it."""
+        self._require_writable(key)
+        with tempfile.TemporaryDirectory(prefix="thanosql-object-") as folder:
+            path = Path(folder) / "body"
+            with path.open("wb") as file:
+                file.writelines(chunks)
+            return self.upload_from(key, path)
+
+    def upload_from(self, key: str, path: Path) -> ObjectInfo:
+        """Write an object from a local file."""
+        self._require_writable(key)
+        cleaned = clean_key(key)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with _translated(cleaned):
+            self._client.fput_object(
+                self._name, self._prefix + cleaned, str(path), metadata={_SHA256: sha256}
+            )
+        return self.stat(cleaned)
+
+    def download_to(self, key: str, path: Path) -> ObjectInfo:
+        """Copy an object into a local file."""
+        cleaned = clean_key(key)
+        with self._found(cleaned):
+            self._client.fget_object(self._name, self._prefix + cleaned, str(path))
+        return self.stat(cleaned)
+
+    def stat(self, key: str) -> ObjectInfo:
+        """Describe one object."""
+        cleaned = clean_key(key)
+        with self._found(cleaned):
+            return self._info(self._client.stat_object(self._name, self._prefix + cleaned))
+
+    def exists(self, key: str) -> bool:
+        """Tell whether the key names an object."""
+        cleaned = clean_key(key)
+        with _translated(cleaned):
+            try:
+                self._client.stat_object(self._name, self._prefix + cleaned)
+            except S3Error as problem:
+                if problem.code in _MISSING:
+                    return False
+                raise
+        return True
+
+    def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
+        """List the objects whose key starts with the prefix."""
+        found = self._walk(clean_prefix(prefix), after=page_token)
+        with _translated(prefix):
+            page = tuple(islice(found, page_size))
+            more = next(found, None) is not None
+        return ObjectPage(objects=page, next_page_token=page[-1].key if more and page else "")
+
+    def delete(self, key: str) -> None:
+        """Remove an object."""
+        self._require_writable(key)
+        cleaned = clean_key(key)
+        with _translated(cleaned):
+            self._client.remove_object(self._name, self._prefix + cleaned)
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Remove every object whose key starts with the prefix."""
+        self._require_writable(prefix)
+        with _translated(prefix):
+            keys = [info.key for info in self._walk(clean_prefix(prefix))]
+            doomed = [DeleteObject(self._prefix + key) for key in keys]
+            failed = list(self._client.remove_objects(self._name, doomed))
+        if failed:
+            message = (
+                f"{len(failed)} of {len(keys)} objects under {prefix!r} could not be removed: {failed[0]}"
+            )
+            raise error(Reason.STORE_UNAVAILABLE, message, path=prefix)
+        return len(keys)
+
+    def check(self) -> None:
+        """Raise unless the server answers; the bucket is made where it is missing."""
+        with _translated(self._name):
+            if self._client.bucket_exists(self._name):
+                return
+            if self._read_only:
+                raise error(Reason.STORE_UNAVAILABLE, f"the bucket {self._name!r} does not exist")
+            self._client.make_bucket(self._name)
+
+    def _walk(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        start = self._prefix + after if after else None
+        listing = self._client.list_objects(
+            self._name, prefix=self._prefix + prefix, recursive=True, start_after=start
+        )
+        return (self._info(found) for found in listing)
+
+    def _info(self, found: Any) -> ObjectInfo:  # Any: minio's own type leaves its fields optional
+        metadata = {name.lower(): value for name, value in (found.metadata or {}).items()}
+        return ObjectInfo(
+            key=found.object_name.removeprefix(self._prefix),
+            size_bytes=found.size or 0,
+            sha256=metadata.get(_SHA256, ""),
+            modified_s=found.last_modified.timestamp() if found.last_modified else 0.0,
+        )
+
+    @contextlib.contextmanager
+    def _found(self, key: str) -> Iterator[None]:
+        with _translated(key):
+            try:
+                yield
+            except S3Error as problem:
+                if problem.code not in _MISSING:
+                    raise
+                raise not_found(key, self._neighbours(key)) from problem
+
+    def _neighbours(self, key: str) -> tuple[str, ...]:
+        """Return keys that a mistyped one may have meant: from its folder, or else from the first one."""
+        folders = dict.fromkeys((key.rpartition("/")[0], key.partition("/")[0] if "/" in key else "", ""))
+        for folder in folders:
+            near = tuple(info.key for info in islice(self._walk(f"{folder}/" if folder else ""), _NEIGHBOURS))
+            if near:
+                return near
+        return ()
+
+    def _require_writable(self, key: str) -> None:
+        if self._read_only:
+            raise error(
+                Reason.STORE_READ_ONLY, f"{key!r} cannot be changed: this store is read-only", path=key
+            )
+
+
+class _Body(io.RawIOBase):
+    """The body of a response as a raw stream that gives its connection back when it is closed."""
+
+    def __init__(self, response: Any, key: str) -> None:  # Any: minio promises no type for it
+        self._response = response
+        self._key = key
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # Any: typeshed's WriteableBuffer is not importable
+        with _translated(self._key):
+            chunk = self._response.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._response.close()
+            self._response.release_conn()
+        super().close()
+
+
+@contextlib.contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """Turn what the client says into the errors of the port."""
+    try:
+        yield
+    except (S3Error, InvalidResponseError, MinioException) as problem:
+        if isinstance(problem, S3Error) and problem.code in ("AccessDenied", "AllAccessDisabled"):
+            raise error(Reason.STORE_READ_ONLY, f"the object store denies access to {key!r}") from problem
+        if isinstance(problem, S3Error) and problem.code == "KeyTooLongError":
+            raise outside(key) from problem
+        raise error(Reason.STORE_UNAVAILABLE, f"the object store failed at {key!r}: {problem}") from problem
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
+        message = f"the object store did not answer for {key!r}: {problem}; check its endpoint and keys"
+        raise error(Reason.STORE_UNAVAILABLE, message) from problem

@@ -1,0 +1,237 @@
+"""Objects as files under one local directory."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
+from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
+
+# Files on their way in; on the same file system as their goal, so that a rename is atomic.
+_INCOMING = ".incoming"
+_NEIGHBOURS = 2000
+
+
+class LocalDirectory:
+    """An `ObjectStore` over a directory.
+
+    Args:
+        root: The directory; made on the first write.
+        read_only: Refuse every change, whatever the file system would allow.
+    """
+
+    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+        self._root = Path(os.path.realpath(root))
+        self._read_only = read_only
+
+    @property
+    def root(self) -> Path:
+        """The directory, with links resolved."""
+        return self._root
+
+    def path(self, key: str) -> Path:
+        """Return the local path of a key, checked to lie inside the directory."""
+        cleaned = clean_key(key)
+        resolved = Path(os.path.realpath(self._root / cleaned))
+        if not resolved.is_relative_to(self._root) or cleaned.split("/")[0] == _INCOMING:
+            raise outside(key)
+        return resolved
+
+    def read(self, key: str, *, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
+        """Read a small object whole."""
+        with self.open(key) as file:
+            data = file.read(limit_bytes + 1)
+        if len(data) > limit_bytes:
+            raise too_large(key, self.stat(key).size_bytes, limit_bytes)
+        return data
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading."""
+        path = self._file(key)
+        with _translated(key):
+            return path.open("rb")
+
+    def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
+        """Write an object through a temporary file and a rename."""
+        goal = self._goal(key)
+        digest, size_bytes = hashlib.sha256(), 0
+        with _translated(key), self._incoming() as temporary:
+            with temporary.open("wb") as file:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size_bytes += file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(goal)
+            _sync_directory(goal.parent)
+        sha256 = digest.hexdigest()
+        return ObjectInfo(
+            key=clean_key(key), size_bytes=size_bytes, sha256=sha256, modified_s=goal.stat().st_mtime
+        )
+
+    def upload_from(self, key: str, path: Path) -> ObjectInfo:
+        """Write an object from a local file."""
+        with path.open("rb") as file:
+            return self.write(key, iter(lambda: file.read(CHUNK_BYTES), b""))
+
+    def download_to(self, key: str, path: Path) -> ObjectInfo:
+        """Copy an object into a local file."""
+        source = self._file(key)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        with _translated(key):
+            try:
+                shutil.copyfile(source, temporary)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return self.stat(key)
+
+    def stat(self, key: str) -> ObjectInfo:
+        """Describe one object."""
+        return _info(clean_key(key), self._file(key))
+
+    def exists(self, key: str) -> bool:
+        """Tell whether the key names a file."""
+        with _translated(key):
+            return self.path(key).is_file()
+
+    def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
+        """List the files whose key starts with the prefix."""
+        prefix = clean_prefix(prefix)
+        found = (info for info in self._walk(prefix) if info.key > page_token)
+        with _translated(prefix):
+            page = tuple(islice(found, page_size))
+            more = next(found, None) is not None
+        return ObjectPage(objects=page, next_page_token=page[-1].key if more and page else "")
+
+    def delete(self, key: str) -> None:
+        """Remove a file, and the folders that it leaves empty."""
+        goal = self._goal(key)
+        with _translated(key):
+            goal.unlink(missing_ok=True)
+            self._remove_empty(goal.parent)
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Remove every file whose key starts with the prefix."""
+        keys = [info.key for info in self._walk(clean_prefix(prefix))]
+        for key in keys:
+            self.delete(key)
+        return len(keys)
+
+    def check(self) -> None:
+        """Raise unless the directory is there, or can be made."""
+        with _translated(""):
+            if not self._read_only:
+                self._root.mkdir(parents=True, exist_ok=True)
+            next(os.scandir(self._root), None)
+
+    def _file(self, key: str) -> Path:
+        path = self.path(key)
+        with _translated(key):
+            if path.is_file():
+                return path
+        raise not_found(clean_key(key), self._neighbours(clean_key(key)))
+
+    def _neighbours(self, key: str) -> tuple[str, ...]:
+        """Return keys that a mistyped one may have meant: its folder's, or else its parent's."""
+        folder = key
+        while "/" in folder:
+            folder = folder.rpartition("/")[0]
+            with contextlib.suppress(OSError, ThanosqlError):
+                if self.path(folder).is_dir():
+                    break
+        else:
+            folder = ""
+        prefix = f"{folder}/" if folder else ""
+        return tuple(info.key for info in islice(self._walk(prefix), _NEIGHBOURS))
+
+    def _goal(self, key: str) -> Path:
+        if self._read_only:
+            raise error(
+                Reason.STORE_READ_ONLY, f"{key!r} cannot be changed: this store is read-only", path=key
+            )
+        return self.path(key)
+
+    @contextlib.contextmanager
+    def _incoming(self) -> Iterator[Path]:
+        folder = self._root / _INCOMING
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / uuid.uuid4().hex
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _remove_empty(self, folder: Path) -> None:
+        while folder != self._root and folder.is_relative_to(self._root):
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # Not empty: another object lives here.
+            folder = folder.parent
+
+    def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Yield matching files in the order of their keys, without holding the whole listing."""
+        folder = prefix.rpartition("/")[0]
+        start = self.path(folder) if folder else self._root
+        if start.is_dir():
+            yield from self._walk_folder(start, f"{folder}/" if folder else "", prefix)
+
+    def _walk_folder(self, folder: Path, base: str, prefix: str) -> Iterator[ObjectInfo]:
+        # A folder sorts as if its name ended in a slash: that is the order of the whole keys.
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name + "/" * entry.is_dir())
+        for entry in entries:
+            key = base + entry.name
+            if key == _INCOMING or (entry.is_symlink() and not self._inside(entry.path)):
+                continue
+            if entry.is_dir():
+                if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
+                    yield from self._walk_folder(Path(entry.path), f"{key}/", prefix)
+            elif key.startswith(prefix) and entry.is_file():
+                yield _info(key, Path(entry.path))
+
+    def _inside(self, path: str) -> bool:
+        """Tell whether a link stays inside, and does not lead back to a folder that holds it."""
+        resolved = Path(os.path.realpath(path))
+        return resolved.is_relative_to(self._root) and not Path(path).is_relative_to(resolved)
+
+
+def _info(key: str, path: Path) -> ObjectInfo:
+    with _translated(key):
+        status = path.stat()
+    return ObjectInfo(key=key, size_bytes=status.st_size, modified_s=status.st_mtime)
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """Turn what the operating system says into the errors of the port."""
+    try:
+        yield
+    except FileNotFoundError as problem:
+        raise not_found(key) from problem
+    except OSError as problem:
+        if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            message = f"{key!r}: the store does not permit this: {problem.strerror}"
+            raise error(Reason.STORE_READ_ONLY, message, path=key) from problem
+        if problem.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR):
+            raise error(Reason.INVALID_ARGUMENT, f"{key!r} is not a file: {problem.strerror}") from problem
+        message = f"the object store failed at {key!r}: {problem.strerror or problem}"
+        raise error(Reason.STORE_UNAVAILABLE, message, path=key) from problem

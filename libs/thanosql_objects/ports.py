@@ -1,0 +1,81 @@
+"""What every object store can do, whatever keeps the bytes.
+
+The port is synchronous and safe to use from many threads: asynchronous callers run it in an
+executor of their own, so that one of them cannot starve another.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+PAGE_SIZE = 1000
+READ_LIMIT_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectInfo:
+    """One object.
+
+    Attributes:
+        key: Its name: segments joined by `/`, never absolute.
+        size_bytes: Its length.
+        sha256: Digest in hexadecimal; empty where the store was not told it.
+        modified_s: Seconds since the epoch of its last write.
+    """
+
+    key: str
+    size_bytes: int
+    sha256: str = ""
+    modified_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectPage:
+    """One page of a listing, in the order of the keys; an empty token means that it is the last."""
+
+    objects: tuple[ObjectInfo, ...]
+    next_page_token: str = ""
+
+
+class ObjectStore(Protocol):
+    """A flat space of named byte strings.
+
+    Every method raises `ThanosqlError`: FILE_NOT_FOUND for a key that is not there,
+    PATH_OUTSIDE_WORKSPACE for a key that leaves the store, STORE_UNAVAILABLE when the store does
+    not answer, STORE_READ_ONLY for a write that it does not take.
+    """
+
+    def read(self, key: str, *, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
+        """Read a small object whole; INVALID_DATA when it is larger than the limit."""
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading from its start; the caller closes it."""
+
+    def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
+        """Write an object: the whole of it becomes visible at once, or nothing does."""
+
+    def upload_from(self, key: str, path: Path) -> ObjectInfo:
+        """Write an object from a local file, with the promise of `write`."""
+
+    def download_to(self, key: str, path: Path) -> ObjectInfo:
+        """Copy an object into a local file, which appears only when it is complete."""
+
+    def stat(self, key: str) -> ObjectInfo:
+        """Describe one object."""
+
+    def exists(self, key: str) -> bool:
+        """Tell whether the key names an object."""
+
+    def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
+        """List the objects whose key starts with the prefix."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Remove every object whose key starts with the prefix, and say how many they were."""
+
+    def check(self) -> None:
+        """Raise STORE_UNAVAILABLE unless the store answers now."""

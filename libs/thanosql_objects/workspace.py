@@ -1,0 +1,93 @@
+"""What the paths mean that users write in statements and in their tables."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.keys import clean_key, clean_prefix, not_found
+from thanosql_objects.ports import PAGE_SIZE, ObjectInfo, ObjectPage, ObjectStore
+
+UPLOADS = "uploads/"
+
+
+class Workspace:
+    """The files that statements may name.
+
+    Paths are relative. Those that start with `uploads/` were put there through the gateway and live
+    in the object store; every other one is a file of the user, never written by the system. Hidden
+    files and folders (`.git`, `.env`, the server's own `.thanosql`) are not part of it.
+
+    Args:
+        files: Where the user's own files are.
+        objects: The object store that takes the uploads.
+    """
+
+    def __init__(self, files: ObjectStore, objects: ObjectStore) -> None:
+        self._files = files
+        self._objects = objects
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading; the caller closes it."""
+        store, key = self._resolve(path)
+        return store.open(key)
+
+    def stat(self, path: str) -> ObjectInfo:
+        """Describe a file."""
+        store, key = self._resolve(path)
+        return store.stat(key)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether the path names a file."""
+        if not _is_visible(clean_key(path)):
+            return False
+        store, key = self._resolve(path)
+        return store.exists(key)
+
+    def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
+        """List files whose path starts with the prefix, in the order of their paths."""
+        cleaned = clean_prefix(prefix)
+        store = self._objects if cleaned.startswith(UPLOADS) else self._files
+        page = store.list(cleaned, page_token=page_token, page_size=page_size)
+        visible = tuple(info for info in page.objects if _is_visible(info.key))
+        return ObjectPage(objects=visible, next_page_token=page.next_page_token)
+
+    def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yield every file whose path starts with the prefix."""
+        token = ""
+        while True:
+            page = self.list(prefix, page_token=token)
+            yield from page.objects
+            token = page.next_page_token
+            if not token:
+                return
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether the path names a folder that holds at least one file."""
+        folder = clean_prefix(path).rstrip("/")
+        return bool(self.list(f"{folder}/" if folder else "", page_size=1).objects)
+
+    @contextlib.contextmanager
+    def local_copy(self, path: str) -> Iterator[Path]:
+        """Give a file as a local path for the time of the block: itself where it is local already."""
+        store, key = self._resolve(path)
+        if isinstance(store, LocalDirectory):
+            store.stat(key)
+            yield store.path(key)
+            return
+        with tempfile.TemporaryDirectory(prefix="thanosql-copy-") as folder:
+            goal = Path(folder) / PurePosixPath(key).name
+            store.download_to(key, goal)
+            yield goal
+
+    def _resolve(self, path: str) -> tuple[ObjectStore, str]:
+        key = clean_key(path)
+        if not _is_visible(key):
+            raise not_found(key)
+        return (self._objects if key.startswith(UPLOADS) else self._files), key
+
+
+def _is_visible(key: str) -> bool:
+    return not any(segment.startswith(".") for segment in key.split("/"))

@@ -1,0 +1,323 @@
+"""One suite for every object store: whatever keeps the bytes, the promises are the same."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from minio import Minio
+from moto.server import ThreadedMotoServer
+from thanosql_objects.bucket import Bucket
+from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.ports import ObjectStore
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["directory", "bucket", "prefix of a bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    if request.param == "directory":
+        return LocalDirectory(tmp_path / "objects")
+    endpoint = request.getfixturevalue("s3_endpoint")
+    client = Minio(
+        endpoint=endpoint, access_key="user", secret_key="secret", region="us-east-1", secure=False
+    )
+    prefix = "inside/" if request.param.startswith("prefix") else ""
+    bucket = Bucket(client, f"b{uuid.uuid4().hex}", prefix=prefix)
+    bucket.check()
+    return bucket
+
+
+def reason(caught: pytest.ExceptionInfo[ThanosqlError]) -> Reason:
+    return caught.value.reason
+
+
+def keys(store: ObjectStore, prefix: str = "") -> list[str]:
+    return [info.key for info in store.list(prefix).objects]
+
+
+def test_an_object_reads_back_as_it_was_written(store: ObjectStore) -> None:
+    info = store.write("a/b.bin", [b"one", b"", b"two"])
+    assert store.read("a/b.bin") == b"onetwo"
+    assert (info.key, info.size_bytes) == ("a/b.bin", 6)
+    assert info.sha256 == hashlib.sha256(b"onetwo").hexdigest()
+
+
+def test_an_empty_object_exists(store: ObjectStore) -> None:
+    store.write("empty", [])
+    assert store.exists("empty")
+    assert store.read("empty") == b""
+
+
+def test_open_streams_and_closes(store: ObjectStore) -> None:
+    store.write("big", [b"x" * 700_000, b"tail"])
+    with store.open("big") as file:
+        assert file.read(10) == b"x" * 10
+        rest = file.read()
+    assert rest.endswith(b"tail")
+    assert len(rest) == 700_004 - 10
+
+
+def test_a_second_write_replaces_the_first(store: ObjectStore) -> None:
+    store.write("k", [b"old and longer"])
+    store.write("k", [b"new"])
+    assert store.read("k") == b"new"
+
+
+def test_a_writer_that_fails_leaves_the_old_object_and_nothing_else(store: ObjectStore) -> None:
+    store.write("k", [b"old"])
+
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        raise RuntimeError("source died")
+
+    with pytest.raises(RuntimeError, match="source died"):
+        store.write("k", chunks())
+    with pytest.raises(RuntimeError, match="source died"):
+        store.write("fresh", chunks())
+    assert store.read("k") == b"old"
+    assert keys(store) == ["k"]
+
+
+def test_a_full_disk_is_the_stores_failure_and_leaves_nothing(store: ObjectStore) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises((ThanosqlError, OSError)):
+        store.write("fresh", chunks())
+    assert keys(store) == []
+
+
+def test_missing_objects_are_named_with_their_nearest(store: ObjectStore) -> None:
+    store.write("audio/clip_001.flac", [b"x"])
+    for attempt in (
+        lambda: store.read("audio/clip_01.flac"),
+        lambda: store.open("audio/clip_01.flac"),
+        lambda: store.stat("audio/clip_01.flac"),
+        lambda: store.read("audoi/clip_001.flac"),
+    ):
+        with pytest.raises(ThanosqlError) as caught:
+            attempt()
+        assert reason(caught) is Reason.FILE_NOT_FOUND
+        assert "audio/clip_001.flac" in caught.value.message
+    assert not store.exists("audio/clip_01.flac")
+
+
+def test_a_folder_is_not_an_object(store: ObjectStore) -> None:
+    store.write("folder/x", [b"1"])
+    assert not store.exists("folder")
+    with pytest.raises(ThanosqlError) as caught:
+        store.read("folder")
+    assert reason(caught) is Reason.FILE_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "key", ["/etc/passwd", "../x", "a/../../x", "a/..", "~/x", "C:/x", "\\x", "a\\..\\b"]
+)
+def test_keys_that_leave_are_refused(store: ObjectStore, key: str) -> None:
+    for attempt in (
+        lambda: store.read(key),
+        lambda: store.write(key, [b"x"]),
+        lambda: store.delete(key),
+        lambda: store.stat(key),
+        lambda: store.list(key),
+    ):
+        with pytest.raises(ThanosqlError) as caught:
+            attempt()
+        assert reason(caught) is Reason.PATH_OUTSIDE_WORKSPACE
+
+
+@pytest.mark.parametrize("key", ["", ".", "./", "a\0b", "k" * 2000])
+def test_keys_that_name_nothing_are_refused(store: ObjectStore, key: str) -> None:
+    with pytest.raises(ThanosqlError) as caught:
+        store.write(key, [b"x"])
+    assert reason(caught) is Reason.INVALID_ARGUMENT
+
+
+def test_equal_spellings_name_one_object(store: ObjectStore) -> None:
+    store.write("./a//b", [b"x"])
+    assert store.read("a/b") == b"x"
+
+
+def test_keys_may_hold_spaces_and_any_script(store: ObjectStore) -> None:
+    for key in ("with space.txt", "한국어/음성.flac", "plus+percent%20.txt"):
+        store.write(key, [key.encode()])
+        assert store.read(key) == key.encode()
+    assert sorted(keys(store)) == sorted(["with space.txt", "한국어/음성.flac", "plus+percent%20.txt"])
+
+
+def test_listing_is_ordered_and_pages_cover_it_once(store: ObjectStore) -> None:
+    names = ["a", "a.b", "a-b/c", "ab/x", "ab/y/z", "b", "ab.x"]
+    for name in names:
+        store.write(name, [name.encode()])
+    assert keys(store) == sorted(names)
+    seen, token = [], ""
+    while True:
+        page = store.list(page_token=token, page_size=2)
+        seen += [info.key for info in page.objects]
+        assert len(page.objects) <= 2
+        token = page.next_page_token
+        if not token:
+            break
+    assert seen == sorted(names)
+
+
+def test_a_prefix_may_end_anywhere(store: ObjectStore) -> None:
+    for name in ("ab/x", "ab/y", "abc", "b"):
+        store.write(name, [b"1"])
+    assert keys(store, "ab") == ["ab/x", "ab/y", "abc"]
+    assert keys(store, "ab/") == ["ab/x", "ab/y"]
+    assert keys(store, "nope/") == []
+
+
+def test_stat_knows_the_size(store: ObjectStore) -> None:
+    store.write("k", [b"12345"])
+    assert store.stat("k").size_bytes == 5
+    assert store.list("k").objects[0].size_bytes == 5
+    assert store.stat("k").modified_s > 1e9
+
+
+def test_delete_is_idempotent_and_delete_prefix_counts(store: ObjectStore) -> None:
+    for name in ("m/1/a", "m/1/b", "m/10/a", "n"):
+        store.write(name, [b"1"])
+    store.delete("n")
+    store.delete("n")
+    assert store.delete_prefix("m/1/") == 2
+    assert keys(store) == ["m/10/a"]
+    assert store.delete_prefix("nothing/") == 0
+
+
+def test_files_go_up_and_come_down(store: ObjectStore, tmp_path: Path) -> None:
+    source, goal = tmp_path / "up", tmp_path / "down"
+    source.write_bytes(b"y" * 1_000_001)
+    info = store.upload_from("x/y", source)
+    assert info.sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert store.download_to("x/y", goal).size_bytes == 1_000_001
+    assert goal.read_bytes() == source.read_bytes()
+
+
+def test_download_of_a_missing_object_leaves_no_file(store: ObjectStore, tmp_path: Path) -> None:
+    goal = tmp_path / "down"
+    with pytest.raises(ThanosqlError):
+        store.download_to("missing", goal)
+    assert not goal.exists()
+
+
+def test_a_read_stops_at_its_limit(store: ObjectStore) -> None:
+    store.write("k", [b"12345"])
+    assert store.read("k", limit_bytes=5) == b"12345"
+    with pytest.raises(ThanosqlError) as caught:
+        store.read("k", limit_bytes=4)
+    assert reason(caught) is Reason.INVALID_DATA
+
+
+def test_threads_share_a_store(store: ObjectStore) -> None:
+    def write_and_read(number: int) -> bytes:
+        store.write(f"k/{number}", [str(number).encode()])
+        return store.read(f"k/{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(write_and_read, range(24)))
+    assert answers == [str(number).encode() for number in range(24)]
+    assert len(keys(store, "k/")) == 24
+
+
+def test_concurrent_writers_of_one_key_leave_one_of_their_values(store: ObjectStore) -> None:
+    values = [bytes([65 + n]) * 10_000 for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda value: store.write("k", [value]), values))
+    assert store.read("k") in values
+    assert keys(store) == ["k"]
+
+
+class TestLocalDirectory:
+    """What only a file system can do to a store."""
+
+    def test_links_that_lead_out_are_refused_and_not_listed(self, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text("s")
+        root = tmp_path / "root"
+        root.mkdir()
+        (root / "link").symlink_to(tmp_path / "secret")
+        (root / "folder").symlink_to(tmp_path)
+        (root / "loop").symlink_to(root)
+        store = LocalDirectory(root)
+        for key in ("link", "folder/secret"):
+            with pytest.raises(ThanosqlError) as caught:
+                store.read(key)
+            assert reason(caught) is Reason.PATH_OUTSIDE_WORKSPACE
+        assert keys(store) == []
+
+    def test_links_that_stay_inside_are_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "real.txt").write_text("s")
+        (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+        assert LocalDirectory(tmp_path).read("link.txt") == b"s"
+
+    def test_a_read_only_store_refuses_changes(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_text("1")
+        store = LocalDirectory(tmp_path, read_only=True)
+        assert store.read("a") == b"1"
+        for attempt in (lambda: store.write("b", [b""]), lambda: store.delete("a")):
+            with pytest.raises(ThanosqlError) as caught:
+                attempt()
+            assert reason(caught) is Reason.STORE_READ_ONLY
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+
+    def test_a_missing_directory_is_an_unavailable_store(self, tmp_path: Path) -> None:
+        store = LocalDirectory(tmp_path / "nowhere", read_only=True)
+        assert keys(store) == []
+        with pytest.raises(ThanosqlError):
+            store.check()
+
+    def test_delete_leaves_no_empty_folders(self, tmp_path: Path) -> None:
+        store = LocalDirectory(tmp_path)
+        store.write("a/b/c", [b"1"])
+        store.delete("a/b/c")
+        assert not (tmp_path / "a").exists()
+
+
+class TestBucket:
+    """What only a server can do to a store."""
+
+    def test_a_server_that_is_not_there_is_an_unavailable_store(self) -> None:
+        import urllib3
+
+        pool = urllib3.PoolManager(timeout=0.5, retries=False)
+        client = Minio(
+            endpoint="127.0.0.1:1", access_key="a", secret_key="b", secure=False, region="x", http_client=pool
+        )
+        store = Bucket(client, "bucket")
+        for attempt in (
+            lambda: store.read("k"),
+            lambda: store.write("k", [b"x"]),
+            lambda: store.exists("k"),
+            lambda: store.list(),
+            lambda: store.delete("k"),
+            lambda: store.delete_prefix("k"),
+            store.check,
+        ):
+            with pytest.raises(ThanosqlError) as caught:
+                attempt()
+            assert reason(caught) is Reason.STORE_UNAVAILABLE
+
+    def test_a_bucket_that_is_not_there_is_an_unavailable_store(self, s3_endpoint: str) -> None:
+        client = Minio(endpoint=s3_endpoint, access_key="a", secret_key="b", secure=False, region="us-east-1")
+        with pytest.raises(ThanosqlError) as caught:
+            Bucket(client, "missing-bucket").read("k")
+        assert reason(caught) is Reason.STORE_UNAVAILABLE
+
+    def test_a_read_only_bucket_refuses_changes(self, s3_endpoint: str) -> None:
+        client = Minio(endpoint=s3_endpoint, access_key="a", secret_key="b", secure=False, region="us-east-1")
+        with pytest.raises(ThanosqlError) as caught:
+            Bucket(client, "any", read_only=True).write("k", [b""])
+        assert reason(caught) is Reason.STORE_READ_ONLY
