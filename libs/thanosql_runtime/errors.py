@@ -119,5 +119,5 @@ class ThanosqlError(Exception):
 
 
 def error(reason: Reason, message: str, **metadata: str) -> ThanosqlError:
-    """Build an error in one line: `raise error(Reason.TABLE_NOT_FOUND, "...", table=name)`."""
+    """One line for the common case, as in `raise error(Reason.TABLE_NOT_FOUND, "...", table=name)`."""
     return ThanosqlError(reason=reason, message=message, metadata=metadata)

@@ -1,0 +1,47 @@
+"""Arrow tables on the wire: one schema message, then record batches of at most 1 MB each."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import pyarrow as pa
+
+MAX_BATCH_BYTES = 1 << 20
+
+
+def encode_schema(schema: pa.Schema) -> bytes:
+    """The IPC schema message."""
+    return cast(bytes, schema.serialize().to_pybytes())
+
+
+def decode_schema(message: bytes) -> pa.Schema:
+    """The schema of an IPC schema message; `ValueError` when it is none."""
+    try:
+        return pa.ipc.read_schema(pa.py_buffer(message))
+    except (pa.ArrowInvalid, OSError) as failure:
+        raise ValueError(f"not an Arrow schema: {failure}") from failure
+
+
+def encode_batches(batch: pa.RecordBatch, limit_bytes: int = MAX_BATCH_BYTES) -> Iterator[bytes]:
+    """IPC record batch messages that together hold the rows of `batch`, in order.
+
+    A single row above the limit is sent alone, whole.
+    """
+    if batch.num_rows == 0:
+        return
+    message = cast(bytes, batch.serialize().to_pybytes())
+    if len(message) <= limit_bytes or batch.num_rows == 1:
+        yield message
+        return
+    half = batch.num_rows // 2
+    yield from encode_batches(batch.slice(0, half), limit_bytes)
+    yield from encode_batches(batch.slice(half), limit_bytes)
+
+
+def decode_batch(message: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """The rows of an IPC record batch message; `ValueError` when it does not fit the schema."""
+    try:
+        batch = pa.ipc.read_record_batch(pa.py_buffer(message), schema)
+        batch.validate(full=True)
+    except (pa.ArrowInvalid, OSError) as failure:
+        raise ValueError(f"not an Arrow record batch of this schema: {failure}") from failure
+    return batch

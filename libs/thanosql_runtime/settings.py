@@ -1,0 +1,87 @@
+"""Settings: read once from the environment, frozen, unknown keys refused, secrets masked."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rapidfuzz import process
+
+PREFIX = "THANOSQL_"
+
+
+class Settings(BaseSettings):
+    """Base of every settings class; a subclass sets `model_config = prefixed("STORAGE")`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+
+def prefixed(section: str) -> SettingsConfigDict:
+    """Configuration of a class whose variables are `THANOSQL_<SECTION>__<FIELD>`."""
+    return SettingsConfigDict(env_prefix=f"{PREFIX}{section}__", frozen=True, extra="forbid")
+
+
+class HomeSettings(Settings):
+    """Where the server keeps its state: `THANOSQL_HOME`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    home: Path = Field(default=Path(".thanosql"), description="directory of the server's state")
+
+
+class ServerSettings(Settings):
+    """The port: `THANOSQL_SERVER__*`."""
+
+    model_config = prefixed("SERVER")
+
+    address: str = Field(default="127.0.0.1:50051", description="host:port to listen on; port 0 picks one")
+    reflection: bool = Field(default=True, description="answer gRPC reflection")
+    peer_token: SecretStr | None = Field(
+        default=None, description="secret that the services show each other; made at start in one process"
+    )
+    drain_s: float = Field(default=2.0, ge=0, description="seconds between NOT_SERVING and refusing calls")
+    grace_s: float = Field(default=20.0, ge=0, description="seconds that calls in flight may take to end")
+    log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+class PeerSettings(Settings):
+    """Addresses of the other services, where they run elsewhere: `THANOSQL_PEERS__*`."""
+
+    model_config = prefixed("PEERS")
+
+    parser: str | None = Field(default=None, description="host:port, or dns:///name:port")
+    storage: str | None = Field(default=None, description="host:port, or dns:///name:port")
+    trainer: str | None = Field(default=None, description="host:port, or dns:///name:port")
+    predictor: str | None = Field(default=None, description="host:port, or dns:///name:port")
+
+
+def unknown_variables(environment: Mapping[str, str], classes: list[type[BaseSettings]]) -> list[str]:
+    """What is wrong with each `THANOSQL_` variable that no settings class knows."""
+    known = {name for settings in classes for name in variable_names(settings)}
+    wrong = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    return [_explain(name, known) for name in wrong]
+
+
+def variable_names(settings: type[BaseSettings]) -> list[str]:
+    """The environment variables that a class reads."""
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    return [f"{prefix}{field}".upper() for field in settings.model_fields]
+
+
+def masked(settings: BaseSettings) -> dict[str, Any]:
+    """The values as they may be printed."""
+    return settings.model_dump(mode="json")
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment; the one place that reads it besides the settings classes."""
+    return dict(os.environ)
+
+
+def _explain(name: str, known: set[str]) -> str:
+    nearest = process.extractOne(name, sorted(known), score_cutoff=75)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    return f"{name} is no setting{hint}"
