@@ -119,5 +119,5 @@ class ThanosqlError(Exception):
 
 
 def error(reason: Reason, message: str, **metadata: str) -> ThanosqlError:
-    """One line for the common case, as in `raise error(Reason.TABLE_NOT_FOUND, "...", table=name)`."""
+    """A failure in one line, such as `raise error(Reason.TABLE_NOT_FOUND, "...", table=name)`."""
     return ThanosqlError(reason=reason, message=message, metadata=metadata)
