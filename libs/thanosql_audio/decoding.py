@@ -10,10 +10,10 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import soundfile
 import soxr
-from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 from thanosql_audio.sources import FaithfulReader, open_reader
 from thanosql_audio.types import Audio, AudioInfo, Samples
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 DEFAULT_SAMPLE_RATE_HZ = 16_000
 DEFAULT_MAX_DURATION_S = 3600.0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+
 from thanosql_audio.decoding import decode, probe
 from thanosql_runtime.errors import Reason, ThanosqlError
 

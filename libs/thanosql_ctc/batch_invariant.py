@@ -1,0 +1,137 @@
+"""A forward pass in which padding changes nothing: a recording in a batch gives what it gives alone.
+
+Two things leak between a recording and its padding in Wav2Vec2. The first group norm ("group" models) takes
+its statistics over the whole padded length; here each recording is normalised over its own. Attention looks
+at padded frames; here it is masked, which also zeroes them before the positional convolution. The other
+convolutions are not padded, so a true frame never sees beyond the true samples.
+
+Shapes, as suffixes: b batch, t samples, f frames, c channels, h hidden, v labels.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+from thanosql_ctc.waveform import Samples
+
+
+def output_frames(config: Wav2Vec2Config, samples: int) -> int:
+    """Count the frames that `samples` samples give; 0 where they are shorter than the receptive field."""
+    frames = samples
+    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+        frames = (frames - kernel) // stride + 1 if frames >= kernel else 0
+    return frames
+
+
+def receptive_field(config: Wav2Vec2Config) -> int:
+    """Count the samples that the first frame needs: the shortest input the model takes."""
+    samples = 1
+    for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+        samples = (samples - 1) * stride + kernel
+    return samples
+
+
+def samples_per_frame(config: Wav2Vec2Config) -> int:
+    """Count the samples between two frames."""
+    return int(np.prod(config.conv_stride))
+
+
+def padded_forward(model: Wav2Vec2ForCTC, inputs_bt: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Run the model on a batch padded at its end; for inference and for training alike.
+
+    In training mode SpecAugment, dropout and layer drop work as in `model.forward`.
+
+    Args:
+        model: As `load_checkpoint` gives it, in any mode and precision.
+        inputs_bt: Normalised waveforms; what stands after a recording's length is ignored.
+        lengths: Samples of each recording, none shorter than `receptive_field(config)`.
+
+    Returns:
+        logits [B, F, V] and the frames [B] of each recording; logits after those mean nothing.
+    """
+    _check_lengths(model.config, inputs_bt, lengths)
+    frame_lengths = [output_frames(model.config, length) for length in lengths]
+    features_bcf = _extract(model, inputs_bt, lengths)
+    frames_b = torch.tensor(frame_lengths, device=inputs_bt.device)
+    mask_bf: Tensor | None = None
+    if min(frame_lengths) < features_bcf.shape[2]:
+        positions_f = torch.arange(features_bcf.shape[2], device=inputs_bt.device)
+        mask_bf = positions_f[None, :] < frames_b[:, None]
+    base = cast("Any", model.wav2vec2)  # Any: its methods are untyped
+    hidden_bfh, _ = base.feature_projection(features_bcf.transpose(1, 2))
+    hidden_bfh = base._mask_hidden_states(hidden_bfh, attention_mask=mask_bf)
+    hidden_bfh = base.encoder(hidden_bfh, attention_mask=mask_bf).last_hidden_state
+    logits_bfv: Tensor = model.lm_head(model.dropout(hidden_bfh))
+    return logits_bfv, frames_b
+
+
+def batch_logits(model: Wav2Vec2ForCTC, samples: Sequence[Samples]) -> list[Tensor]:
+    """Infer the logits [F_i, V], float32 on the CPU, of each recording; equal to running each alone.
+
+    Args:
+        model: In evaluation mode.
+        samples: Waveforms as `normalise_waveform` gives them where the checkpoint asks for it. One shorter
+            than the receptive field is filled up with zeros and gives one frame.
+    """
+    shortest = receptive_field(model.config)
+    lengths = [max(shortest, len(waveform)) for waveform in samples]
+    inputs = np.zeros((len(samples), max(lengths)), dtype=np.float32)
+    for row, waveform in zip(inputs, samples, strict=True):
+        row[: len(waveform)] = waveform
+    weight = model.lm_head.weight
+    with torch.inference_mode():
+        inputs_bt = torch.from_numpy(inputs).to(device=weight.device, dtype=weight.dtype)
+        logits_bfv, frames_b = padded_forward(model, inputs_bt, lengths)
+        logits_bfv = logits_bfv.float().cpu()
+    return [logits[:frames] for logits, frames in zip(logits_bfv, frames_b.tolist(), strict=True)]
+
+
+def _check_lengths(config: Wav2Vec2Config, inputs_bt: Tensor, lengths: Sequence[int]) -> None:
+    if inputs_bt.ndim != 2 or len(lengths) != inputs_bt.shape[0]:
+        raise ValueError(
+            f"one length for each row is needed: {len(lengths)} for shape {tuple(inputs_bt.shape)}"
+        )
+    shortest = receptive_field(config)
+    if min(lengths) < shortest or max(lengths) > inputs_bt.shape[1]:
+        raise ValueError(
+            f"lengths must lie in {shortest}..{inputs_bt.shape[1]}, got {min(lengths)}..{max(lengths)}"
+        )
+
+
+def _extract(model: Wav2Vec2ForCTC, inputs_bt: Tensor, lengths: Sequence[int]) -> Tensor:
+    layers = cast(
+        "list[Any]", list(model.wav2vec2.feature_extractor.conv_layers)
+    )  # Any: attributes of a Module
+    first, *rest = layers
+    padded = min(lengths) < inputs_bt.shape[1]
+    hidden_bcf: Tensor = inputs_bt[:, None]
+    if padded and isinstance(first.layer_norm, nn.GroupNorm):
+        kernel, stride = model.config.conv_kernel[0], model.config.conv_stride[0]
+        frame_lengths = [(length - kernel) // stride + 1 for length in lengths]
+        hidden_bcf = first.activation(
+            _masked_group_norm(first.layer_norm, first.conv(hidden_bcf), frame_lengths)
+        )
+    else:
+        hidden_bcf = first(hidden_bcf)
+    for layer in rest:
+        hidden_bcf = layer(hidden_bcf)
+    return hidden_bcf
+
+
+def _masked_group_norm(norm: nn.GroupNorm, hidden_bcf: Tensor, frame_lengths: Sequence[int]) -> Tensor:
+    """Normalise each recording over its own frames with the very operation that runs without padding.
+
+    A loop, not masked sums: it is exact, and keeps no temporaries of the size of this, the widest tensor.
+    """
+    longest = hidden_bcf.shape[2]
+    rows = []
+    for hidden_cf, frames in zip(hidden_bcf, frame_lengths, strict=True):
+        true_1cf = hidden_cf[None, :, :frames]
+        normed_1cf = functional.group_norm(true_1cf, norm.num_groups, norm.weight, norm.bias, norm.eps)
+        rows.append(functional.pad(normed_1cf, (0, longest - frames)))
+    return torch.cat(rows)

@@ -1,0 +1,222 @@
+"""A Wav2Vec2 CTC checkpoint in Hugging Face's folder layout: written, and read without running any of it."""
+
+import json
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors.torch import save_file
+from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+from thanosql_ctc.folders import invalid_checkpoint, read_json
+from thanosql_ctc.vocabulary import Vocabulary
+from thanosql_ctc.weights import WEIGHTS_FILE, load_weights
+
+ARCHITECTURE = "Wav2Vec2ForCTC"
+_CONFIG_FILE = "config.json"
+_PREPROCESSOR_FILE = "preprocessor_config.json"
+_PROCESSOR_FILE = "processor_config.json"
+_MOST_LAYERS = 256
+# Never taken from a stranger's config.json: where code comes from, and how it runs.
+_IGNORED_KEYS = frozenset(
+    {"auto_map", "torch_dtype", "dtype", "quantization_config", "attn_implementation", "name_or_path"}
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A model that is ready to run, and what must be done to samples before.
+
+    Attributes:
+        model: In evaluation mode, float32, on the CPU.
+        vocabulary: What its labels write.
+        sample_rate_hz: Rate that it was trained on.
+        do_normalize: Whether waveforms go through `normalise_waveform` first.
+    """
+
+    model: Wav2Vec2ForCTC
+    vocabulary: Vocabulary
+    sample_rate_hz: int
+    do_normalize: bool
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Load a local folder: config.json, safetensors, vocab.json; json and tensors are all that is read.
+
+    Raises:
+        ThanosqlError: INVALID_CHECKPOINT, saying which file is wrong, how, and what to do.
+    """
+    if not folder.is_dir():
+        raise invalid_checkpoint(folder, f"there is no folder at {folder}")
+    config = _load_config(folder)
+    vocabulary = _fitting(folder, Vocabulary.load(folder), config)
+    sample_rate_hz, do_normalize = _load_preprocessor(folder)
+    model = _empty_model(folder, config)
+    load_weights(folder, model)
+    model.train(mode=False)
+    return Checkpoint(
+        model=model, vocabulary=vocabulary, sample_rate_hz=sample_rate_hz, do_normalize=do_normalize
+    )
+
+
+def save_checkpoint(
+    folder: Path,
+    model: Wav2Vec2ForCTC,
+    vocabulary: Vocabulary,
+    *,
+    half: bool = False,
+    sample_rate_hz: int = 16_000,
+    do_normalize: bool = True,
+) -> None:
+    """Write what `load_checkpoint` and Hugging Face read; a folder is there whole or not at all.
+
+    Args:
+        folder: Replaced where it exists.
+        model: On any device, in any precision.
+        vocabulary: As long as the model's head is wide.
+        half: Store float16, half the size; loading gives float32 again.
+        sample_rate_hz: Rate that the model was trained on.
+        do_normalize: Whether its waveforms are normalised.
+    """
+    if len(vocabulary) != model.config.vocab_size:
+        raise ValueError(f"{len(vocabulary)} tokens for a head of {model.config.vocab_size}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex
+    fresh = folder.with_name(f".{folder.name}.{mark}.new")
+    fresh.mkdir()
+    try:
+        _write(fresh, model, vocabulary, half=half)
+        _write_json(fresh / _PREPROCESSOR_FILE, _preprocessor(model.config, sample_rate_hz, do_normalize))
+        _swap(fresh, folder, folder.with_name(f".{folder.name}.{mark}.old"))
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _load_config(folder: Path) -> Wav2Vec2Config:
+    content = read_json(folder, _CONFIG_FILE)
+    architectures = content.get("architectures") or [ARCHITECTURE]
+    if content.get("model_type") != "wav2vec2" or ARCHITECTURE not in architectures:
+        found = f"{content.get('model_type')} ({', '.join(map(str, architectures))})"
+        raise invalid_checkpoint(
+            folder, f"it holds {found}; a wav2vec2 model with a CTC head ({ARCHITECTURE}) is needed"
+        )
+    if content.get("add_adapter") or content.get("adapter_attn_dim"):
+        raise invalid_checkpoint(folder, "models with adapter layers are not supported")
+    known = {
+        key: value for key, value in content.items() if key not in _IGNORED_KEYS and not key.startswith("_")
+    }
+    try:
+        config = Wav2Vec2Config(**known)
+        _check_config(config)
+    except (TypeError, ValueError, AttributeError, StrictDataclassError) as failure:
+        raise invalid_checkpoint(folder, f"{_CONFIG_FILE} is inconsistent ({failure})") from failure
+    return config
+
+
+def _empty_model(folder: Path, config: Wav2Vec2Config) -> Wav2Vec2ForCTC:
+    try:
+        with torch.device("meta"):  # shapes alone: a configuration cannot make us allocate
+            return Wav2Vec2ForCTC(config)
+    except (KeyError, TypeError, ValueError, RuntimeError) as failure:
+        raise invalid_checkpoint(folder, f"{_CONFIG_FILE} is inconsistent ({failure})") from failure
+
+
+def _check_config(config: Wav2Vec2Config) -> None:
+    counts = (config.num_hidden_layers, config.num_feat_extract_layers)
+    if not all(1 <= count <= _MOST_LAYERS for count in counts):
+        raise ValueError(f"it asks for {counts[0]} + {counts[1]} layers; 1 to {_MOST_LAYERS} are possible")
+    sizes = (
+        config.hidden_size,
+        config.vocab_size,
+        *config.conv_dim,
+        *config.conv_kernel,
+        *config.conv_stride,
+    )
+    if not all(isinstance(size, int) and size >= 1 for size in sizes):
+        raise ValueError("a size in it is not a positive number")
+    if config.feat_extract_norm not in {"group", "layer"}:
+        raise ValueError(f"feat_extract_norm is {config.feat_extract_norm!r}, neither 'group' nor 'layer'")
+
+
+def _fitting(folder: Path, vocabulary: Vocabulary, config: Wav2Vec2Config) -> Vocabulary:
+    width = config.vocab_size or 0
+    if len(vocabulary) > width and all(
+        label in vocabulary.special_ids for label in range(width, len(vocabulary))
+    ):
+        # Tokenisers add <s> and </s> that the head was never trained to write.
+        vocabulary = Vocabulary(
+            tokens=vocabulary.tokens[:width],
+            blank_id=vocabulary.blank_id,
+            word_delimiter=vocabulary.word_delimiter,
+            special_ids=frozenset(label for label in vocabulary.special_ids if label < width),
+            lower_case_output=vocabulary.lower_case_output,
+        )
+    if len(vocabulary) != width:
+        raise invalid_checkpoint(
+            folder, f"vocab.json has {len(vocabulary)} tokens, the model's head writes {width}"
+        )
+    if config.pad_token_id != vocabulary.blank_id:
+        blanks = f"{config.pad_token_id} in {_CONFIG_FILE}, {vocabulary.blank_id} in vocab.json"
+        raise invalid_checkpoint(folder, f"the label of the blank (pad token) is {blanks}")
+    return vocabulary
+
+
+def _load_preprocessor(folder: Path) -> tuple[int, bool]:
+    content: dict[str, Any] = {}  # Any: json
+    if (folder / _PREPROCESSOR_FILE).exists():
+        content = read_json(folder, _PREPROCESSOR_FILE)
+    elif (folder / _PROCESSOR_FILE).exists():
+        content = read_json(folder, _PROCESSOR_FILE).get("feature_extractor") or {}
+    rate, normalize = content.get("sampling_rate", 16_000), content.get("do_normalize", True)
+    if not isinstance(rate, int) or not 1_000 <= rate <= 384_000 or not isinstance(normalize, bool):
+        raise invalid_checkpoint(
+            folder, f"{_PREPROCESSOR_FILE} needs a sampling_rate in Hz and a true or false do_normalize"
+        )
+    return rate, normalize
+
+
+def _write(folder: Path, model: Wav2Vec2ForCTC, vocabulary: Vocabulary, *, half: bool) -> None:
+    dtype = torch.float16 if half else torch.float32
+    weights = {
+        name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.state_dict().items()
+    }
+    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    config = model.config.to_diff_dict() | {
+        "architectures": [ARCHITECTURE],
+        "model_type": "wav2vec2",
+        "dtype": "float16" if half else "float32",
+        "pad_token_id": vocabulary.blank_id,
+        "vocab_size": len(vocabulary),
+    }
+    _write_json(folder / _CONFIG_FILE, config)
+    vocabulary.save(folder)
+
+
+def _preprocessor(config: Wav2Vec2Config, sample_rate_hz: int, do_normalize: bool) -> dict[str, object]:
+    return {
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "feature_size": 1,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        # Hugging Face's own forward needs it off for "group" models; ours masks both kinds.
+        "return_attention_mask": config.feat_extract_norm == "layer",
+        "sampling_rate": sample_rate_hz,
+        "do_normalize": do_normalize,
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(
+        json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
+
+
+def _swap(fresh: Path, folder: Path, retired: Path) -> None:
+    if folder.exists():
+        folder.rename(retired)
+    fresh.rename(folder)
+    shutil.rmtree(retired, ignore_errors=True)

@@ -1,0 +1,35 @@
+"""Reading the json of a checkpoint folder, with errors that name the file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_LARGEST_JSON_BYTES = 16 * 1024 * 1024
+
+
+def invalid_checkpoint(folder: Path, problem: str) -> ThanosqlError:
+    """Build the one error that this library raises about a folder."""
+    return error(
+        Reason.INVALID_CHECKPOINT,
+        f"the checkpoint '{folder.name}' cannot be used: {problem}",
+        folder=folder.name,
+        problem=problem,
+    )
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """Read one json object; Any because json is whatever its writer wrote."""
+    path = folder / name
+    if not path.is_file():
+        raise invalid_checkpoint(folder, f"it lacks {name}")
+    if path.stat().st_size > _LARGEST_JSON_BYTES:
+        raise invalid_checkpoint(folder, f"{name} is larger than {_LARGEST_JSON_BYTES} bytes")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as failure:
+        raise invalid_checkpoint(folder, f"{name} is not valid JSON ({failure})") from failure
+    if not isinstance(content, dict):
+        raise invalid_checkpoint(folder, f"{name} must hold a JSON object")
+    return content
