@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
+from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from thanosql_runtime.channel import check_peer_token, message_options
@@ -29,7 +29,7 @@ class Server:
         self._policies: dict[str, Authoriser] = dict.fromkeys(_OPEN, lambda _metadata: None)
         self._services: list[Service] = []
         self._started: list[Service] = []
-        self._health = HealthServicer()
+        self._health = health_aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=[ErrorInterceptor(), LogInterceptor(), AccessInterceptor(self._policies)],
             options=[*message_options(), ("grpc.so_reuseport", 0)],
