@@ -17,7 +17,7 @@ def decode_schema(message: bytes) -> pa.Schema:
     """The schema of an IPC schema message; `ValueError` when it is none."""
     try:
         return pa.ipc.read_schema(pa.py_buffer(message))
-    except (pa.ArrowInvalid, OSError) as failure:
+    except (pa.ArrowInvalid, EOFError, OSError) as failure:
         raise ValueError(f"not an Arrow schema: {failure}") from failure
 
 
@@ -42,6 +42,6 @@ def decode_batch(message: bytes, schema: pa.Schema) -> pa.RecordBatch:
     try:
         batch = pa.ipc.read_record_batch(pa.py_buffer(message), schema)
         batch.validate(full=True)
-    except (pa.ArrowInvalid, OSError) as failure:
+    except (pa.ArrowInvalid, EOFError, OSError) as failure:
         raise ValueError(f"not an Arrow record batch of this schema: {failure}") from failure
     return batch
