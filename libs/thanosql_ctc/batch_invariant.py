@@ -104,9 +104,7 @@ def _check_lengths(config: Wav2Vec2Config, inputs_bt: Tensor, lengths: Sequence[
 
 
 def _extract(model: Wav2Vec2ForCTC, inputs_bt: Tensor, lengths: Sequence[int]) -> Tensor:
-    layers = cast(
-        "list[Any]", list(model.wav2vec2.feature_extractor.conv_layers)
-    )  # Any: attributes of a Module
+    layers: list[Any] = list(model.wav2vec2.feature_extractor.conv_layers)  # Any: attributes of a Module
     first, *rest = layers
     padded = min(lengths) < inputs_bt.shape[1]
     hidden_bcf: Tensor = inputs_bt[:, None]
