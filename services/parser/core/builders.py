@@ -1,0 +1,283 @@
+"""Makes the plan of a statement from its tree: one function for each rule of the grammar."""
+
+from collections.abc import Callable, Mapping
+
+from lark import Token as Terminal
+from lark import Tree
+
+from services.parser.core import option_sets, plan
+from services.parser.core.changes import read_assignments, read_column, read_condition
+from services.parser.core.faults import fault
+from services.parser.core.fragment import Fragment
+from services.parser.core.node import Node
+from services.parser.core.plan_options import GetKind, IfExists, ListKind, MediaKind, SearchKind
+from services.parser.core.queries import QueryReader
+
+
+class PlanBuilder:
+    """Builds plans; `read_statement` reads the statements inside queries and behind EXPLAIN."""
+
+    def __init__(self, read_statement: Callable[[Fragment], plan.Plan]) -> None:
+        self._read_statement = read_statement
+        self._queries = QueryReader(read_statement)
+        self._rules: Mapping[str, Callable[[Node], plan.Plan]] = {
+            "explain": self._explain,
+            "query": self._query,
+            "copy": _copy,
+            "create_table_as": self._create_table_as,
+            "insert": self._insert,
+            "update": _update,
+            "delete": _delete,
+            "drop_table": _drop_table,
+            "alter_table": _alter_table,
+            "print": self._print,
+            "build_model": self._build_model,
+            "fit_model": self._fit_model,
+            "predict": self._predict,
+            "evaluate": self._evaluate,
+            "convert": self._convert,
+            "search": self._search,
+            "list_objects": _list_objects,
+            "get": _get,
+            "upload_model": _upload_model,
+            "delete_model": _delete_model,
+            "describe_model": _describe_model,
+            "show_model_versions": _show_model_versions,
+            "show_jobs": _show_jobs,
+            "show_job": _show_job,
+            "cancel_job": _cancel_job,
+        }
+
+    def build(self, statement: Fragment, tree: Tree[Terminal]) -> plan.Plan:
+        """The plan of one statement.
+
+        Raises:
+            ThanosqlError: An option, a name or a query in it is wrong.
+        """
+        node = Node(statement, tree)
+        return self._rules[node.rule](node)
+
+    def _read_query(self, node: Node) -> plan.Query:
+        return self._queries.read(node.rest("QUERY"))
+
+    def _explain(self, node: Node) -> plan.Explain:
+        inner = self._read_statement(node.rest("STATEMENT"))
+        if isinstance(inner, plan.Explain):
+            raise fault("EXPLAIN cannot explain EXPLAIN", inner.span, expected=["a statement"])
+        return plan.Explain(span=node.statement.span, statement=inner)
+
+    def _query(self, node: Node) -> plan.RunQuery:
+        return plan.RunQuery(span=node.statement.span, query=self._read_query(node))
+
+    def _create_table_as(self, node: Node) -> plan.CreateTableAs:
+        or_replace, if_not_exists = node.has("REPLACE"), node.has("EXISTS")
+        if or_replace and if_not_exists:
+            message = "OR REPLACE and IF NOT EXISTS contradict each other"
+            raise fault(message, node.statement.span, expected=["one of them"])
+        return plan.CreateTableAs(
+            span=node.statement.span,
+            table=node.name("TABLE_NAME"),
+            query=self._read_query(node),
+            or_replace=or_replace,
+            if_not_exists=if_not_exists,
+        )
+
+    def _insert(self, node: Node) -> plan.Insert:
+        columns = node.child("columns")
+        return plan.Insert(
+            span=node.statement.span,
+            table=node.name("TABLE_NAME"),
+            columns=() if columns is None else _columns(columns),
+            query=self._read_query(node),
+        )
+
+    def _print(self, node: Node) -> plan.Print:
+        options, notices = option_sets.PRINT.read(node.options(), node.statement.span)
+        return plan.Print(
+            span=node.statement.span,
+            notices=notices,
+            kind=next(kind for kind in MediaKind if node.has(kind.value)),
+            options=options,
+            query=self._read_query(node),
+        )
+
+    def _build_model(self, node: Node) -> plan.BuildModel:
+        options, notices = option_sets.BUILD_MODEL.read(node.options(), node.statement.span)
+        return plan.BuildModel(
+            span=node.statement.span,
+            notices=notices,
+            model=node.model("MODEL_NAME"),
+            base=node.model(),
+            options=options,
+            query=self._read_query(node),
+        )
+
+    def _fit_model(self, node: Node) -> plan.FitModel:
+        options, notices = option_sets.FIT_MODEL.read(node.options(), node.statement.span)
+        return plan.FitModel(
+            span=node.statement.span,
+            notices=notices,
+            model=node.model("MODEL_NAME"),
+            existing=node.model(),
+            options=options,
+            query=self._read_query(node),
+        )
+
+    def _predict(self, node: Node) -> plan.Predict:
+        options, notices = option_sets.PREDICT.read(node.options(), node.statement.span)
+        return plan.Predict(
+            span=node.statement.span,
+            notices=notices,
+            model=node.model(),
+            options=options,
+            query=self._read_query(node),
+        )
+
+    def _evaluate(self, node: Node) -> plan.Evaluate:
+        options, notices = option_sets.EVALUATE.read(node.options(), node.statement.span)
+        return plan.Evaluate(
+            span=node.statement.span,
+            notices=notices,
+            model=node.model(),
+            options=options,
+            query=self._read_query(node),
+        )
+
+    def _convert(self, node: Node) -> plan.Convert:
+        given = node.options()
+        options, notices = option_sets.CONVERT.read(given, node.statement.span)
+        if options.audio_col is not None and options.text_col is not None:
+            raise option_sets.contradiction(given, "audio_col", "text_col")
+        return plan.Convert(
+            span=node.statement.span,
+            notices=notices,
+            model=node.model(),
+            options=options,
+            query=self._read_query(node),
+        )
+
+    def _search(self, node: Node) -> plan.Search:
+        kind = next(kind for kind in SearchKind if node.has(kind.value))
+        options, notices = option_sets.SEARCH[kind].read(node.options(), node.statement.span)
+        model = node.model() if node.has("MODEL_REFERENCE") else None
+        if model is not None and kind is SearchKind.KEYWORD:
+            remark = plan.Notice(message="SEARCH KEYWORD needs no model", span=model.span)
+            model, notices = None, (*notices, remark)
+        return plan.Search(
+            span=node.statement.span,
+            notices=notices,
+            kind=kind,
+            model=model,
+            options=options,
+            query=self._read_query(node),
+        )
+
+
+def _copy(node: Node) -> plan.Copy:
+    given = node.options()
+    options, notices = option_sets.COPY.read(given, node.statement.span)
+    if_exists = IfExists.FAIL if options.if_exists is None else IfExists(options.if_exists)
+    if options.overwrite and if_exists is IfExists.APPEND:
+        raise option_sets.contradiction(given, "overwrite", "if_exists")
+    return plan.Copy(
+        span=node.statement.span,
+        notices=notices,
+        table=node.name("TABLE_NAME"),
+        source=node.text("SOURCE"),
+        if_exists=IfExists.REPLACE if options.overwrite else if_exists,
+    )
+
+
+def _columns(node: Node) -> tuple[plan.Name, ...]:
+    names = node.names("COLUMN_NAME")
+    seen: set[str] = set()
+    for name in names:
+        if name.text.lower() in seen:
+            raise fault(f"column '{name.text}' is named twice", name.span)
+        seen.add(name.text.lower())
+    return tuple(names)
+
+
+def _update(node: Node) -> plan.Update:
+    assignments, condition = read_assignments(node.rest("ASSIGNMENTS"))
+    return plan.Update(
+        span=node.statement.span,
+        table=node.name("TABLE_NAME"),
+        assignments=assignments,
+        condition=condition,
+    )
+
+
+def _delete(node: Node) -> plan.Delete:
+    condition = read_condition(node.rest("CONDITION")) if node.has("CONDITION") else None
+    return plan.Delete(span=node.statement.span, table=node.name("TABLE_NAME"), condition=condition)
+
+
+def _drop_table(node: Node) -> plan.DropTable:
+    return plan.DropTable(
+        span=node.statement.span, table=node.name("TABLE_NAME"), if_exists=node.has("EXISTS")
+    )
+
+
+def _alter_table(node: Node) -> plan.AlterTable:
+    return plan.AlterTable(
+        span=node.statement.span, table=node.name("TABLE_NAME"), action=_table_change(node.only_child())
+    )
+
+
+def _table_change(node: Node) -> plan.TableChange:
+    names = node.names("COLUMN_NAME")
+    if node.rule == "add_column":
+        return read_column(names[0], node.rest("TYPE"))
+    if node.rule == "drop_column":
+        return plan.DropColumn(column=names[0], if_exists=node.has("EXISTS"))
+    return plan.RenameColumn(column=names[0], new_name=names[1])
+
+
+def _list_objects(node: Node) -> plan.ListObjects:
+    kinds = [kind for kind in ListKind if all(node.has(word) for word in kind.value.split())]
+    return plan.ListObjects(span=node.statement.span, kind=kinds[-1])
+
+
+def _get(node: Node) -> plan.Get:
+    kind = GetKind.MODEL if node.has("MODEL") else GetKind.DATASET
+    option_set = option_sets.GET_MODEL if kind is GetKind.MODEL else option_sets.GET_DATASET
+    options, notices = option_set.read(node.options(), node.statement.span)
+    return plan.Get(
+        span=node.statement.span, notices=notices, kind=kind, name=node.name("OBJECT_NAME"), options=options
+    )
+
+
+def _upload_model(node: Node) -> plan.UploadModel:
+    options, notices = option_sets.UPLOAD_MODEL.read(node.options(), node.statement.span)
+    return plan.UploadModel(
+        span=node.statement.span,
+        notices=notices,
+        model=node.model("MODEL_NAME"),
+        source=node.text("SOURCE"),
+        options=options,
+    )
+
+
+def _delete_model(node: Node) -> plan.DeleteModel:
+    return plan.DeleteModel(span=node.statement.span, model=node.model("MODEL_NAME"))
+
+
+def _describe_model(node: Node) -> plan.DescribeModel:
+    return plan.DescribeModel(span=node.statement.span, model=node.model())
+
+
+def _show_model_versions(node: Node) -> plan.ShowModelVersions:
+    return plan.ShowModelVersions(span=node.statement.span, model=node.model("MODEL_NAME"))
+
+
+def _show_jobs(node: Node) -> plan.ShowJobs:
+    return plan.ShowJobs(span=node.statement.span)
+
+
+def _show_job(node: Node) -> plan.ShowJob:
+    return plan.ShowJob(span=node.statement.span, job_id=node.text("JOB_ID"))
+
+
+def _cancel_job(node: Node) -> plan.CancelJob:
+    return plan.CancelJob(span=node.statement.span, job_id=node.text("JOB_ID"))

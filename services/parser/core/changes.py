@@ -1,0 +1,98 @@
+"""Reads the parts of UPDATE, DELETE FROM and ALTER TABLE that are SQL but no query."""
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from services.parser.core.faults import fault
+from services.parser.core.fragment import Fragment
+from services.parser.core.plan import AddColumn, Assignment, Condition, Name
+from services.parser.core.queries import check_expressions
+from services.parser.core.rewriting import Rewritten, rewrite
+from services.parser.core.sql import parse_sql, to_duckdb, to_postgres
+
+
+def read_assignments(fragment: Fragment) -> tuple[tuple[Assignment, ...], Condition | None]:
+    """What stands after `UPDATE t SET`: the assignments, and the condition if there is one.
+
+    Raises:
+        ThanosqlError: It does not read as SQL, or has more than assignments and a condition.
+    """
+    rewritten = rewrite(fragment, "UPDATE t SET ")
+    tree = _parse(rewritten, exp.Update, ("this", "expressions", "where"), "column = expression")
+    where = tree.args.get("where")
+    condition = None if where is None else _condition(where.this, fragment)
+    return tuple(_assignments(tree, rewritten)), condition
+
+
+def read_condition(fragment: Fragment) -> Condition:
+    """What stands after `DELETE FROM t WHERE`.
+
+    Raises:
+        ThanosqlError: It is no condition on the table's own columns.
+    """
+    tree = _parse(rewrite(fragment, "DELETE FROM t WHERE "), exp.Delete, ("this", "where"), "a condition")
+    where = tree.args.get("where")
+    if where is None:
+        raise fault("this is not a condition", fragment.span, expected=["a condition"])
+    return _condition(where.this, fragment)
+
+
+def read_column(name: Name, fragment: Fragment) -> AddColumn:
+    """A new column, from its name and what stands behind it, which must be a type.
+
+    Raises:
+        ThanosqlError: It is no type.
+    """
+    tree = parse_sql(_closed(rewrite(fragment, "SELECT CAST(NULL AS ")))
+    casts = tree.expressions if isinstance(tree, exp.Select) else []
+    cast = casts[0] if len(casts) == 1 else None
+    plain = isinstance(cast, exp.Cast) and not any(
+        cast.args.get(key) for key in ("format", "action", "default")
+    )
+    if not isinstance(cast, exp.Cast) or not plain or not isinstance(cast.to, exp.DataType):
+        raise fault("this is not a type", fragment.span, expected=["a type such as VARCHAR"])
+    return AddColumn(column=name, type=to_duckdb(cast.to, fragment), canonical=to_postgres(cast.to, fragment))
+
+
+def _closed(rewritten: Rewritten) -> Rewritten:
+    rewritten.add(")")
+    return rewritten
+
+
+def _condition(expression: exp.Expr, fragment: Fragment) -> Condition:
+    return Condition(sql=to_duckdb(expression, fragment), canonical=to_postgres(expression, fragment))
+
+
+def _parse(rewritten: Rewritten, kind: type[exp.Expr], parts: tuple[str, ...], expected: str) -> exp.Expr:
+    fragment = rewritten.fragment
+    tree = parse_sql(rewritten)
+    extra = [key for key, value in tree.args.items() if value and key not in parts]
+    if not isinstance(tree, kind) or extra:
+        name = f" {extra[0].strip('_').upper()}" if extra else ""
+        raise fault(f"the statement takes no{name} clause here", fragment.span, expected=[expected])
+    check_expressions(tree, rewritten)
+    if rewritten.nested or tree.find(exp.Query) is not None:
+        message = (
+            "a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes columns from queries"
+        )
+        raise fault(message, fragment.span, expected=[expected])
+    return tree
+
+
+def _assignments(tree: exp.Expr, rewritten: Rewritten) -> Iterator[Assignment]:
+    fragment = rewritten.fragment
+    seen: set[str] = set()
+    for item in tree.expressions:
+        if not isinstance(item, exp.EQ) or not isinstance(item.this, exp.Column) or item.this.table:
+            raise fault("this is not an assignment", fragment.span, expected=["column = expression"])
+        start = item.this.this.meta.get("start")
+        span = fragment.token_span(rewritten.token_at(start)) if isinstance(start, int) else fragment.span
+        if item.this.name.lower() in seen:
+            raise fault(f"column '{item.this.name}' is set twice", span)
+        seen.add(item.this.name.lower())
+        yield Assignment(
+            column=Name(text=item.this.name, span=span),
+            expression=to_duckdb(item.expression, fragment),
+            canonical=to_postgres(item, fragment),
+        )

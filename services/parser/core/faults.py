@@ -1,0 +1,45 @@
+"""Errors of the parser, each with its place, and the search for the name that was meant."""
+
+from collections.abc import Iterable
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
+
+_LONGEST_COMPARED = 64
+_SHORTEST_COMPARED = 3
+
+
+def fault(
+    message: str,
+    span: Span,
+    *,
+    reason: Reason = Reason.SYNTAX_ERROR,
+    expected: Iterable[str] = (),
+    suggestion: str = "",
+    known: Iterable[str] = (),
+) -> ThanosqlError:
+    """Build the error that a client draws under the statement."""
+    statement = StatementError(span=span, expected=tuple(expected), suggestion=suggestion, known=tuple(known))
+    return ThanosqlError(reason=reason, message=message, statement=statement)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that `name` is probably a slip of, or an empty string.
+
+    Case does not count. A slip is one wrong, missing, extra or swapped letter for each three
+    letters, so that unrelated words are never offered.
+    """
+    if not _SHORTEST_COMPARED <= len(name) <= _LONGEST_COMPARED:
+        return ""
+    found = process.extractOne(
+        name, list(known), scorer=OSA.distance, processor=str.casefold, score_cutoff=max(1, len(name) // 3)
+    )
+    return "" if found is None else str(found[0])
+
+
+def shorten(text: str, limit: int = 40) -> str:
+    """The text as an error shows it: on one line and not too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."

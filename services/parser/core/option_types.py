@@ -1,0 +1,154 @@
+"""What an option may be set to: the literals of the language and the types that they are held against."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from services.parser.core.faults import fault, nearest, shorten
+from services.parser.core.plan import Name
+from thanosql_runtime.errors import Reason, Span, ThanosqlError
+
+_LONGEST_NUMBER = 40
+
+Scalar: TypeAlias = "str | int | float | bool | tuple[Literal, ...] | None"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Literal:
+    """A value as written in OPTIONS: text, number, truth value, None, or a list of them."""
+
+    value: Scalar
+    span: Span
+
+    def __str__(self) -> str:
+        if isinstance(self.value, tuple):
+            return "a list"
+        if isinstance(self.value, str):
+            return f"the text '{shorten(self.value)}'"
+        return str(self.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenOption:
+    """One `name = value` of a statement; the name is in lower case."""
+
+    name: Name
+    value: Literal
+
+
+class OptionType(Protocol):
+    """Turns a literal into the value of an option, or refuses it with the reason."""
+
+    def read(self, option: GivenOption) -> str | int | float | bool:
+        """The value, checked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextType:
+    """Any text but the empty one, such as the name of a column."""
+
+    meaning: str
+
+    def read(self, option: GivenOption) -> str:
+        """The text."""
+        value = option.value.value
+        if not isinstance(value, str):
+            raise mismatch(option, self.meaning)
+        if not value.strip():
+            raise invalid(option, "must not be empty", expected=self.meaning)
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class BooleanType:
+    """True or False."""
+
+    def read(self, option: GivenOption) -> bool:
+        """The truth value."""
+        if not isinstance(option.value.value, bool):
+            raise mismatch(option, "True or False")
+        return option.value.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntegerType:
+    """A whole number within bounds, both included."""
+
+    least: int
+    most: int
+
+    def read(self, option: GivenOption) -> int:
+        """The number."""
+        value = option.value.value
+        expected = f"a whole number from {self.least} to {self.most}"
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise mismatch(option, expected)
+        if not self.least <= value <= self.most:
+            raise invalid(option, f"must be from {self.least} to {self.most}, not {value}", expected=expected)
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class FractionType:
+    """A number above 0 and at most 1."""
+
+    def read(self, option: GivenOption) -> float:
+        """The number."""
+        value = option.value.value
+        expected = "a number above 0 and at most 1"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise mismatch(option, expected)
+        if not 0 < value <= 1:
+            raise invalid(option, f"must be above 0 and at most 1, not {value}", expected=expected)
+        return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceType:
+    """One of a few words, in any case."""
+
+    choices: tuple[str, ...]
+
+    def read(self, option: GivenOption) -> str:
+        """The word, in lower case."""
+        value = option.value.value
+        if not isinstance(value, str):
+            raise mismatch(option, " or ".join(f"'{choice}'" for choice in self.choices))
+        if value.lower() not in self.choices:
+            raise fault(
+                f"option '{option.name.text}' does not know '{shorten(value)}'",
+                option.value.span,
+                reason=Reason.INVALID_OPTION_VALUE,
+                suggestion=nearest(value, self.choices),
+                known=self.choices,
+            )
+        return value.lower()
+
+
+def read_number(written: str, span: Span) -> Literal:
+    """The number that a text writes.
+
+    Raises:
+        ThanosqlError: It is absurdly long or not finite.
+    """
+    if len(written) > _LONGEST_NUMBER:
+        raise fault("the number is too long", span, reason=Reason.INVALID_OPTION_VALUE)
+    value: int | float = int(written) if written.lstrip("+-").isdecimal() else float(written)
+    if math.isinf(value):
+        raise fault("the number is too large", span, reason=Reason.INVALID_OPTION_VALUE)
+    return Literal(value=value, span=span)
+
+
+def mismatch(option: GivenOption, expected: str) -> ThanosqlError:
+    """The error for a value of the wrong kind."""
+    return invalid(option, f"expects {expected}, not {option.value}", expected=expected)
+
+
+def invalid(option: GivenOption, complaint: str, *, expected: str) -> ThanosqlError:
+    """The error for a value that an option does not take."""
+    return fault(
+        f"option '{option.name.text}' {complaint}",
+        option.value.span,
+        reason=Reason.INVALID_OPTION_VALUE,
+        expected=[expected],
+    )

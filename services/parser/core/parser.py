@@ -1,0 +1,36 @@
+"""The parser: the text of a call in, one plan for each statement out."""
+
+from services.parser.core.builders import PlanBuilder
+from services.parser.core.faults import fault
+from services.parser.core.fragment import Fragment, split
+from services.parser.core.grammar import StatementGrammar
+from services.parser.core.plan import Plan
+from services.parser.core.scanner import scan
+from services.parser.core.source import Source
+from thanosql_runtime.errors import Reason
+
+MAX_TEXT_BYTES = 1_000_000
+
+
+class Parser:
+    """Parses statements; pure, safe to share between threads, costly to make and cheap to use."""
+
+    def __init__(self) -> None:
+        self._grammar = StatementGrammar()
+        self._builder = PlanBuilder(self._read_statement)
+
+    def parse(self, text: str) -> tuple[Plan, ...]:
+        """The plans of all statements of a text, in order; none for space and comments.
+
+        Raises:
+            ThanosqlError: Something in the text is wrong; the error has its place.
+        """
+        source = Source(text)
+        # A character takes 1 to 4 bytes: most texts need no counting.
+        if len(text) > MAX_TEXT_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+            message = f"the text is larger than {MAX_TEXT_BYTES} bytes"
+            raise fault(message, source.span(0, 1), reason=Reason.STATEMENT_TOO_LARGE)
+        return tuple(self._read_statement(statement) for statement in split(source, scan(source)))
+
+    def _read_statement(self, statement: Fragment) -> Plan:
+        return self._builder.build(statement, self._grammar.parse(statement))

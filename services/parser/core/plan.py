@@ -1,0 +1,376 @@
+"""What the parser makes of a text: one typed, defaulted, checked plan for each statement.
+
+Plans compare equal when they mean the same: their places in the text and the notices about how
+they were written do not count.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from services.parser.core.plan_options import (
+    ConvertOptions,
+    EvaluateOptions,
+    GetKind,
+    GetOptions,
+    IfExists,
+    ListKind,
+    MediaKind,
+    PredictOptions,
+    PrintOptions,
+    SearchKind,
+    SearchOptions,
+    TrainingOptions,
+    UploadOptions,
+)
+from thanosql_runtime.errors import Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """A name, without its quotes, and where it stands."""
+
+    text: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something that the user should know and that stopped nothing."""
+
+    message: str
+    span: Span = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What every plan has.
+
+    Attributes:
+        span: The statement in the text of the call.
+        notices: Remarks on how it was written.
+    """
+
+    span: Span = field(compare=False, repr=False)
+    notices: tuple[Notice, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nested:
+    """A statement that stands in a query where a table may.
+
+    Attributes:
+        relation: The table that stands for it in the SQL, such as `__nested_1`.
+        plan: The statement.
+    """
+
+    relation: str
+    plan: "Plan"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """A SQL query.
+
+    Attributes:
+        sql: The query in DuckDB's dialect, nested statements replaced by their relations.
+        canonical: The query as a statement holds it, nested statements in their canonical form.
+        tables: The stored tables that it reads, as written, each once.
+        nested: The nested statements, in the order of their numbers.
+        span: The query in the text of the call.
+    """
+
+    sql: str
+    canonical: str = field(compare=False, repr=False)
+    tables: tuple[Name, ...] = ()
+    nested: tuple[Nested, ...] = ()
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunQuery(Statement):
+    """A SELECT or another query on its own."""
+
+    query: Query
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy(Statement):
+    """COPY table FROM a path in the workspace, or a JSON array of records."""
+
+    table: Name
+    source: Name
+    if_exists: IfExists = IfExists.FAIL
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateTableAs(Statement):
+    """CREATE TABLE AS."""
+
+    table: Name
+    query: Query
+    or_replace: bool = False
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insert(Statement):
+    """INSERT INTO: no columns means all of them, in order."""
+
+    table: Name
+    query: Query
+    columns: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """A column set by UPDATE: the expression for DuckDB, and the whole as a statement holds it."""
+
+    column: Name
+    expression: str
+    canonical: str = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A condition on one table's columns, for DuckDB and as a statement holds it."""
+
+    sql: str
+    canonical: str = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update(Statement):
+    """UPDATE; without a condition it changes every row."""
+
+    table: Name
+    assignments: tuple[Assignment, ...]
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delete(Statement):
+    """DELETE FROM; without a condition it deletes every row."""
+
+    table: Name
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropTable(Statement):
+    """DROP TABLE."""
+
+    table: Name
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddColumn:
+    """ADD COLUMN; the type is for DuckDB, and canonical as a statement holds it."""
+
+    column: Name
+    type: str
+    canonical: str = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropColumn:
+    """DROP COLUMN."""
+
+    column: Name
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenameColumn:
+    """RENAME COLUMN."""
+
+    column: Name
+    new_name: Name
+
+
+TableChange: TypeAlias = AddColumn | DropColumn | RenameColumn
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlterTable(Statement):
+    """ALTER TABLE with one action."""
+
+    table: Name
+    action: TableChange
+
+
+@dataclass(frozen=True, kw_only=True)
+class Print(Statement):
+    """PRINT AUDIO, IMAGE or VIDEO."""
+
+    kind: MediaKind
+    query: Query
+    options: PrintOptions = field(default_factory=PrintOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildModel(Statement):
+    """BUILD MODEL from a base model."""
+
+    model: Name
+    base: Name
+    query: Query
+    options: TrainingOptions = field(default_factory=TrainingOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitModel(Statement):
+    """FIT MODEL: train an existing model further, under a new name."""
+
+    model: Name
+    existing: Name
+    query: Query
+    options: TrainingOptions = field(default_factory=TrainingOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict(Statement):
+    """PREDICT: the rows of the query with a column of texts."""
+
+    model: Name
+    query: Query
+    options: PredictOptions = field(default_factory=PredictOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Statement):
+    """EVALUATE: how far a model's texts are from the reference texts."""
+
+    model: Name
+    query: Query
+    options: EvaluateOptions = field(default_factory=EvaluateOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convert(Statement):
+    """CONVERT: the rows of the query with a column of embeddings."""
+
+    model: Name
+    query: Query
+    options: ConvertOptions = field(default_factory=ConvertOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Statement):
+    """SEARCH: the rows of the query with a score, best first."""
+
+    kind: SearchKind
+    query: Query
+    options: SearchOptions
+    model: Name | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListObjects(Statement):
+    """LIST."""
+
+    kind: ListKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Get(Statement):
+    """GET THANOSQL MODEL or DATASET."""
+
+    kind: GetKind
+    name: Name
+    options: GetOptions = field(default_factory=GetOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadModel(Statement):
+    """UPLOAD MODEL from a folder in the workspace."""
+
+    model: Name
+    source: Name
+    options: UploadOptions = field(default_factory=UploadOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteModel(Statement):
+    """DELETE MODEL."""
+
+    model: Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeModel(Statement):
+    """DESCRIBE MODEL."""
+
+    model: Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowModelVersions(Statement):
+    """SHOW MODEL VERSIONS."""
+
+    model: Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowJobs(Statement):
+    """SHOW JOBS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowJob(Statement):
+    """SHOW JOB."""
+
+    job_id: Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelJob(Statement):
+    """CANCEL JOB."""
+
+    job_id: Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explain(Statement):
+    """EXPLAIN: what the statement would do."""
+
+    statement: "ExecutablePlan"
+
+
+ExecutablePlan: TypeAlias = (
+    RunQuery
+    | Copy
+    | CreateTableAs
+    | Insert
+    | Update
+    | Delete
+    | DropTable
+    | AlterTable
+    | Print
+    | BuildModel
+    | FitModel
+    | Predict
+    | Evaluate
+    | Convert
+    | Search
+    | ListObjects
+    | Get
+    | UploadModel
+    | DeleteModel
+    | DescribeModel
+    | ShowModelVersions
+    | ShowJobs
+    | ShowJob
+    | CancelJob
+)
+Plan: TypeAlias = ExecutablePlan | Explain
+AnyOptions: TypeAlias = (
+    PrintOptions
+    | TrainingOptions
+    | PredictOptions
+    | EvaluateOptions
+    | ConvertOptions
+    | SearchOptions
+    | GetOptions
+    | UploadOptions
+)

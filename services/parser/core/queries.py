@@ -1,0 +1,183 @@
+"""Reads the SQL query inside a statement, with the statements nested in it."""
+
+from collections.abc import Callable, Iterator
+
+from sqlglot import exp
+
+from services.parser.core.faults import fault, nearest, shorten
+from services.parser.core.fragment import Fragment
+from services.parser.core.nesting import (
+    MAX_NESTING,
+    NESTABLE,
+    QUERY_STARTS,
+    refuse_misplaced,
+    starts_nested,
+    starts_query,
+)
+from services.parser.core.plan import Name, Nested, Plan, Query
+from services.parser.core.render import render
+from services.parser.core.rewriting import Rewritten, relation, rewrite, rewrite_nested
+from services.parser.core.sql import parse_sql, scopes, to_duckdb, to_postgres
+from thanosql_runtime.errors import Reason, Span
+
+_TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest", "json_each"})
+_CHANGES = (exp.DML, exp.DDL, exp.Command, exp.Drop, exp.Into)
+
+
+class QueryReader:
+    """Reads queries; the statements nested in them are read by `read_statement`."""
+
+    def __init__(self, read_statement: Callable[[Fragment], Plan]) -> None:
+        self._read_statement = read_statement
+
+    def read(self, fragment: Fragment) -> Query:
+        """The query that a fragment holds, which may be one nested statement alone.
+
+        Raises:
+            ThanosqlError: It is no query, or something in it may not stand there.
+        """
+        body = fragment.without_outer_brackets()
+        if not body:
+            raise fault("a query is missing", fragment.span, expected=["a query", *NESTABLE])
+        if starts_nested(body, body.low):
+            rewritten = rewrite_nested(body)
+        else:
+            _require_query(body)
+            rewritten = rewrite(body)
+        return self._build(fragment, rewritten)
+
+    def _build(self, fragment: Fragment, rewritten: Rewritten) -> Query:
+        nested = tuple(self._nested(rewritten))
+        tree = parse_sql(rewritten)
+        if isinstance(tree, exp.Values):
+            tree = exp.select("*").from_(tree, copy=False)
+        check_expressions(tree, rewritten)
+        if not isinstance(tree, exp.Query):
+            raise fault("this is not a query", fragment.span, expected=["a query"])
+        return Query(
+            tables=tuple(_tables(tree, rewritten)),
+            sql=to_duckdb(tree, fragment),
+            canonical=_canonical(tree, nested, fragment),
+            nested=nested,
+            span=fragment.span,
+        )
+
+    def _nested(self, rewritten: Rewritten) -> Iterator[Nested]:
+        for number, statement in enumerate(rewritten.nested, start=1):
+            if statement.depth > MAX_NESTING:
+                message = f"statements are nested deeper than {MAX_NESTING}"
+                raise fault(message, statement.token_span(statement.low))
+            yield Nested(relation=relation(number), plan=self._read_statement(statement))
+
+
+def _canonical(tree: exp.Query, nested: tuple[Nested, ...], fragment: Fragment) -> str:
+    """The query in the users' dialect, with the nested statements written out again."""
+    texts = {part.relation: render(part.plan) for part in nested}
+    for table in list(tree.find_all(exp.Table)) if texts else ():
+        text, select = texts.get(table.name), table.find_ancestor(exp.Select)
+        if text is not None and select is tree:
+            return text
+        if text is not None and select is not None:
+            select.replace(exp.Var(this=text))
+    return to_postgres(tree, fragment)
+
+
+def check_expressions(tree: exp.Expr, rewritten: Rewritten) -> None:
+    """Refuse what parses as SQL and has no place in a query here.
+
+    Raises:
+        ThanosqlError: The tree changes something, has parameters, or selects nothing.
+    """
+    fragment = rewritten.fragment
+    for node in tree.walk():
+        if isinstance(node, _CHANGES) and not isinstance(node, exp.Query) and node is not tree:
+            what = "INTO" if isinstance(node, exp.Into) else node.key.upper()
+            raise fault(
+                f"{what} cannot stand inside a query", _word_span(fragment, what), expected=["a query"]
+            )
+        if isinstance(node, exp.Placeholder | exp.Parameter):
+            message = "parameters have no value here; write the value itself"
+            raise fault(message, _parameter_span(fragment), expected=["a value"])
+        if isinstance(node, exp.Select) and not node.expressions:
+            message = "SELECT selects no columns"
+            raise fault(message, _word_span(fragment, "SELECT"), expected=["columns, or *"])
+
+
+def _require_query(body: Fragment) -> None:
+    refuse_misplaced(body, body.low)
+    if starts_query(body, body.low):
+        return
+    token = body.tokens[body.low]
+    starts = (*QUERY_STARTS, *NESTABLE)
+    raise fault(
+        f"'{shorten(token.text)}' does not begin a query",
+        body.token_span(body.low),
+        expected=["a query"],
+        suggestion=nearest(token.upper, starts),
+        known=starts,
+    )
+
+
+def _tables(query: exp.Query, rewritten: Rewritten) -> Iterator[Name]:
+    """The stored tables that a query reads, each once, as first written."""
+    found: dict[str, Name] = {}
+    own = {relation(number) for number in range(1, len(rewritten.nested) + 1)}
+    for scope in scopes(query, rewritten.fragment):
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table) and source.name not in own:
+                name = _table_name(source, rewritten)
+                if name is not None:
+                    found.setdefault(name.text.lower(), name)
+    yield from sorted(found.values(), key=lambda name: name.span.start)
+
+
+def _table_name(table: exp.Table, rewritten: Rewritten) -> Name | None:
+    if not isinstance(table.this, exp.Identifier):
+        _refuse_table_function(table, rewritten)
+        return None
+    span = _identifier_span(table.this, rewritten)
+    if table.args.get("db") is not None:
+        message = f"'{shorten(table.sql(dialect='postgres'))}' names a schema; tables here have none"
+        raise fault(message, span, reason=Reason.INVALID_NAME, suggestion=table.name)
+    return Name(text=table.name, span=span)
+
+
+def _refuse_table_function(table: exp.Table, rewritten: Rewritten) -> None:
+    function = table.this
+    name = (
+        function.name
+        if isinstance(function, exp.Anonymous)
+        else function.sql_name().lower()
+        if isinstance(function, exp.Func)
+        else ""
+    )
+    if name.lower() in _TABLE_FUNCTIONS:
+        return
+    message = f"the table function '{shorten(name)}' is not allowed; COPY brings files into tables"
+    raise fault(
+        message,
+        _word_span(rewritten.fragment, name.upper()),
+        reason=Reason.QUERY_REJECTED,
+        known=sorted(_TABLE_FUNCTIONS),
+    )
+
+
+def _identifier_span(identifier: exp.Identifier, rewritten: Rewritten) -> Span:
+    offset = identifier.meta.get("start")
+    if not isinstance(offset, int):
+        return rewritten.fragment.span
+    return rewritten.fragment.token_span(rewritten.token_at(offset))
+
+
+def _word_span(fragment: Fragment, word: str) -> Span:
+    for index in range(fragment.low, fragment.high):
+        if fragment.word_at(index) == word:
+            return fragment.token_span(index)
+    return fragment.span
+
+
+def _parameter_span(fragment: Fragment) -> Span:
+    for index in range(fragment.low, fragment.high):
+        if fragment.tokens[index].text in ("$", "?", ":", "@", "%"):
+            return fragment.token_span(index)
+    return fragment.span

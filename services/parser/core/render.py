@@ -1,0 +1,143 @@
+"""Writes a plan back as a statement, in one canonical form that parses to an equal plan.
+
+Keywords stand in capitals, options only where they differ from their defaults, and queries as
+sqlglot writes PostgreSQL.
+"""
+
+import re
+from dataclasses import MISSING, fields
+from enum import Enum
+
+from services.parser.core import plan
+from services.parser.core.plan_options import IfExists
+
+_PLAIN = re.compile(r"[^\W\d]\w*")
+# Keywords that the grammar accepts where it accepts a name.
+_KEYWORDS = frozenset({"IF", "COLUMN"})
+
+
+def render(statement: plan.Plan) -> str:
+    """The statement in its canonical form."""
+    if isinstance(statement, plan.Explain):
+        return f"EXPLAIN {render(statement.statement)}"
+    for part in (_render_table, _render_model, _render_workspace):
+        text = part(statement)
+        if text is not None:
+            return text
+    raise ValueError(f"cannot render {type(statement).__name__}")
+
+
+def _render_table(statement: plan.Plan) -> str | None:
+    match statement:
+        case plan.RunQuery(query=query):
+            return query.canonical
+        case plan.Copy(table=table, source=source, if_exists=if_exists):
+            options = "" if if_exists is IfExists.FAIL else f" OPTIONS(if_exists={_literal(if_exists)})"
+            return f"COPY {_name(table)}{options} FROM {_literal(source.text)}"
+        case plan.CreateTableAs():
+            return _create_table_as(statement)
+        case plan.Insert(table=table, columns=columns, query=query):
+            listed = f" ({', '.join(map(_name, columns))})" if columns else ""
+            return f"INSERT INTO {_name(table)}{listed} AS {query.canonical}"
+        case plan.Update(table=table, assignments=assignments, condition=condition):
+            changes = ", ".join(item.canonical for item in assignments)
+            return f"UPDATE {_name(table)} SET {changes}{_where(condition)}"  # noqa: S608 - text to read, not to run
+        case plan.Delete(table=table, condition=condition):
+            return f"DELETE FROM {_name(table)}{_where(condition)}"  # noqa: S608 - text to read, not to run
+        case plan.DropTable(table=table, if_exists=checked):
+            return f"DROP TABLE {'IF EXISTS ' if checked else ''}{_name(table)}"
+        case plan.AlterTable(table=table, action=action):
+            return f"ALTER TABLE {_name(table)} {_table_change(action)}"
+    return None
+
+
+def _render_model(statement: plan.Plan) -> str | None:
+    match statement:
+        case plan.Print(kind=kind, options=options, query=query):
+            return f"PRINT {kind.value}{_options(options)} AS {query.canonical}"
+        case plan.BuildModel(model=model, base=base, options=options, query=query):
+            using = f"{_name(model)} USING {_model(base)}"
+            return f"BUILD MODEL {using}{_options(options)} AS {query.canonical}"
+        case plan.FitModel(model=model, existing=existing, options=options, query=query):
+            using = f"{_name(model)} USING {_model(existing)}"
+            return f"FIT MODEL {using}{_options(options)} AS {query.canonical}"
+        case plan.Predict(model=model, options=options, query=query):
+            return f"PREDICT USING {_model(model)}{_options(options)} AS {query.canonical}"
+        case plan.Evaluate(model=model, options=options, query=query):
+            return f"EVALUATE USING {_model(model)}{_options(options)} AS {query.canonical}"
+        case plan.Convert(model=model, options=options, query=query):
+            return f"CONVERT USING {_model(model)}{_options(options)} AS {query.canonical}"
+        case plan.Search(kind=kind, model=used, options=options, query=query):
+            using = "" if used is None else f" USING {_model(used)}"
+            return f"SEARCH {kind.value}{using}{_options(options)} AS {query.canonical}"
+    return None
+
+
+def _render_workspace(statement: plan.Plan) -> str | None:
+    match statement:
+        case plan.ListObjects(kind=kind):
+            return f"LIST {kind.value}"
+        case plan.Get(kind=wanted, name=name, options=options):
+            return f"GET THANOSQL {wanted.value} {_name(name)}{_options(options)}"
+        case plan.UploadModel(model=model, source=source, options=options):
+            return f"UPLOAD MODEL {_name(model)}{_options(options)} FROM {_literal(source.text)}"
+        case plan.DeleteModel(model=model):
+            return f"DELETE MODEL {_name(model)}"
+        case plan.DescribeModel(model=model):
+            return f"DESCRIBE MODEL {_model(model)}"
+        case plan.ShowModelVersions(model=model):
+            return f"SHOW MODEL VERSIONS {_name(model)}"
+        case plan.ShowJobs():
+            return "SHOW JOBS"
+        case plan.ShowJob(job_id=job_id):
+            return f"SHOW JOB {_literal(job_id.text)}"
+        case plan.CancelJob(job_id=job_id):
+            return f"CANCEL JOB {_literal(job_id.text)}"
+    return None
+
+
+def _create_table_as(statement: plan.CreateTableAs) -> str:
+    create = "CREATE OR REPLACE TABLE" if statement.or_replace else "CREATE TABLE"
+    checked = " IF NOT EXISTS" if statement.if_not_exists else ""
+    return f"{create}{checked} {_name(statement.table)} AS {statement.query.canonical}"
+
+
+def _table_change(action: plan.TableChange) -> str:
+    match action:
+        case plan.AddColumn(column=column, canonical=type_name):
+            return f"ADD COLUMN {_name(column)} {type_name}"
+        case plan.DropColumn(column=column, if_exists=checked):
+            return f"DROP COLUMN {'IF EXISTS ' if checked else ''}{_name(column)}"
+        case plan.RenameColumn(column=column, new_name=new_name):
+            return f"RENAME COLUMN {_name(column)} TO {_name(new_name)}"
+
+
+def _where(condition: plan.Condition | None) -> str:
+    return "" if condition is None else f" WHERE {condition.canonical}"
+
+
+def _name(name: plan.Name) -> str:
+    if _PLAIN.fullmatch(name.text) and name.text.upper() not in _KEYWORDS:
+        return name.text
+    return '"' + name.text.replace('"', '""') + '"'
+
+
+def _model(name: plan.Name) -> str:
+    base, dot, version = name.text.partition(".")
+    return _name(plan.Name(text=base, span=name.span)) + dot + version
+
+
+def _literal(value: object) -> str:
+    plain = value.value if isinstance(value, Enum) else value
+    if isinstance(plain, str):
+        return "'" + plain.replace("'", "''") + "'"
+    return repr(plain)
+
+
+def _options(options: plan.AnyOptions) -> str:
+    given = []
+    for item in fields(options):
+        value = getattr(options, item.name)
+        if value is not None and (item.default is MISSING or value != item.default):
+            given.append(f"{item.name}={_literal(value)}")
+    return f" OPTIONS({', '.join(given)})" if given else ""

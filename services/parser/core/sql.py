@@ -1,0 +1,154 @@
+"""sqlglot at arm's length: PostgreSQL's dialect in, a tree or an error with the user's place out."""
+
+import re
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, OptimizeError, ParseError, SqlglotError
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+from services.parser.core.faults import fault, nearest, shorten
+from services.parser.core.fragment import Fragment
+from services.parser.core.rewriting import Rewritten
+from thanosql_runtime.errors import Span, ThanosqlError
+
+_CLAUSES = (
+    "SELECT",
+    "DISTINCT",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "ORDER",
+    "HAVING",
+    "LIMIT",
+    "OFFSET",
+    "JOIN",
+    "LEFT",
+    "RIGHT",
+    "FULL",
+    "INNER",
+    "CROSS",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "BETWEEN",
+    "VALUES",
+    "WITH",
+    "USING",
+    "WINDOW",
+    "LATERAL",
+    "WHEN",
+    "THEN",
+    "ELSE",
+)
+_DESCRIPTIONS = ((re.compile(r"^Expecting (\S+)"), r"\1"), (re.compile(r"^Expected (.+?)\.?$"), r"\1"))
+_LOOK_BACK = 3
+
+
+def parse_sql(rewritten: Rewritten) -> exp.Expr:
+    """The one statement that a text holds.
+
+    Raises:
+        ThanosqlError: The text is not SQL, or nested too deeply for the parser.
+    """
+    fragment = rewritten.fragment
+    try:
+        statements = sqlglot.parse(rewritten.text, read="postgres")
+    except ParseError as problem:
+        raise _misfit(rewritten, problem) from problem
+    except SqlglotError as problem:
+        raise fault("the query cannot be read as SQL", fragment.span) from problem
+    except RecursionError as problem:
+        raise _too_deep(fragment) from problem
+    if len(statements) != 1 or not isinstance(statements[0], exp.Expr):
+        raise fault("the query cannot be read as SQL", fragment.span)
+    return statements[0]
+
+
+def scopes(query: exp.Query, fragment: Fragment) -> list[Scope]:
+    """The scopes of a query, which tell its tables from its common table expressions.
+
+    Raises:
+        ThanosqlError: Two tables of one FROM share a name, or the query is nested too deeply.
+    """
+    try:
+        found = traverse_scope(query)
+        for scope in found:
+            # Named on first use, which is where a repeated alias shows.
+            _ = scope.sources
+    except OptimizeError as problem:
+        alias = str(problem).rpartition(": ")[2]
+        message = f"two tables of the query are called '{shorten(alias)}'"
+        raise fault(message, _last(fragment, alias), expected=["an alias of its own for each"]) from problem
+    except RecursionError as problem:
+        raise _too_deep(fragment) from problem
+    return found
+
+
+def to_duckdb(expression: exp.Expr, fragment: Fragment) -> str:
+    """The text of an expression in DuckDB's dialect.
+
+    Raises:
+        ThanosqlError: The expression is nested too deeply.
+    """
+    return _generate(expression, fragment, "duckdb")
+
+
+def to_postgres(expression: exp.Expr, fragment: Fragment) -> str:
+    """The text of an expression in the dialect that users write.
+
+    Raises:
+        ThanosqlError: The expression is nested too deeply.
+    """
+    return _generate(expression, fragment, "postgres")
+
+
+def _generate(expression: exp.Expr, fragment: Fragment, dialect: str) -> str:
+    try:
+        return expression.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.IGNORE)
+    except RecursionError as problem:
+        raise _too_deep(fragment) from problem
+
+
+def _too_deep(fragment: Fragment) -> ThanosqlError:
+    return fault("the query is nested too deeply", fragment.span)
+
+
+def _last(fragment: Fragment, name: str) -> Span:
+    for index in range(fragment.high - 1, fragment.low - 1, -1):
+        if fragment.tokens[index].text.strip('"').lower() == name.lower():
+            return fragment.token_span(index)
+    return fragment.span
+
+
+def _misfit(rewritten: Rewritten, problem: ParseError) -> ThanosqlError:
+    """Say what sqlglot said, at the token of the user's text that it stumbled over."""
+    fragment = rewritten.fragment
+    details = problem.errors[0] if problem.errors else {}
+    index = rewritten.token_ending(details.get("line") or 1, details.get("col") or 1)
+    expected = _expected(str(details.get("description") or ""))
+    slip, meant = _slip(fragment, index)
+    if slip is not None:
+        index = slip
+    text = shorten(fragment.tokens[index].text)
+    at_end = index == fragment.high - 1 and not meant
+    message = f"the query does not read as SQL {'after' if at_end else 'at'} '{text}'"
+    return fault(message, fragment.token_span(index), expected=expected, suggestion=meant)
+
+
+def _expected(description: str) -> list[str]:
+    for pattern, replacement in _DESCRIPTIONS:
+        match = pattern.match(description)
+        if match:
+            return [match.expand(replacement)]
+    return []
+
+
+def _slip(fragment: Fragment, index: int) -> tuple[int | None, str]:
+    """The misspelt keyword at or shortly before a token: `FORM t` fails only at `t`."""
+    for position in range(index, max(fragment.low, index - _LOOK_BACK) - 1, -1):
+        word = fragment.word_at(position)
+        meant = nearest(word, _CLAUSES) if word and word not in _CLAUSES else ""
+        if meant and fragment.word_at(position - 1) not in ("FROM", "JOIN", "SELECT", "AS", "TABLE"):
+            return position, meant
+    return None, ""

@@ -1,0 +1,175 @@
+"""The error for a statement that does not fit the grammar, said in the words of its user."""
+
+import re
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
+from services.parser.core.faults import fault, nearest, shorten
+from services.parser.core.fragment import Fragment
+from services.parser.core.scanner import TokenKind, string_value
+from thanosql_runtime.errors import ThanosqlError
+
+STATEMENTS = (
+    "SELECT",
+    "WITH",
+    "VALUES",
+    "COPY",
+    "CREATE TABLE",
+    "INSERT INTO",
+    "UPDATE",
+    "DELETE FROM",
+    "DROP TABLE",
+    "ALTER TABLE",
+    "PRINT",
+    "BUILD MODEL",
+    "FIT MODEL",
+    "PREDICT",
+    "EVALUATE",
+    "CONVERT",
+    "SEARCH",
+    "LIST",
+    "GET THANOSQL",
+    "UPLOAD MODEL",
+    "DELETE MODEL",
+    "DESCRIBE MODEL",
+    "SHOW MODEL VERSIONS",
+    "SHOW JOBS",
+    "SHOW JOB",
+    "CANCEL JOB",
+    "EXPLAIN",
+)
+_WORDS = {
+    "$END": "the end of the statement",
+    "AS": "AS query",
+    "ASSIGNMENTS": "column = expression",
+    "COLUMN_NAME": "the name of a column",
+    "COMMA": "','",
+    "CONDITION": "a condition",
+    "EQUAL": "'='",
+    "JOB_ID": "the id of a job in quotes",
+    "LPAR": "'('",
+    "LSQB": "a list",
+    "MODEL_NAME": "the name of a model",
+    "MODEL_REFERENCE": "the name of a model",
+    "OBJECT_NAME": "a name",
+    "OPTIONS": "OPTIONS(...)",
+    "OPTION_NAME": "the name of an option",
+    "QUERY": "a query",
+    "RPAR": "')'",
+    "RSQB": "']'",
+    "SOURCE": "a path in quotes",
+    "STATEMENT": "a statement",
+    "TABLE_NAME": "the name of a table",
+    "TYPE": "a type such as VARCHAR",
+    "USING": "USING model",
+    "VALUE": "a text in quotes",
+    "NUMBER": "a number",
+    "TRUE": "True",
+    "FALSE": "False",
+    "NONE": "None",
+}
+_UNSAID = frozenset({"MINUS", "PLUS"})
+_NAMES = frozenset(
+    {"TABLE_NAME", "COLUMN_NAME", "MODEL_NAME", "MODEL_REFERENCE", "OBJECT_NAME", "OPTION_NAME"}
+)
+_STRINGS = frozenset({"SOURCE", "JOB_ID", "VALUE"})
+_LABEL_WORDS = frozenset(
+    (
+        "MODEL",
+        "TABLE",
+        "INTO",
+        "FROM",
+        "VERSIONS",
+        "JOB",
+        "JOBS",
+        "AUDIO",
+        "IMAGE",
+        "VIDEO",
+        "TEXT",
+        "KEYWORD",
+        "THANOSQL",
+        "DATASET",
+    )
+)
+_SPOKEN = frozenset({"AS", "OPTIONS", "USING", "TRUE", "FALSE", "NONE"})
+_PLAIN_NAME = re.compile(r"[^\W\d]\w*")
+
+
+def label(statement: Fragment, index: int) -> str:
+    """The statement as errors name it, from its first words before `index`: `BUILD MODEL`."""
+    words = [statement.word_at(statement.low)]
+    for position in range(statement.low + 1, min(index, statement.high)):
+        word = statement.word_at(position)
+        if word not in _LABEL_WORDS or (word == "FROM" and words != ["DELETE"]):
+            break
+        words.append(word)
+    return " ".join(words)
+
+
+def unexpected(statement: Fragment, index: int, accepted: AbstractSet[str]) -> ThanosqlError:
+    """The error for the token at `index`, or for the end when that is past the last token.
+
+    Args:
+        statement: The statement.
+        index: The first token that does not fit.
+        accepted: Terminals that would have fitted.
+    """
+    if index == statement.low and index < statement.high:
+        return _unknown_statement(statement, index)
+    expected = _in_words(accepted)
+    if index >= statement.high:
+        message = f"{label(statement, index)} ends too early"
+        return fault(message, statement.source.span(statement.end, statement.end), expected=expected)
+    token = statement.tokens[index]
+    shown = shorten(token.text if token.kind is not TokenKind.WORD else f"'{token.text}'")
+    if token.kind is TokenKind.SYMBOL:
+        shown = f"'{shown}'"
+    where = "after the end of" if accepted == {"$END"} else "in"
+    message = f"unexpected {shown} {where} {label(statement, index)}"
+    if token.text == "." and accepted and statement.word_at(index - 1):
+        message = f"unexpected '.' in {label(statement, index)}: names here have no schema"
+    return fault(
+        message, statement.token_span(index), expected=expected, suggestion=_meant(statement, index, accepted)
+    )
+
+
+def _unknown_statement(statement: Fragment, index: int) -> ThanosqlError:
+    token = statement.tokens[index]
+    firsts = {name.split()[0]: name for name in reversed(STATEMENTS)}
+    near = nearest(token.text, firsts) if token.kind is TokenKind.WORD else ""
+    return fault(
+        f"unknown statement '{shorten(token.text)}'",
+        statement.token_span(index),
+        expected=["a statement"],
+        suggestion=near,
+        known=STATEMENTS,
+    )
+
+
+def _in_words(accepted: Iterable[str]) -> list[str]:
+    described = (_WORDS.get(terminal, terminal) for terminal in accepted if terminal not in _UNSAID)
+    return sorted(set(described), key=lambda words: (words.startswith("the end"), words.lower()))
+
+
+def _meant(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
+    token = statement.tokens[index]
+    if token.kind is TokenKind.STRING and accepted & _NAMES:
+        name = string_value(token)
+        return name if _PLAIN_NAME.fullmatch(name) else f'"{shorten(name)}"'
+    if token.kind is not TokenKind.WORD:
+        return ""
+    keywords = [terminal for terminal in accepted if terminal not in _WORDS or terminal in _SPOKEN]
+    near = nearest(token.text, keywords)
+    if near:
+        return _WORDS[near] if near in ("TRUE", "FALSE", "NONE") else near
+    return f"'{shorten(_up_to_space(statement, index))}'" if accepted & _STRINGS else ""
+
+
+def _up_to_space(statement: Fragment, index: int) -> str:
+    """What was probably meant as one string: `path/to.csv` is five tokens."""
+    last = index
+    while last + 1 < statement.high and statement.tokens[last + 1].start == statement.tokens[last].end:
+        if statement.tokens[last + 1].text in ("(", ")", "[", "]", ","):
+            break
+        last += 1
+    return statement.source.text[statement.tokens[index].start : statement.tokens[last].end]
