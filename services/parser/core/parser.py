@@ -15,7 +15,8 @@ MAX_TEXT_BYTES = 1_000_000
 class Parser:
     """Parses statements; pure, safe to share between threads, costly to make and cheap to use."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_text_bytes: int = MAX_TEXT_BYTES) -> None:
+        self._max_text_bytes = max_text_bytes
         self._grammar = StatementGrammar()
         self._builder = PlanBuilder(self._read_statement)
 
@@ -26,9 +27,8 @@ class Parser:
             ThanosqlError: Something in the text is wrong; the error has its place.
         """
         source = Source(text)
-        # A character takes 1 to 4 bytes: most texts need no counting.
-        if len(text) > MAX_TEXT_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
-            message = f"the text is larger than {MAX_TEXT_BYTES} bytes"
+        if len(text.encode("utf-8", "surrogatepass")) > self._max_text_bytes:
+            message = f"the text is larger than {self._max_text_bytes} bytes"
             raise fault(message, source.span(0, 1), reason=Reason.STATEMENT_TOO_LARGE)
         return tuple(self._read_statement(statement) for statement in split(source, scan(source)))
 
