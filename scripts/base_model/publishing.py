@@ -32,6 +32,7 @@ def publish(model: Wav2Vec2ForCTC, folder: Path) -> None:
     save_file(half, draft / "model.safetensors", metadata={"format": "pt"})
     folder.mkdir(exist_ok=True)
     for path in sorted(draft.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+        path.chmod(0o644)  # safetensors writes for the owner alone; servers run as another user
         path.replace(folder / path.name)
     draft.rmdir()
 
