@@ -1,0 +1,178 @@
+"""A model in memory: its engine, its queue, its threads, and the way from samples to text."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.predictor.core.batcher import Batcher, Executors
+from services.predictor.core.ports import Clock, Engine
+from services.predictor.core.silence import is_silent
+from services.predictor.core.statistics import Counters
+from services.predictor.core.types import ModelRecord
+from services.predictor.core.windows import Geometry, Window, split, stitch
+from thanosql_ctc.batch_invariant import output_frames, receptive_field, samples_per_frame
+from thanosql_ctc.checkpoint import Checkpoint
+from thanosql_ctc.greedy import greedy_decode
+from thanosql_ctc.vocabulary import Vocabulary
+from thanosql_ctc.waveform import Samples, normalise_waveform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """How samples become windows.
+
+    Attributes:
+        window_s: Longest part of a recording that the model sees at once.
+        overlap_s: What neighbouring parts share.
+        silence_dbfs: Level below which nothing is heard.
+        windows_in_flight: Parts of one recording in the queue at once.
+        max_queue_size: Parts of all recordings in the queue.
+    """
+
+    window_s: float = 30.0
+    overlap_s: float = 4.0
+    silence_dbfs: float = -70.0
+    windows_in_flight: int = 2
+    max_queue_size: int = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acoustics:
+    """What a checkpoint says about samples and labels, without its weights."""
+
+    vocabulary: Vocabulary
+    sample_rate_hz: int
+    do_normalize: bool
+    geometry: Geometry
+
+    @property
+    def silent_ids(self) -> frozenset[int]:
+        """The labels between sounds: the blank, and the delimiter where there is one."""
+        vocabulary = self.vocabulary
+        delimiters = (
+            label for label, token in enumerate(vocabulary.tokens) if token == vocabulary.word_delimiter
+        )
+        return frozenset({vocabulary.blank_id, *delimiters})
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, hearing: Hearing) -> "Acoustics":
+        """Read them off a checkpoint."""
+        config, rate_hz = checkpoint.model.config, checkpoint.sample_rate_hz
+        step = samples_per_frame(config)
+        geometry = Geometry(
+            receptive_field=receptive_field(config),
+            samples_per_frame=step,
+            window_frames=max(2, output_frames(config, round(hearing.window_s * rate_hz))),
+            overlap_frames=max(1, round(hearing.overlap_s * rate_hz) // step),
+        )
+        return cls(
+            vocabulary=checkpoint.vocabulary,
+            sample_rate_hz=rate_hz,
+            do_normalize=checkpoint.do_normalize,
+            geometry=geometry,
+        )
+
+
+class LoadedModel:
+    """Transcribes samples; one thread computes, one prepares, all callers share the queue.
+
+    Args:
+        record: The version.
+        engine: What computes.
+        acoustics: What is done before and after.
+        hearing: Limits.
+        clock: Time.
+        counters: Where everything is counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        record: ModelRecord,
+        engine: Engine[Any, Any],
+        acoustics: Acoustics,
+        hearing: Hearing,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        self.record = record
+        self.counters = counters
+        self._engine = engine
+        self._acoustics = acoustics
+        self._hearing = hearing
+        self._silent_ids = acoustics.silent_ids
+        self._pools = [ThreadPoolExecutor(1, f"{part}-{record.name}") for part in ("host", "device")]
+        executors = Executors(host=self._pools[0], device=self._pools[1])
+        self._batcher = Batcher(engine, executors, clock, counters, hearing.max_queue_size)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Rate that it takes."""
+        return self._acoustics.sample_rate_hz
+
+    @property
+    def description(self) -> str:
+        """Where and how it computes."""
+        return self._engine.description
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the parameters in memory."""
+        return self._engine.size_bytes
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still answers."""
+        return self._batcher.is_alive
+
+    async def transcribe(self, samples: Samples, deadline_s: float | None = None) -> str:
+        """Turn samples into text; empty for silence and for what is too short to hold a sound.
+
+        Cancelling the call takes back what still waits.
+
+        Raises:
+            ThanosqlError: OVERLOADED, DEADLINE_EXCEEDED, or what the engine raised.
+        """
+        loop = asyncio.get_running_loop()
+        windows = await loop.run_in_executor(self._pools[0], self._listen, samples)
+        answers = await self._label_all(windows, deadline_s)
+        pieces = [(window.first_frame, labels) for window, labels in zip(windows, answers, strict=True)]
+        return greedy_decode(stitch(pieces, self._silent_ids), self._acoustics.vocabulary)
+
+    async def close(self) -> None:
+        """Answer what waits, then end the threads."""
+        await self._batcher.drain()
+        for pool in self._pools:
+            pool.shutdown(wait=False)
+
+    def _listen(self, samples: Samples) -> list[Window]:
+        """Find the parts that the model must see; what is silent stays as an empty window."""
+        geometry, quiet_dbfs = self._acoustics.geometry, self._hearing.silence_dbfs
+        if len(samples) < geometry.receptive_field or is_silent(samples, quiet_dbfs):
+            return []
+        heard = normalise_waveform(samples) if self._acoustics.do_normalize else samples
+        pairs = zip(split(samples, geometry), split(heard, geometry), strict=True)
+        return [replace(window, audible=not is_silent(raw.samples, quiet_dbfs)) for raw, window in pairs]
+
+    async def _label_all(self, windows: list[Window], deadline_s: float | None) -> list[list[int]]:
+        room = asyncio.Semaphore(self._hearing.windows_in_flight)
+        blank = [self._acoustics.vocabulary.blank_id]
+
+        async def label(window: Window) -> list[int]:
+            if not window.audible:
+                return blank * self._acoustics.geometry.frames(len(window.samples))
+            async with room:
+                return await self._batcher.submit(window.samples, deadline_s)
+
+        tasks = [asyncio.ensure_future(label(window)) for window in windows]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            await _cancel_all(tasks)
+
+
+async def _cancel_all(tasks: "list[asyncio.Task[list[int]]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

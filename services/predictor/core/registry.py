@@ -1,0 +1,240 @@
+"""The models in memory: loaded once however many ask, held by leases, the least recently used given up."""
+
+import asyncio
+import enum
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from services.predictor.core.loaded_model import LoadedModel
+from services.predictor.core.ports import Clock, ModelCatalog
+from services.predictor.core.types import ModelRecord
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_log = structlog.get_logger("registry")
+_MOST_FAILURES = 32
+_RETRY_DELAY_S = 2.0
+
+Load = Callable[[ModelRecord], Awaitable[LoadedModel]]
+
+
+class State(enum.Enum):
+    """How a model stands."""
+
+    LOADING = "LOADING"
+    READY = "READY"
+    UNLOADING = "UNLOADING"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelStatus:
+    """One line of the list of models."""
+
+    name: str
+    version: int
+    state: State
+    message: str = ""
+    engine: str = ""
+    size_bytes: int = 0
+
+
+# Not frozen: a place in memory that changes hands.
+@dataclass(kw_only=True, eq=False)
+class _Place:
+    record: ModelRecord
+    task: "asyncio.Task[LoadedModel]"
+    state: State = State.LOADING
+    message: str = ""
+    leases: int = 0
+    used_s: float = 0.0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def model(self) -> LoadedModel | None:
+        """The model, once it is loaded."""
+        done = self.task.done() and not self.task.cancelled() and self.task.exception() is None
+        return self.task.result() if done else None
+
+
+class ModelRegistry:
+    """Models by name, version and fingerprint.
+
+    Args:
+        catalog: Where versions are looked up.
+        load: Makes a model from a version.
+        clock: Time.
+        max_loaded_models: Most models in memory.
+        report: Told of a model's name and whether any of its versions is ready.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: ModelCatalog,
+        load: Load,
+        clock: Clock,
+        max_loaded_models: int,
+        report: Callable[[str, bool], None] = lambda _name, _ready: None,
+    ) -> None:
+        self._catalog = catalog
+        self._load = load
+        self._clock = clock
+        self._max_loaded_models = max_loaded_models
+        self._report = report
+        self._places: dict[tuple[str, int, str], _Place] = {}
+        self._placing = asyncio.Lock()
+
+    async def resolve(self, name: str, version: int) -> ModelRecord:
+        """Look a version up in the catalog: what was deleted is not found although it may be in memory."""
+        if not name:
+            raise error(Reason.INVALID_ARGUMENT, "the request names no model")
+        return await self._catalog.get_model(name, version)
+
+    @asynccontextmanager
+    async def use(self, record: ModelRecord) -> AsyncIterator[LoadedModel]:
+        """Hold a model, loaded first where it must be; it stays while it is held.
+
+        Raises:
+            ThanosqlError: What loading raises; OVERLOADED when every place is taken by models in use.
+        """
+        place = await self._place(record)
+        try:
+            # Shielded: one caller who leaves must not stop the load that others wait for.
+            yield await asyncio.shield(place.task)
+        finally:
+            self._release(place)
+
+    async def load(self, name: str, version: int) -> ModelStatus:
+        """Load a model before it is needed."""
+        record = await self.resolve(name, version)
+        async with self.use(record):
+            return _status(self._places[record.key])
+
+    async def unload(self, name: str, version: int) -> int:
+        """Give up a model once nobody holds it, every version for 0; answers how many there were."""
+        named = [place for place in self._held() if place.record.name == name]
+        places = [place for place in named if version in (0, place.record.version)]
+        await asyncio.gather(*(self._give_up(place) for place in places))
+        return len(places)
+
+    def statuses(self) -> list[ModelStatus]:
+        """Every model that is loaded, loading, leaving, or failed to load, by name and version."""
+        return [_status(self._places[key]) for key in sorted(self._places)]
+
+    async def close(self) -> None:
+        """Give up everything; loads are abandoned."""
+        places = list(self._places.values())
+        for place in places:
+            place.task.cancel()
+        await asyncio.gather(*(place.task for place in places), return_exceptions=True)
+        await asyncio.gather(*(place.model.close() for place in places if place.model is not None))
+        self._places.clear()
+
+    async def _place(self, record: ModelRecord) -> _Place:
+        """Find the place of a version, or take a new one, and lease it before anyone can evict it."""
+        while True:
+            leaving = self._places.get(record.key)
+            if leaving is not None and leaving.state is State.UNLOADING:
+                await leaving.gone.wait()
+                continue
+            async with self._placing:
+                place = self._places.get(record.key)
+                if place is not None and place.state is State.UNLOADING:
+                    continue
+                if place is None or not _is_usable(place):
+                    await self._make_room(place)
+                    place = self._take(record)
+                place.leases += 1
+                place.idle.clear()
+                place.used_s = self._clock.now()
+                return place
+
+    def _take(self, record: ModelRecord) -> _Place:
+        task = asyncio.get_running_loop().create_task(self._load_model(record), name=f"load {record.name}")
+        place = _Place(record=record, task=task)
+        place.idle.set()
+        self._places[record.key] = place
+        task.add_done_callback(lambda _task: self._settle(place))
+        return place
+
+    async def _load_model(self, record: ModelRecord) -> LoadedModel:
+        return await self._load(record)
+
+    def _settle(self, place: _Place) -> None:
+        if place.task.cancelled():
+            place.state, place.message = State.FAILED, "the load was abandoned"
+            return
+        failure = place.task.exception()
+        if failure is None:
+            place.state = State.READY
+        else:
+            place.state, place.message = State.FAILED, str(failure)
+            _log.warning("model failed to load", model=place.record.name, problem=str(failure))
+        self._tell(place.record.name)
+
+    async def _make_room(self, dead: _Place | None) -> None:
+        if dead is not None:
+            await self._forget(dead)
+        failed = [key for key, place in self._places.items() if place.state is State.FAILED]
+        for key in failed[:-_MOST_FAILURES]:
+            del self._places[key]
+        while len(held := self._held()) >= self._max_loaded_models:
+            unused = [place for place in held if place.leases == 0 and place.state is State.READY]
+            if not unused:
+                raise ThanosqlError(
+                    reason=Reason.OVERLOADED,
+                    message=f"all {len(held)} places for models are in use; try again later",
+                    retry_delay_s=_RETRY_DELAY_S,
+                )
+            await self._give_up(min(unused, key=lambda place: place.used_s))
+
+    def _held(self) -> list[_Place]:
+        return [place for place in self._places.values() if place.state is not State.FAILED]
+
+    async def _give_up(self, place: _Place) -> None:
+        await asyncio.wait([place.task])
+        place.state = State.UNLOADING
+        await place.idle.wait()
+        await self._forget(place)
+
+    async def _forget(self, place: _Place) -> None:
+        if place.model is not None:
+            await place.model.close()
+        if self._places.get(place.record.key) is place:
+            del self._places[place.record.key]
+        place.gone.set()
+        self._tell(place.record.name)
+
+    def _release(self, place: _Place) -> None:
+        place.leases -= 1
+        place.used_s = self._clock.now()
+        if place.leases == 0:
+            place.idle.set()
+
+    def _tell(self, name: str) -> None:
+        ready = any(
+            place.state is State.READY for place in self._places.values() if place.record.name == name
+        )
+        self._report(name, ready)
+
+
+def _is_usable(place: _Place) -> bool:
+    if place.state is State.READY:
+        return place.model is not None and place.model.is_alive
+    return place.state is State.LOADING
+
+
+def _status(place: _Place) -> ModelStatus:
+    model = place.model
+    return ModelStatus(
+        name=place.record.name,
+        version=place.record.version,
+        state=place.state,
+        message=place.message,
+        engine=model.description if model else "",
+        size_bytes=model.size_bytes if model else 0,
+    )

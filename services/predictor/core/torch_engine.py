@@ -1,0 +1,120 @@
+"""Wav2Vec2 CTC through torch, on the CPU or on a GPU, in float32 or bfloat16."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import Wav2Vec2ForCTC
+
+from services.predictor.core.ports import BatchPolicy
+from thanosql_ctc.batch_invariant import padded_forward, receptive_field
+from thanosql_ctc.waveform import Samples
+from thanosql_runtime.errors import Reason, error
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """How to compute.
+
+    Attributes:
+        device: `cpu`, or `cuda` with an optional number.
+        dtype: `float32` or `bfloat16`.
+        max_batch_size: 0 for what suits the device.
+        max_queue_delay_s: None for what suits the device.
+    """
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    max_batch_size: int = 0
+    max_queue_delay_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """A padded batch [b, t] and the true length of each row."""
+
+    inputs_bt: Tensor
+    lengths: list[int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Computed:
+    """The best label [b, f] of each frame, the true frames of each row, whether all logits were numbers."""
+
+    labels_bf: Tensor
+    frames: Tensor
+    finite: Tensor
+
+
+class TorchEngine:
+    """Satisfies `ports.Engine`.
+
+    Args:
+        model: In evaluation mode; the engine takes it over.
+        options: How to compute.
+    """
+
+    def __init__(self, model: Wav2Vec2ForCTC, options: EngineOptions) -> None:
+        self._dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[options.dtype]
+        self._device = torch.device(options.device)
+        self._model = model
+        nn.Module.to(model, device=self._device, dtype=self._dtype)
+        self._shortest = receptive_field(model.config)
+        self._policy = _policy(self._device, options)
+
+    @property
+    def description(self) -> str:
+        """Where and how it computes."""
+        return f"torch {self._device} {str(self._dtype).removeprefix('torch.')}"
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the parameters in memory."""
+        return sum(weight.numel() * weight.element_size() for weight in self._model.parameters())
+
+    @property
+    def policy(self) -> BatchPolicy:
+        """Singles on a CPU, where padding costs and sharing gains nothing; batches on a GPU."""
+        return self._policy
+
+    def prepare(self, windows: Sequence[Samples]) -> Prepared:
+        """Pad to the longest, and to the shortest that the model takes."""
+        lengths = [max(self._shortest, len(window)) for window in windows]
+        inputs = np.zeros((len(windows), max(lengths)), dtype=np.float32)
+        for row, window in zip(inputs, windows, strict=True):
+            row[: len(window)] = window
+        return Prepared(inputs_bt=torch.from_numpy(inputs), lengths=lengths)
+
+    def run(self, prepared: Prepared) -> Computed:
+        """Compute logits and take the best label of each frame where the logits are."""
+        with torch.inference_mode():
+            inputs_bt = prepared.inputs_bt.to(device=self._device, dtype=self._dtype)
+            logits_bfv, frames_b = padded_forward(self._model, inputs_bt, prepared.lengths)
+            return Computed(
+                labels_bf=logits_bfv.argmax(dim=-1).cpu(),
+                frames=frames_b.cpu(),
+                finite=torch.isfinite(logits_bfv).all().cpu(),
+            )
+
+    def finish(self, raw: Computed) -> list[list[int]]:
+        """Cut every row to its true frames."""
+        if not bool(raw.finite):
+            raise error(
+                Reason.INVALID_CHECKPOINT,
+                "the model gives no numbers for this recording: its weights are damaged, or too large",
+            )
+        frames = raw.frames.tolist()
+        return [row[:count] for row, count in zip(raw.labels_bf.tolist(), frames, strict=True)]
+
+
+def _policy(device: torch.device, options: EngineOptions) -> BatchPolicy:
+    on_cpu = device.type == "cpu"
+    delay_s = (0.0 if on_cpu else 0.01) if options.max_queue_delay_s is None else options.max_queue_delay_s
+    return BatchPolicy(
+        max_batch_size=options.max_batch_size or (1 if on_cpu else 16),
+        max_queue_delay_s=delay_s,
+        bucket_samples=32_000,
+        pipeline_depth=1 if on_cpu else 2,
+    )

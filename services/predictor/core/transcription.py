@@ -1,0 +1,166 @@
+"""Rows and recordings into transcripts: read, decode, hear; a bad recording fails alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from services.predictor.core.budget import SampleBudget
+from services.predictor.core.flow import answer_each
+from services.predictor.core.loaded_model import LoadedModel
+from services.predictor.core.ports import Clock, Recordings
+from services.predictor.core.types import Row, RowAnswer, Transcript
+from thanosql_audio.decoding import decode
+from thanosql_audio.types import Audio
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_log = structlog.get_logger("transcription")
+_RETRY_DELAY_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one caller and all callers may use.
+
+    Attributes:
+        max_streams: Streams of rows at once.
+        rows_in_flight: Rows of one stream that are read, decoded or computed at once.
+        decode_workers: Threads that read and decode.
+        max_duration_s: Longest recording.
+        decoded_samples: Decoded samples in memory, over all callers.
+        recognize_bytes: Largest recording sent as bytes.
+    """
+
+    max_streams: int = 32
+    rows_in_flight: int = 8
+    decode_workers: int = 2
+    max_duration_s: float = 3600.0
+    decoded_samples: int = 1 << 27
+    recognize_bytes: int = 3 << 20
+
+
+class Transcriber:
+    """Transcribes with any loaded model.
+
+    Args:
+        recordings: The users' recordings.
+        limits: See there.
+        clock: Time.
+    """
+
+    def __init__(self, *, recordings: Recordings, limits: Limits, clock: Clock) -> None:
+        self._recordings = recordings
+        self._limits = limits
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(limits.decode_workers, "decode")
+        self._workers = asyncio.Semaphore(limits.decode_workers)
+        self._budget = SampleBudget(limits.decoded_samples)
+        self._streams = 0
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @asynccontextmanager
+    async def admit_stream(self) -> AsyncIterator[None]:
+        """Take a place for a stream of rows; OVERLOADED before anything is read, if there is none."""
+        if self._streams >= self._limits.max_streams:
+            raise ThanosqlError(
+                reason=Reason.OVERLOADED,
+                message=f"{self._streams} statements are being transcribed already; try again later",
+                retry_delay_s=_RETRY_DELAY_S,
+            )
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    def answer_rows(self, model: LoadedModel, rows: AsyncIterator[Row]) -> AsyncIterator[RowAnswer]:
+        """Answer every row once, in any order; closing the iterator drops the rows in flight."""
+        return answer_each(rows, partial(self._answer_row, model), self._limits.rows_in_flight)
+
+    async def recognize(self, model: LoadedModel, audio: bytes, timeout_s: float | None) -> Transcript:
+        """Transcribe one short recording.
+
+        Args:
+            model: What hears it.
+            audio: A file's bytes.
+            timeout_s: When the caller gives up; a recording that still waits then is not computed.
+        """
+        if len(audio) > self._limits.recognize_bytes:
+            limit = self._limits.recognize_bytes
+            text = f"the recording has {len(audio)} bytes, {limit} at most are taken; put it in a table"
+            raise error(Reason.INVALID_ARGUMENT, text)
+        deadline_s = None if timeout_s is None else self._clock.now() + timeout_s
+        decoding = partial(
+            decode, audio, sample_rate_hz=model.sample_rate_hz, max_duration_s=self._limits.max_duration_s
+        )
+        return await _counted(model, self._transcribe(model, decoding, deadline_s))
+
+    async def _answer_row(self, model: LoadedModel, row: Row) -> RowAnswer:
+        try:
+            decoding = partial(self._read, row.audio_path, model.sample_rate_hz)
+            transcript = await _counted(model, self._transcribe(model, decoding, None))
+        except ThanosqlError as failure:
+            return RowAnswer(row_key=row.row_key, outcome=failure)
+        except Exception as failure:  # noqa: BLE001 - one row must not end the others
+            _log.exception("row failed unexpectedly", row_key=row.row_key)
+            text = (
+                f"this row failed unexpectedly ({type(failure).__name__}); the server's log has the details"
+            )
+            return RowAnswer(row_key=row.row_key, outcome=error(Reason.INTERNAL, text))
+        return RowAnswer(row_key=row.row_key, outcome=transcript)
+
+    async def _transcribe(
+        self, model: LoadedModel, decoding: Callable[[], Audio], deadline_s: float | None
+    ) -> Transcript:
+        async with self._decoded(model, decoding) as audio:
+            text = await model.transcribe(audio.samples, deadline_s)
+            return Transcript(text=text, audio_s=audio.duration_s)
+
+    @asynccontextmanager
+    async def _decoded(self, model: LoadedModel, decoding: Callable[[], Audio]) -> AsyncIterator[Audio]:
+        """Decode, and hold the samples within the budget of all callers.
+
+        A worker's place is given back only when the samples fit: while they do not, nobody decodes more.
+        """
+        async with AsyncExitStack() as held:
+            async with self._workers:
+                begun_s = self._clock.now()
+                audio = await asyncio.get_running_loop().run_in_executor(self._pool, decoding)
+                model.counters.decode_s += self._clock.now() - begun_s
+                await held.enter_async_context(self._budget.hold(len(audio.samples)))
+            yield audio
+
+    def _read(self, path: str, sample_rate_hz: int) -> Audio:
+        if not path:
+            raise error(Reason.AUDIO_NOT_FOUND, "the row names no recording: its audio path is empty")
+        try:
+            with self._recordings.open(path) as source:
+                return decode(
+                    source, sample_rate_hz=sample_rate_hz, max_duration_s=self._limits.max_duration_s
+                )
+        except ThanosqlError as failure:
+            if failure.reason is Reason.FILE_NOT_FOUND:
+                text = f"there is no recording at '{path}' in the workspace"
+                raise error(Reason.AUDIO_NOT_FOUND, text, path=path) from failure
+            raise
+
+
+async def _counted(model: LoadedModel, transcribing: Awaitable[Transcript]) -> Transcript:
+    try:
+        transcript = await transcribing
+    except asyncio.CancelledError:
+        model.counters.rows_cancelled += 1
+        raise
+    except Exception:
+        model.counters.rows_failed += 1
+        raise
+    model.counters.rows_succeeded += 1
+    model.counters.audio_s += transcript.audio_s
+    return transcript

@@ -1,0 +1,81 @@
+"""What the predictor speaks about, without gRPC."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thanosql_runtime.errors import ThanosqlError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artefact:
+    """One file of a model: its key in the object store, its name in the model's folder, and its digest."""
+
+    key: str
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRecord:
+    """One version of a model as the catalog keeps it; what the predictor does not use it passes on.
+
+    Attributes:
+        name: Name, case sensitive.
+        version: Version from 1.
+        kind: Number of the kind on the wire.
+        base: Name and version that it was trained from.
+        origin: The checkpoint behind a base, in words.
+        artefacts: Its files.
+        metrics: Measured numbers by name.
+        properties: Facts of its making by name.
+        active: Whether it is the version that statements use.
+        created_s: Seconds since the epoch.
+    """
+
+    name: str
+    version: int
+    artefacts: tuple[Artefact, ...]
+    kind: int = 0
+    base: str = ""
+    origin: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    active: bool = True
+    created_s: float = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the files: a name and version that were deleted and made again get another one."""
+        lines = sorted(f"{artefact.name} {artefact.sha256}" for artefact in self.artefacts)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What tells loaded models apart."""
+        return (self.name, self.version, self.fingerprint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row to transcribe."""
+
+    row_key: int
+    audio_path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transcript:
+    """What was heard; the text is empty for silence."""
+
+    text: str
+    audio_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowAnswer:
+    """The answer to one row: a transcript, or the failure of this row alone."""
+
+    row_key: int
+    outcome: Transcript | ThanosqlError

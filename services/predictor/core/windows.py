@@ -1,0 +1,94 @@
+"""Long recordings in windows: attention sees one window, and the labels are put together on frames.
+
+Windows start on frame boundaries, so a frame of a window is a frame of the recording. Neighbours overlap; the
+cut between them lies in the middle of the longest stretch of the overlap where both hear nothing.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from thanosql_ctc.waveform import Samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Sizes of windows.
+
+    Attributes:
+        receptive_field: Samples that one frame needs.
+        samples_per_frame: Samples between two frames.
+        window_frames: Frames of a window.
+        overlap_frames: Frames that neighbours share.
+    """
+
+    receptive_field: int
+    samples_per_frame: int
+    window_frames: int
+    overlap_frames: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.overlap_frames < self.window_frames:
+            raise ValueError(f"windows of {self.window_frames} frames cannot share {self.overlap_frames}")
+
+    @property
+    def window_samples(self) -> int:
+        """Samples of a window."""
+        return (self.window_frames - 1) * self.samples_per_frame + self.receptive_field
+
+    def frames(self, samples: int) -> int:
+        """Frames of a recording."""
+        return max(0, (samples - self.receptive_field) // self.samples_per_frame + 1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Window:
+    """A part of a recording; a view, not a copy. What is not audible is not computed."""
+
+    first_frame: int
+    samples: Samples
+    audible: bool = True
+
+
+def split(samples: Samples, geometry: Geometry) -> list[Window]:
+    """Cut a recording into windows of equal length; a short one stays whole."""
+    if len(samples) <= geometry.window_samples:
+        return [Window(first_frame=0, samples=samples)]
+    last = geometry.frames(len(samples)) - geometry.window_frames
+    step = geometry.window_frames - geometry.overlap_frames
+    firsts = [*range(0, last, step), last]
+    return [Window(first_frame=first, samples=_cut(samples, first, geometry)) for first in firsts]
+
+
+def stitch(pieces: list[tuple[int, list[int]]], silent_ids: Set[int]) -> list[int]:
+    """Put the labels of overlapping windows together.
+
+    Args:
+        pieces: First frame and labels of each window, in order.
+        silent_ids: Labels that stand for nothing heard: the blank and the delimiter.
+    """
+    labels: list[int] = []
+    for first_frame, piece in pieces:
+        overlap = len(labels) - first_frame
+        if overlap <= 0:
+            labels.extend(piece)
+            continue
+        cut = _cut_frame(labels[first_frame:], piece[:overlap], silent_ids)
+        labels[first_frame + cut :] = piece[cut:]
+    return labels
+
+
+def _cut(samples: Samples, first_frame: int, geometry: Geometry) -> Samples:
+    begin = first_frame * geometry.samples_per_frame
+    return samples[begin : begin + geometry.window_samples]
+
+
+def _cut_frame(before: list[int], after: list[int], silent_ids: Set[int]) -> int:
+    best_begin, best_length, begin = len(before) // 2, 0, 0
+    pairs = list(zip(before, after, strict=True))
+    for frame in range(len(pairs) + 1):
+        if frame < len(pairs) and pairs[frame][0] in silent_ids and pairs[frame][1] in silent_ids:
+            continue
+        if frame - begin > best_length:
+            best_begin, best_length = begin, frame - begin
+        begin = frame + 1
+    return best_begin + best_length // 2
