@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,10 +13,10 @@ import urllib3
 from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error
-from thanosql_runtime.errors import Reason, error
 
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
+from thanosql_runtime.errors import Reason, error
 
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound", "404"})
 _SHA256 = "x-amz-meta-sha256"
@@ -49,10 +49,12 @@ class Bucket:
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading; its bytes come as they are asked for."""
-        cleaned = clean_key(key)
-        with self._found(cleaned):
-            response = self._client.get_object(self._name, self._prefix + cleaned)
-        return io.BufferedReader(_Body(response, cleaned), CHUNK_BYTES)
+        info = self.stat(key)
+
+        def request(offset: int) -> Any:  # Any: minio's response has no public type
+            return self._client.get_object(self._name, self._prefix + info.key, offset=offset)
+
+        return io.BufferedReader(_Body(request, info), CHUNK_BYTES)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
         """Write an object: gathered in a local file first, because its digest travels with it."""
@@ -181,26 +183,57 @@ class Bucket:
 
 
 class _Body(io.RawIOBase):
-    """The body of a response as a raw stream that gives its connection back when it is closed."""
+    """An object as a raw stream: a request is made where reading starts, and again after a seek."""
 
-    def __init__(self, response: Any, key: str) -> None:  # Any: minio promises no type for it
-        self._response = response
-        self._key = key
+    def __init__(self, request: Callable[[int], Any], info: ObjectInfo) -> None:  # Any: minio's response
+        self._request = request
+        self._info = info
+        self._position = 0
+        self._response: Any = None
 
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._info.size_bytes}
+        goal = origins[whence] + offset
+        if goal < 0:
+            raise ValueError("seek before the start of an object")
+        if goal != self._position:
+            self._release()
+            self._position = goal
+        return goal
+
     def readinto(self, buffer: Any) -> int:  # Any: typeshed's WriteableBuffer is not importable
-        with _translated(self._key):
+        if self._position >= self._info.size_bytes or not len(buffer):
+            return 0
+        with _translated(self._info.key):
+            if self._response is None:
+                self._response = self._request(self._position)
             chunk = self._response.read(len(buffer))
+        if not chunk:
+            message = f"the object store ended {self._info.key!r} before its {self._info.size_bytes} bytes"
+            raise error(Reason.STORE_UNAVAILABLE, message, path=self._info.key)
         buffer[: len(chunk)] = chunk
+        self._position += len(chunk)
         return len(chunk)
 
     def close(self) -> None:
         if not self.closed:
+            self._release()
+        super().close()
+
+    def _release(self) -> None:
+        if self._response is not None:
             self._response.close()
             self._response.release_conn()
-        super().close()
+            self._response = None
 
 
 @contextlib.contextmanager

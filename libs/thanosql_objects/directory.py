@@ -11,10 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from thanosql_runtime.errors import Reason, ThanosqlError, error
-
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 # Files on their way in; on the same file system as their goal, so that a rename is atomic.
 _INCOMING = ".incoming"

@@ -51,7 +51,7 @@ class ObjectStore(Protocol):
         """Read a small object whole; INVALID_DATA when it is larger than the limit."""
 
     def open(self, key: str) -> BinaryIO:
-        """Open an object for reading from its start; the caller closes it."""
+        """Open an object for reading and seeking; the caller closes it."""
 
     def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
         """Write an object: the whole of it becomes visible at once, or nothing does."""

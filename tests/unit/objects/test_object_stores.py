@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from minio import Minio
 from moto.server import ThreadedMotoServer
+
 from thanosql_objects.bucket import Bucket
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.ports import ObjectStore
@@ -66,6 +67,21 @@ def test_open_streams_and_closes(store: ObjectStore) -> None:
         rest = file.read()
     assert rest.endswith(b"tail")
     assert len(rest) == 700_004 - 10
+
+
+def test_an_open_object_can_be_sought_in(store: ObjectStore) -> None:
+    store.write("k", [bytes(range(256)) * 4000])
+    with store.open("k") as file:
+        assert file.seekable()
+        file.seek(-2, 2)
+        assert file.read() == b"\xfe\xff"
+        file.seek(256 * 3000 + 7)
+        assert file.read(2) == b"\x07\x08"
+        file.seek(0)
+        assert file.read(1) == b"\x00"
+        assert file.tell() == 1
+        file.seek(10**9)
+        assert file.read() == b""
 
 
 def test_a_second_write_replaces_the_first(store: ObjectStore) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.opening import open_objects
 from thanosql_objects.settings import ObjectSettings

@@ -1,0 +1,36 @@
+"""What a copy tells while it runs: how far it is, and which rows it could not read."""
+
+from collections.abc import Callable
+
+from services.storage.core.types import CopyProgress, RowProblem
+from thanosql_runtime.errors import Reason
+
+_KEPT = 100
+
+
+class CopyReport:
+    """Collects what a copy says.
+
+    Args:
+        progress: Called now and then from the thread that copies; it raises to stop the copy.
+    """
+
+    def __init__(self, progress: Callable[[CopyProgress], None]) -> None:
+        self._progress = progress
+        self._problems: list[RowProblem] = []
+        self.rows_quarantined = 0
+
+    def advance(self, *, rows: int, done: int, total: int) -> None:
+        """Say how far it is; bytes, or files for a folder."""
+        self._progress(CopyProgress(rows=rows, done=done, total=total))
+
+    def quarantine(self, row: int, subject: str, message: str, reason: Reason = Reason.INVALID_DATA) -> None:
+        """Leave a row out; the first hundred are kept by name."""
+        self.rows_quarantined += 1
+        if len(self._problems) < _KEPT:
+            self._problems.append(RowProblem(row=row, subject=subject, reason=reason, message=message))
+
+    @property
+    def quarantined(self) -> tuple[RowProblem, ...]:
+        """The first rows left out, in order."""
+        return tuple(self._problems)

@@ -1,0 +1,123 @@
+"""Limits and simple filters that Lance applies while it reads, because DuckDB does not hand them down.
+
+Only queries whose answer cannot change are touched: plain columns of one table, a literal LIMIT,
+and a WHERE of plain comparisons between columns and literals of the same kind. DuckDB applies both
+again, so that a filter handed down can only save work.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+from sqlglot import exp
+
+from services.storage.core.names import fold
+
+_MAX_LIMIT = 1_000_000
+_COMPARISONS: dict[type, str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+_SELECT_PARTS = frozenset({"expressions", "from_", "from", "where", "limit", "offset", "kind"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pushdown:
+    """What Lance is told.
+
+    Attributes:
+        limit: Rows at most.
+        columns: The table's columns that the query names, in the table's order.
+        condition: Lance's own filter language; empty for every row.
+    """
+
+    limit: int
+    columns: tuple[str, ...]
+    condition: str
+
+
+def plan(tree: exp.Expr, schema: pa.Schema) -> Pushdown | None:
+    """Return what can be handed down for a query over one table, or None."""
+    if not isinstance(tree, exp.Select) or not _is_plain(tree):
+        return None
+    limit = _literal(tree.args.get("limit"))
+    offset = _literal(tree.args.get("offset")) if tree.args.get("offset") else 0
+    if limit is None or offset is None or limit + offset > _MAX_LIMIT:
+        return None
+    columns = _columns(tree, schema)
+    where = tree.args.get("where")
+    condition = _condition(where.this, schema) if where else ""
+    if columns is None or condition is None:
+        return None
+    return Pushdown(limit=limit + offset, columns=columns, condition=condition)
+
+
+def _is_plain(tree: exp.Select) -> bool:
+    if any(value and key not in _SELECT_PARTS for key, value in tree.args.items()):
+        return False
+    source = tree.args.get("from_") or tree.args.get("from")
+    if source is None or not isinstance(source.this, exp.Table):
+        return False
+    table = source.this
+    if any(value and key not in ("this", "alias") for key, value in table.args.items()):
+        return False
+    alias = table.args.get("alias")
+    return isinstance(table.this, exp.Identifier) and not (alias and alias.args.get("columns"))
+
+
+def _literal(node: exp.Expr | None) -> int | None:
+    value = node.expression if isinstance(node, exp.Limit | exp.Offset) else None
+    if isinstance(value, exp.Literal) and not value.is_string and value.name.isdigit():
+        return int(value.name)
+    return None
+
+
+def _columns(tree: exp.Select, schema: pa.Schema) -> tuple[str, ...] | None:
+    wanted: set[str] = set()
+    for item in tree.expressions:
+        node = item.this if isinstance(item, exp.Alias) else item
+        if isinstance(node, exp.Star) and not any(node.args.values()):
+            return tuple(schema.names)
+        if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier):
+            wanted.add(fold(node.name))
+        elif not isinstance(node, exp.Literal):
+            return None
+    where = tree.args.get("where")
+    wanted |= {fold(column.name) for column in where.find_all(exp.Column)} if where else set()
+    if not wanted or not wanted <= {fold(name) for name in schema.names}:
+        return None
+    return tuple(name for name in schema.names if fold(name) in wanted)
+
+
+def _condition(node: exp.Expr, schema: pa.Schema) -> str | None:
+    """Write a condition in Lance's language; None where the two might not agree."""
+    if isinstance(node, exp.Paren):
+        return _condition(node.this, schema)
+    if isinstance(node, exp.And):
+        left, right = _condition(node.left, schema), _condition(node.right, schema)
+        return f"{left} AND {right}" if left and right else None
+    operator = _COMPARISONS.get(type(node))
+    if operator is None or not isinstance(node, exp.Binary):
+        return None
+    field = _field(node.left, schema)
+    value = _value(node.right, field) if field is not None else None
+    return f"`{field.name}` {operator} {value}" if field is not None and value is not None else None
+
+
+def _field(node: exp.Expr, schema: pa.Schema) -> pa.Field | None:
+    if not isinstance(node, exp.Column):
+        return None
+    matches = [field for field in schema if fold(field.name) == fold(node.name)]
+    return matches[0] if len(matches) == 1 and "`" not in matches[0].name else None
+
+
+def _value(node: exp.Expr, field: pa.Field) -> str | None:
+    if not isinstance(node, exp.Literal):
+        return None
+    if node.is_string and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+        return "'" + node.name.replace("'", "''") + "'"
+    fits = not node.is_string and pa.types.is_integer(field.type) and node.name.isdigit()
+    return node.name if fits and len(node.name) < 10 else None

@@ -1,0 +1,255 @@
+"""SQL over the tables: one sandboxed DuckDB per query, whose rows stream and are never collected."""
+
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from services.storage.core import pushdown
+from services.storage.core.faults import translate
+from services.storage.core.names import fold, table_not_found
+from services.storage.core.sandbox import CheckedQuery, check, rejected
+from services.storage.core.spooling import Spool
+from services.storage.core.tables import Tables
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_BATCH_ROWS = 8192
+_MAX_COUNT = 1_000_000
+_LIMITED = f"CASE WHEN n > {_MAX_COUNT} THEN error('count above {_MAX_COUNT}') ELSE n END"
+# DuckDB's memory limit does not see what these allocate at once: repeat('x', 3000000000) took 5.9 GB.
+_GUARDS = (
+    f"CREATE MACRO repeat(s, n) AS system.main.repeat(s, {_LIMITED})",
+    f"CREATE MACRO lpad(s, n, c) AS system.main.lpad(s, {_LIMITED}, c)",
+    f"CREATE MACRO rpad(s, n, c) AS system.main.rpad(s, {_LIMITED}, c)",
+    *(
+        f"CREATE MACRO {name}(s, n) AS system.main.{name}(s, {_LIMITED}), "
+        f"(s, n, v) AS system.main.{name}(s, {_LIMITED}, v)"
+        for name in ("list_resize", "array_resize")
+    ),
+    *(
+        f"CREATE MACRO {name}(n) AS system.main.{name}({_LIMITED}), "
+        f"(a, n) AS system.main.{name}(a, n), (a, n, s) AS system.main.{name}(a, n, s)"
+        for name in ("range", "generate_series")
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryLimits:
+    """What one query may use.
+
+    Attributes:
+        compute_s: Seconds of computing; waiting for a slow reader is not counted.
+        memory_bytes: Memory of DuckDB.
+        spill_bytes: Disk for what does not fit into that memory.
+        threads: Threads of DuckDB.
+    """
+
+    compute_s: float = 300.0
+    memory_bytes: int = 1 << 30
+    spill_bytes: int = 8 << 30
+    threads: int = 2
+
+
+class RunningQuery:
+    """The rows of one query, computed as they are asked for.
+
+    One thread at a time iterates; any thread may `interrupt`. Close it when done: closing waits for
+    nothing but the step in progress.
+    """
+
+    def __init__(
+        self, connection: Any, query: CheckedQuery, *, columns: list[str], limits: QueryLimits
+    ) -> None:
+        self._connection = connection
+        self._query = query
+        self._columns = columns
+        self._left_s = limits.compute_s
+        self._late = False
+        self._cancelled = False
+        self._cleanup = contextlib.ExitStack()
+        self._cleanup.callback(connection.close)
+        self._step = threading.Lock()
+        self._reader: pa.RecordBatchReader | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the answer."""
+        return self._opened().schema
+
+    def owns(self, resource: contextlib.AbstractContextManager[Any]) -> None:
+        """Close the resource together with the query."""
+        self._cleanup.enter_context(resource)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        reader = self._opened()
+        while True:
+            batch = self._timed(lambda: next(reader, None))
+            if batch is None:
+                return
+            if batch.num_rows:
+                yield batch
+
+    def interrupt(self) -> None:
+        """Stop the computing; the iteration raises CANCELLED."""
+        self._cancelled = True
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Give everything back, once the step in progress ends."""
+        with self._step:
+            self._reader = None
+            self._cleanup.close()
+
+    def __enter__(self) -> "RunningQuery":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _opened(self) -> pa.RecordBatchReader:
+        if self._reader is None:
+            self._reader = self._timed(self._start)
+        return self._reader
+
+    def _start(self) -> pa.RecordBatchReader:
+        statements = self._connection.extract_statements(self._query.sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise rejected("this is not one SELECT")
+        return self._connection.sql(self._query.sql).to_arrow_reader(_BATCH_ROWS)
+
+    def _timed(self, step: Any) -> Any:  # Any: a step returns a reader or a batch
+        with self._step:
+            if self._cancelled:
+                raise error(Reason.CANCELLED, "the query was cancelled")
+            watch = _Watch(self._left_s, self._expire)
+            try:
+                with watch:
+                    return step()
+            except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, OverflowError) as problem:
+                raise self._translated(problem) from problem
+            finally:
+                self._left_s -= watch.elapsed_s
+
+    def _expire(self) -> None:
+        self._late = True
+        self._connection.interrupt()
+
+    def _translated(self, problem: Exception) -> ThanosqlError:
+        if self._cancelled:
+            return error(Reason.CANCELLED, "the query was cancelled")
+        if self._late:
+            return error(Reason.DEADLINE_EXCEEDED, "the query computed longer than one query may")
+        return translate(problem, tables=self._query.tables, columns=self._columns)
+
+
+class QueryEngine:
+    """Runs queries over tables and over relations that came with them."""
+
+    def __init__(self, tables: Tables, limits: QueryLimits | None = None) -> None:
+        self._tables = tables
+        self._limits = limits or QueryLimits()
+
+    def run(
+        self, sql: str, tables: tuple[str, ...] = (), relations: Mapping[str, Spool] | None = None
+    ) -> RunningQuery:
+        """Check a query and make it ready; it computes when its schema or rows are asked for.
+
+        Args:
+            sql: DuckDB SQL, one SELECT.
+            tables: The stored tables that it may read.
+            relations: Rows that stand in it under a name; the caller closes them after the query.
+
+        Raises:
+            ThanosqlError: QUERY_REJECTED, SYNTAX_ERROR, TABLE_NOT_FOUND.
+        """
+        attached = {fold(name): spool for name, spool in (relations or {}).items()}
+        query = check(sql, [*tables, *attached])
+        return self.run_checked(query, attached)
+
+    def run_checked(self, query: CheckedQuery, relations: Mapping[str, Spool]) -> RunningQuery:
+        """Make a query ready that was checked before, or written by ourselves."""
+        datasets = {name: self._dataset(name) for name in query.tables if name not in relations}
+        columns = [name for dataset in datasets.values() for name in dataset.schema.names]
+        columns += [name for spool in relations.values() for name in spool.schema.names]
+        spill = tempfile.TemporaryDirectory(prefix="thanosql-query-", ignore_cleanup_errors=True)
+        connection = _open(self._limits, spill.name)
+        running = RunningQuery(connection, query, columns=columns, limits=self._limits)
+        running.owns(spill)
+        for name, dataset in datasets.items():
+            connection.register(name, _source(dataset, query, single=len(datasets) + len(relations) == 1))
+        for name, spool in relations.items():
+            connection.register(name, pads.dataset(str(spool.path), format="ipc"))
+        _lock(connection)
+        return running
+
+    def _dataset(self, name: str) -> Any:
+        try:
+            return self._tables.dataset(name)
+        except ThanosqlError as problem:
+            if problem.reason is not Reason.TABLE_NOT_FOUND:
+                raise
+            raise table_not_found(name, self._tables.names()) from problem
+
+
+class _Watch:
+    """Calls back when a block takes too long, and knows how long it took."""
+
+    def __init__(self, limit_s: float, expired: Any) -> None:
+        self.elapsed_s = 0.0
+        self._start_s = 0.0
+        self._timer = threading.Timer(max(0.0, limit_s), expired)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._start_s = time.monotonic()
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self.elapsed_s = time.monotonic() - self._start_s
+
+
+def _open(limits: QueryLimits, spill: str) -> Any:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{limits.memory_bytes // (1 << 20)}MiB",
+            "threads": limits.threads,
+            "temp_directory": spill,
+            "max_temp_directory_size": f"{limits.spill_bytes // (1 << 20)}MiB",
+            "python_enable_replacements": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_unsigned_extensions": False,
+        },
+    )
+    for guard in _GUARDS:
+        connection.execute(guard)
+    return connection
+
+
+def _lock(connection: Any) -> None:
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _source(dataset: Any, query: CheckedQuery, *, single: bool) -> Any:
+    """Return what DuckDB reads: the dataset, or just the part of it that a simple query can need."""
+    handed_down = pushdown.plan(query.tree, dataset.schema) if single else None
+    if handed_down is None:
+        return dataset
+    scanner = dataset.scanner(
+        columns=list(handed_down.columns),
+        filter=handed_down.condition or None,
+        limit=handed_down.limit,
+    )
+    return scanner.to_reader()

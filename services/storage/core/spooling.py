@@ -1,0 +1,76 @@
+"""Rows on their way in, kept in a temporary file until all of them are there.
+
+A writer that dies half way then leaves nothing behind in the tables, and no lock is ever held
+while a client is slow.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from thanosql_runtime.errors import Reason, error
+
+_BATCH_BYTES = 8 << 20
+
+
+class Spool:
+    """Record batches of one schema in an Arrow file of its own.
+
+    Write all of them, then `finish`, then read them as often as needed. Not for several threads
+    at once. Closing removes the file.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.row_count = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="thanosql-spool-")
+        self._path = Path(self._folder.name) / "rows.arrow"
+        self._writer = pa.ipc.new_file(pa.OSFile(str(self._path), "wb"), schema)
+        self._finished = False
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE when the disk does not take them.
+        """
+        try:
+            self._writer.write_batch(batch)
+        except OSError as problem:
+            raise error(Reason.STORE_UNAVAILABLE, f"temporary storage failed: {problem}") from problem
+        self.row_count += batch.num_rows
+
+    def finish(self) -> None:
+        """Say that every row was written."""
+        if not self._finished:
+            self._writer.close()
+            self._finished = True
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows; they are mapped from the file, not read into memory."""
+        with pa.memory_map(str(self._path)) as source:
+            reader = pa.ipc.open_file(source)
+            for index in range(reader.num_record_batches):
+                yield reader.get_batch(index)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Return the rows as one stream."""
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
+
+    @property
+    def path(self) -> Path:
+        """The Arrow IPC file."""
+        return self._path
+
+    def close(self) -> None:
+        """Forget the rows."""
+        self.finish()
+        self._folder.cleanup()
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

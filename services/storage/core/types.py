@@ -1,0 +1,127 @@
+"""The words of this service: tables, copies, models, all without a wire format."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thanosql_runtime.errors import Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnInfo:
+    """One column of a table; the type is Arrow's, in words."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableInfo:
+    """One table as it was at one version."""
+
+    name: str
+    row_count: int
+    columns: tuple[ColumnInfo, ...]
+    version: int
+    update_time_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablePage:
+    """One page of tables by name; an empty token means that it is the last."""
+
+    tables: tuple[TableInfo, ...]
+    next_page_token: str = ""
+
+
+class IfExists(enum.Enum):
+    """What COPY does with a table that exists."""
+
+    FAIL = "fail"
+    REPLACE = "replace"
+    APPEND = "append"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowProblem:
+    """A row that could not be read: its number in the source, from 0, and why."""
+
+    row: int
+    subject: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyProgress:
+    """How far a copy is; `done` and `total` count bytes, or files for a folder."""
+
+    rows: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyOutcome:
+    """What a copy made."""
+
+    table: TableInfo
+    rows_copied: int
+    rows_quarantined: int
+    quarantined: tuple[RowProblem, ...]
+
+
+class ModelKind(enum.Enum):
+    """Where a model comes from."""
+
+    BASE = "base"
+    PREBUILT = "prebuilt"
+    TRAINED = "trained"
+    UPLOADED = "uploaded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artefact:
+    """One file of a model, as it lies in the object store."""
+
+    key: str
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """One version of a model.
+
+    Attributes:
+        name: Case sensitive.
+        version: From 1.
+        kind: Where it comes from.
+        base: Name and version that it was trained from; empty for a base.
+        origin: The checkpoint behind a base, in words.
+        artefacts: Its files.
+        metrics: Measured on held-out rows.
+        properties: Facts of its making.
+        active: True for the one version that statements use when they name none.
+        create_time_s: When it was registered.
+    """
+
+    name: str
+    version: int
+    kind: ModelKind
+    base: str = ""
+    origin: str = ""
+    artefacts: tuple[Artefact, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    active: bool = True
+    create_time_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPage:
+    """One page of model versions; an empty token means that it is the last."""
+
+    models: tuple[ModelVersion, ...]
+    next_page_token: str = ""
