@@ -1,0 +1,107 @@
+"""The documents tell the truth: reasons, settings, options and examples are held against the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.parser.core.option_sets import option_sets
+from services.parser.core.parser import Parser
+from thanosql.failures import CLASSES
+from thanosql.v1.errors_pb2 import ErrorReason
+from thanosql_runtime.errors import Reason
+from thanosql_runtime.status import CODES
+
+ROOT = Path(__file__).parents[3]
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for folder in (ROOT, ROOT / "docs", ROOT / "services", ROOT / "examples", ROOT / "benchmarks")
+    for path in (folder.glob("*.md") if folder == ROOT else folder.rglob("*.md"))
+    if ".venv" not in path.parts
+)
+ROW = re.compile(r"^\| `([A-Z_0-9]+)` \| (.+) \|$", re.MULTILINE)
+
+
+def text_of(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def anchors(document: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text_of(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def reasons() -> dict[str, list[str]]:
+    return {name: cells.split(" | ") for name, cells in ROW.findall(text_of("docs/errors.md"))}
+
+
+def test_every_reason_has_a_line(reasons: dict[str, list[str]]) -> None:
+    on_the_wire = {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()}  # noqa: SIM118 - an enum wrapper
+    assert set(reasons) == on_the_wire - {"UNSPECIFIED"}
+    assert all(meaning and advice for meaning, advice, *_ in reasons.values())
+
+
+def test_reasons_have_the_status_and_the_class_that_is_written(reasons: dict[str, list[str]]) -> None:
+    for name, (*_, status, kind) in reasons.items():
+        assert status == CODES[Reason[name]].name, name
+        assert kind == f"`{CLASSES[name].__name__}`", name
+
+
+def test_every_setting_has_a_line_and_no_line_is_without_its_setting(known_settings: set[str]) -> None:
+    written = {name for name, _ in ROW.findall(text_of("docs/operations.md"))}
+    assert {name for name in written if name.startswith("THANOSQL_")} == known_settings | {
+        "THANOSQL_ADDRESS",
+        "THANOSQL_API_TOKEN",
+    }
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_settings_that_are_named_exist(document: str, known_settings: set[str]) -> None:
+    named = set(re.findall(r"\bTHANOSQL_[A-Z0-9]+(?:__[A-Z0-9_]+[A-Z0-9])?\b", text_of(document)))
+    of_clients = {"THANOSQL_ADDRESS", "THANOSQL_API_TOKEN"}
+    of_compose = {"THANOSQL_PEER_TOKEN", "THANOSQL_WORKSPACE", "THANOSQL_PORT"}
+    sections = {f"THANOSQL_{name.split('_')[1]}" for name in known_settings}
+    assert {name for name in named if "__" in name} <= known_settings
+    assert {name for name in named if "__" not in name} <= known_settings | of_clients | of_compose | sections
+
+
+def test_every_option_has_its_place_in_the_language_reference() -> None:
+    reference = text_of("docs/language.md")
+    for option_set in option_sets():
+        for option in option_set.known:
+            assert f"`{option}`" in reference, f"{option_set.label}: {option}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_statements_that_are_shown_parse(document: str) -> None:
+    parser = Parser()
+    for block in re.findall(r"^```sql\n(.*?)^```", text_of(document), re.MULTILINE | re.DOTALL):
+        assert parser.parse(block), block
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(document)):
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (ROOT / document).parent / name if name else ROOT / document
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(str(path.resolve().relative_to(ROOT))), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_make_targets_that_are_named_exist(document: str) -> None:
+    makefile = text_of("Makefile")
+    for target in re.findall(r"`make ([a-z-]+)[^`]*`", text_of(document)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_decisions_are_numbered_and_have_the_parts_of_the_template() -> None:
+    records = sorted((ROOT / "docs/adr").glob("*.md"))
+    assert [record.name[:4] for record in records] == [f"{number:04}" for number in range(len(records))]
+    for record in records:
+        for part in ("Status", "Context", "Decision", "Consequences"):
+            assert f"## {part}" in record.read_text(encoding="utf-8"), record.name
