@@ -103,6 +103,8 @@ class Batcher:
                 task.add_done_callback(self._running.discard)
             if self._running:
                 await asyncio.wait(set(self._running))
+        except Exception:  # noqa: BLE001 - a bug of ours; the registry sees the dead queue and loads anew
+            _log.exception("queue ended unexpectedly")
         finally:
             for waiting in self._room.clear():
                 _fail(waiting, error(Reason.INTERNAL, "the queue of the model ended unexpectedly"))

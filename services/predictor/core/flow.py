@@ -1,7 +1,7 @@
 """A stream of rows through a bounded number of tasks: answers as they come, nothing left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
 Asked = TypeVar("Asked")
@@ -10,7 +10,7 @@ Answered = TypeVar("Answered")
 
 async def answer_each(
     questions: AsyncIterator[Asked], answer: Callable[[Asked], Awaitable[Answered]], in_flight: int
-) -> AsyncIterator[Answered]:
+) -> AsyncGenerator[Answered, None]:
     """Answer every question, several at a time, in the order in which answers are ready.
 
     The next question is read only when there is room, which is how the caller is slowed down. Closing the

@@ -1,7 +1,7 @@
 """Rows and recordings into transcripts: read, decode, hear; a bad recording fails alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ class Transcriber:
         finally:
             self._streams -= 1
 
-    def answer_rows(self, model: LoadedModel, rows: AsyncIterator[Row]) -> AsyncIterator[RowAnswer]:
+    def answer_rows(self, model: LoadedModel, rows: AsyncIterator[Row]) -> AsyncGenerator[RowAnswer, None]:
         """Answer every row once, in any order; closing the iterator drops the rows in flight."""
         return answer_each(rows, partial(self._answer_row, model), self._limits.rows_in_flight)
 

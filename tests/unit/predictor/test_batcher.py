@@ -172,7 +172,8 @@ async def test_batches_and_seconds_are_counted() -> None:
     rig.clock.advance(2.0)
     rig.device.release()
     await answer
-    assert (rig.counters.batches, rig.counters.compute_s) == (1, pytest.approx(2.0))
+    assert rig.counters.batches == 1
+    assert rig.counters.compute_s == pytest.approx(2.0)
     await rig.batcher.drain()
 
 

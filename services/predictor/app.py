@@ -1,0 +1,127 @@
+"""Wires the predictor service."""
+
+from functools import partial
+
+import grpc
+import torch
+
+from services.predictor.core.artefact_cache import ArtefactCache
+from services.predictor.core.clock import SystemClock
+from services.predictor.core.loaded_model import Hearing
+from services.predictor.core.loading import ModelLoader
+from services.predictor.core.preload import preload
+from services.predictor.core.registry import ModelRegistry
+from services.predictor.core.statistics import Statistics
+from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.transcription import Limits, Transcriber
+from services.predictor.peers import StorageCatalog
+from services.predictor.servicer import PredictorServicer
+from services.predictor.settings import PredictorSettings
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
+from thanosql_objects.opening import Objects, open_objects
+from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.service import Authoriser, Context, Service
+
+FULL_NAME = predictor_pb2.DESCRIPTOR.services_by_name["PredictorService"].full_name
+_BYTES_PER_SAMPLE = 4
+
+
+class PredictorApp:
+    """The predictor as the composition root runs it."""
+
+    def __init__(self, settings: PredictorSettings, context: Context, objects: Objects) -> None:
+        self._settings = settings
+        clock, statistics = SystemClock(), Statistics()
+        cache = ArtefactCache(context.home / "predictor" / "models", objects.store, settings.cache_bytes)
+        self._loader = ModelLoader(
+            cache=cache,
+            engine_options=_engine_options(settings),
+            hearing=_hearing(settings),
+            clock=clock,
+            statistics=statistics,
+        )
+        self._registry = ModelRegistry(
+            catalog=StorageCatalog(context.channels),
+            load=self._loader.load,
+            clock=clock,
+            max_loaded_models=settings.max_loaded_models,
+            report=partial(_report_model, context),
+        )
+        self._transcriber = Transcriber(recordings=objects.workspace, limits=_limits(settings), clock=clock)
+        self._servicer = PredictorServicer(
+            self._registry, self._transcriber, statistics, settings.default_timeout_s
+        )
+
+    @property
+    def full_name(self) -> str:
+        """Name in health and reflection."""
+        return FULL_NAME
+
+    @property
+    def authorise(self) -> Authoriser | None:
+        """Only the other services may call."""
+        return None
+
+    def mount(self, server: grpc.aio.Server) -> None:
+        """Add the servicer."""
+        predictor_pb2_grpc.add_PredictorServiceServicer_to_server(self._servicer, server)
+
+    async def start(self) -> None:
+        """Load and warm the first model, so that SERVING means an answer at once."""
+        if self._settings.preload:
+            await preload(self._registry, self._settings.preload, self._settings.preload_timeout_s)
+
+    async def stop(self) -> None:
+        """Release models and threads; no call is in flight any more."""
+        await self._registry.close()
+        self._transcriber.close()
+        self._loader.close()
+
+
+def build(settings: PredictorSettings, context: Context, objects: Objects | None = None) -> Service:
+    """The predictor service.
+
+    Args:
+        settings: Its settings.
+        context: What the root gives.
+        objects: Where recordings and models are; opened from the settings of objects when not given.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    return PredictorApp(settings, context, objects or open_objects(ObjectSettings()))
+
+
+def _report_model(context: Context, name: str, ready: bool) -> None:
+    context.report_health(f"{FULL_NAME}/{name}", ready)
+
+
+def _engine_options(settings: PredictorSettings) -> EngineOptions:
+    device = settings.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return EngineOptions(
+        device=device,
+        dtype=settings.dtype,
+        max_batch_size=settings.max_batch_size,
+        max_queue_delay_s=settings.max_queue_delay_s,
+    )
+
+
+def _hearing(settings: PredictorSettings) -> Hearing:
+    return Hearing(
+        window_s=settings.window_s,
+        overlap_s=settings.overlap_s,
+        silence_dbfs=settings.silence_dbfs,
+        windows_in_flight=settings.windows_in_flight,
+        max_queue_size=settings.max_queue_size,
+    )
+
+
+def _limits(settings: PredictorSettings) -> Limits:
+    return Limits(
+        max_streams=settings.max_streams,
+        rows_in_flight=settings.rows_in_flight,
+        decode_workers=settings.decode_workers,
+        max_duration_s=settings.max_duration_s,
+        decoded_samples=settings.decoded_bytes // _BYTES_PER_SAMPLE,
+    )

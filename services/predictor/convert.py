@@ -1,0 +1,167 @@
+"""Between the messages of the contract and what the core speaks about."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from google.protobuf import duration_pb2
+
+from services.predictor.core.registry import ModelStatus, State
+from services.predictor.core.statistics import Counters
+from services.predictor.core.types import Artefact, ModelRecord, Row, RowAnswer, Transcript
+from thanosql.v1 import predictor_pb2, types_pb2
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.status import to_status
+
+_STATES = {
+    State.LOADING: predictor_pb2.LoadedModel.STATE_LOADING,
+    State.READY: predictor_pb2.LoadedModel.STATE_READY,
+    State.UNLOADING: predictor_pb2.LoadedModel.STATE_UNLOADING,
+    State.FAILED: predictor_pb2.LoadedModel.STATE_FAILED,
+}
+_NamesModel = (
+    predictor_pb2.LoadModelRequest | predictor_pb2.UnloadModelRequest | predictor_pb2.RecognizeRequest
+)
+_DEFAULT_PAGE = 100
+_LARGEST_PAGE = 1000
+
+
+def from_model_version(message: types_pb2.ModelVersion) -> ModelRecord:
+    """Read a version of the catalog."""
+    artefacts = tuple(
+        Artefact(key=file.key, name=file.name, sha256=file.sha256, size_bytes=file.size_bytes)
+        for file in message.artefacts
+    )
+    return ModelRecord(
+        name=message.name,
+        version=message.version,
+        artefacts=artefacts,
+        kind=message.kind,
+        base=message.base,
+        origin=message.origin,
+        metrics=dict(message.metrics),
+        properties=dict(message.properties),
+        active=message.active,
+        created_s=message.create_time.ToMicroseconds() / 1e6,
+    )
+
+
+def to_model_version(record: ModelRecord) -> types_pb2.ModelVersion:
+    """Write a version as the catalog would."""
+    message = types_pb2.ModelVersion(
+        name=record.name,
+        version=record.version,
+        kind=types_pb2.ModelKind.ValueType(record.kind),
+        base=record.base,
+        origin=record.origin,
+        artefacts=[
+            types_pb2.Artefact(key=file.key, name=file.name, sha256=file.sha256, size_bytes=file.size_bytes)
+            for file in record.artefacts
+        ],
+        metrics=record.metrics,
+        properties=record.properties,
+        active=record.active,
+    )
+    if record.created_s:
+        message.create_time.FromMicroseconds(round(record.created_s * 1e6))
+    return message
+
+
+async def read_config(requests: AsyncIterator[predictor_pb2.TranscribeRequest]) -> tuple[str, int]:
+    """Read the first message of a stream: the name and version of the model."""
+    async for request in requests:
+        if request.WhichOneof("part") != "config":
+            break
+        return request.config.model, _version(request.config.version)
+    raise error(Reason.INVALID_ARGUMENT, "the first message of the stream must be the configuration")
+
+
+async def read_rows(requests: AsyncIterator[predictor_pb2.TranscribeRequest]) -> AsyncIterator[Row]:
+    """Read the other messages of a stream."""
+    async for request in requests:
+        if request.WhichOneof("part") != "row":
+            raise error(Reason.INVALID_ARGUMENT, "every message after the first must be a row")
+        yield Row(row_key=request.row.row_key, audio_path=request.row.audio_path)
+
+
+def named_version(request: _NamesModel) -> tuple[str, int]:
+    """Read the model that a request names."""
+    return request.model, _version(request.version)
+
+
+def to_answer(answer: RowAnswer) -> predictor_pb2.TranscribeResponse:
+    """Write the answer to a row: a transcript, or the status of its failure."""
+    result = predictor_pb2.TranscribeResult(row_key=answer.row_key)
+    if isinstance(answer.outcome, ThanosqlError):
+        result.status.CopyFrom(to_status(answer.outcome))
+    else:
+        result.transcript.CopyFrom(to_transcript(answer.outcome))
+    return predictor_pb2.TranscribeResponse(result=result)
+
+
+def to_transcript(transcript: Transcript) -> predictor_pb2.Transcript:
+    """Write a transcript."""
+    duration = duration_pb2.Duration()
+    duration.FromMicroseconds(round(transcript.audio_s * 1e6))
+    return predictor_pb2.Transcript(text=transcript.text, audio_duration=duration)
+
+
+def to_loaded_model(status: ModelStatus) -> predictor_pb2.LoadedModel:
+    """Write how a model stands."""
+    return predictor_pb2.LoadedModel(
+        model=status.name,
+        version=status.version,
+        state=_STATES[status.state],
+        message=status.message,
+        engine=status.engine,
+        size_bytes=status.size_bytes,
+    )
+
+
+def to_page(
+    statuses: Sequence[ModelStatus], request: predictor_pb2.ListLoadedModelsRequest
+) -> predictor_pb2.ListLoadedModelsResponse:
+    """Write one page of the models, which come sorted by name and version."""
+    after = _read_token(request.page_token)
+    rest = [status for status in statuses if (status.name, status.version) > after]
+    size = min(request.page_size if request.page_size > 0 else _DEFAULT_PAGE, _LARGEST_PAGE)
+    page = rest[:size]
+    more = len(rest) > size
+    return predictor_pb2.ListLoadedModelsResponse(
+        models=map(to_loaded_model, page),
+        next_page_token=f"{page[-1].version}:{page[-1].name}" if more else "",
+    )
+
+
+def to_statistics(counters: Mapping[tuple[str, int], Counters]) -> predictor_pb2.GetStatisticsResponse:
+    """Write the counters of every version."""
+    return predictor_pb2.GetStatisticsResponse(
+        models=[
+            predictor_pb2.ModelStatistics(
+                model=name,
+                version=version,
+                rows_succeeded=counted.rows_succeeded,
+                rows_failed=counted.rows_failed,
+                rows_cancelled=counted.rows_cancelled,
+                batches=counted.batches,
+                audio_s=counted.audio_s,
+                queue_s=counted.queue_s,
+                decode_s=counted.decode_s,
+                compute_s=counted.compute_s,
+            )
+            for (name, version), counted in counters.items()
+        ]
+    )
+
+
+def _version(version: int) -> int:
+    if version < 0:
+        raise error(Reason.INVALID_ARGUMENT, f"version {version} is negative; 0 means the active one")
+    return version
+
+
+def _read_token(token: str) -> tuple[str, int]:
+    version, colon, name = token.partition(":")
+    if not token:
+        return ("", 0)
+    if not colon or not version.isdecimal():
+        raise error(Reason.INVALID_ARGUMENT, "the page token is not one that this service gave")
+    return (name, int(version))

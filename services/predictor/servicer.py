@@ -1,0 +1,95 @@
+"""The RPCs of the predictor: check, convert, call, convert."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from services.predictor import convert
+from services.predictor.core.registry import ModelRegistry
+from services.predictor.core.statistics import Statistics
+from services.predictor.core.transcription import Transcriber
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
+from thanosql_runtime.errors import Reason, error
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
+    """Errors travel as exceptions to the runtime's interceptor."""
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        transcriber: Transcriber,
+        statistics: Statistics,
+        default_timeout_s: float,
+    ) -> None:
+        self._registry = registry
+        self._transcriber = transcriber
+        self._statistics = statistics
+        self._default_timeout_s = default_timeout_s
+
+    async def Transcribe(
+        self, request_iterator: AsyncIterator[predictor_pb2.TranscribeRequest], context: _Context
+    ) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
+        """Answer every row of a stream once, in any order; a stream that is cancelled drops its rows."""
+        name, version = await convert.read_config(request_iterator)
+        async with self._transcriber.admit_stream():
+            record = await self._registry.resolve(name, version)
+            async with self._registry.use(record) as model:
+                yield predictor_pb2.TranscribeResponse(model=convert.to_model_version(record))
+                rows = convert.read_rows(request_iterator)
+                async with aclosing(self._transcriber.answer_rows(model, rows)) as answers:
+                    async for answer in answers:
+                        yield convert.to_answer(answer)
+
+    async def Recognize(
+        self, request: predictor_pb2.RecognizeRequest, context: _Context
+    ) -> predictor_pb2.RecognizeResponse:
+        """Transcribe one short recording."""
+        record = await self._registry.resolve(*convert.named_version(request))
+        remaining_s = context.time_remaining()
+        timeout_s = self._default_timeout_s if remaining_s is None else remaining_s
+        async with self._registry.use(record) as model:
+            transcript = await self._transcriber.recognize(model, request.audio, timeout_s)
+        return predictor_pb2.RecognizeResponse(
+            transcript=convert.to_transcript(transcript), model=convert.to_model_version(record)
+        )
+
+    async def StreamingRecognize(
+        self, request_iterator: AsyncIterator[predictor_pb2.StreamingRecognizeRequest], context: _Context
+    ) -> AsyncIterator[predictor_pb2.StreamingRecognizeResponse]:
+        """Say that live audio is not there yet."""
+        raise error(
+            Reason.NOT_AVAILABLE_YET,
+            "live audio is not available yet; Recognize takes short recordings, PREDICT takes tables",
+        )
+        yield  # makes this a stream, as the interceptors expect
+
+    async def LoadModel(
+        self, request: predictor_pb2.LoadModelRequest, context: _Context
+    ) -> predictor_pb2.LoadModelResponse:
+        """Load a model before it is needed."""
+        status = await self._registry.load(*convert.named_version(request))
+        return predictor_pb2.LoadModelResponse(model=convert.to_loaded_model(status))
+
+    async def UnloadModel(
+        self, request: predictor_pb2.UnloadModelRequest, context: _Context
+    ) -> predictor_pb2.UnloadModelResponse:
+        """Unload a model once its statements have ended."""
+        unloaded = await self._registry.unload(*convert.named_version(request))
+        return predictor_pb2.UnloadModelResponse(versions_unloaded=unloaded)
+
+    async def ListLoadedModels(
+        self, request: predictor_pb2.ListLoadedModelsRequest, context: _Context
+    ) -> predictor_pb2.ListLoadedModelsResponse:
+        """List the models in memory, and those that failed to get there."""
+        return convert.to_page(self._registry.statuses(), request)
+
+    async def GetStatistics(
+        self, request: predictor_pb2.GetStatisticsRequest, context: _Context
+    ) -> predictor_pb2.GetStatisticsResponse:
+        """Counts and times since the start."""
+        return convert.to_statistics(self._statistics.snapshot(request.model))

@@ -1,0 +1,57 @@
+"""Settings of the predictor: `THANOSQL_PREDICTOR__*`. Where objects are is `THANOSQL_OBJECTS__*`."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from thanosql_runtime.settings import Settings, prefixed
+
+
+class PredictorSettings(Settings):
+    """How the predictor computes, and how much it takes on."""
+
+    model_config = prefixed("PREDICTOR")
+
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto takes a GPU where there is one"
+    )
+    dtype: str = Field(
+        default="float32",
+        pattern="^(float32|bfloat16)$",
+        description="bfloat16 is about three times as fast on CPUs and GPUs that have it",
+    )
+    threads: int = Field(default=0, ge=0, le=256, description="threads of torch; 0 leaves torch's own choice")
+    preload: str = Field(
+        default="tutorial_audio_recognition",
+        description="model loaded and warmed before the service is ready; empty for none",
+    )
+    preload_timeout_s: float = Field(default=30.0, ge=0, description="how long to wait for storage at start")
+    max_loaded_models: int = Field(default=3, ge=1, le=64, description="models in memory")
+    cache_bytes: int = Field(default=8 << 30, ge=0, description="model files kept on the local disk")
+    max_batch_size: int = Field(default=0, ge=0, le=256, description="windows a batch; 0 suits the device")
+    max_queue_delay_s: float | None = Field(
+        default=None, ge=0, le=1, description="wait of the oldest window; unset suits the device"
+    )
+    max_queue_size: int = Field(default=1024, ge=1, description="windows that wait for one model")
+    default_timeout_s: float = Field(default=60.0, gt=0, description="Recognize calls without a deadline")
+    max_streams: int = Field(default=32, ge=1, description="statements transcribed at once")
+    rows_in_flight: int = Field(default=8, ge=1, le=256, description="rows of one statement at once")
+    windows_in_flight: int = Field(default=2, ge=1, le=64, description="windows of one recording at once")
+    decode_workers: int = Field(default=2, ge=1, le=64, description="threads that read and decode audio")
+    decoded_bytes: int = Field(default=512 << 20, ge=1 << 20, description="decoded audio in memory")
+    max_duration_s: float = Field(default=3600.0, gt=0, description="longest recording")
+    window_s: float = Field(default=30.0, ge=1, le=120, description="longest part the model sees at once")
+    overlap_s: float = Field(default=4.0, gt=0, description="what neighbouring parts share")
+    silence_dbfs: float = Field(default=-70.0, le=0, description="level below which nothing is heard")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.overlap_s > self.window_s / 2:
+            raise ValueError("overlap_s must be at most half of window_s")
+        needed = self.max_streams * self.rows_in_flight * self.windows_in_flight
+        if self.max_queue_size < needed:
+            # So that a row of an admitted statement is never refused half way.
+            raise ValueError(
+                f"max_queue_size must hold max_streams x rows_in_flight x windows_in_flight = {needed}"
+            )
+        return self

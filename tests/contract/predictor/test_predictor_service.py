@@ -1,0 +1,404 @@
+"""The predictor over real gRPC: a real server, real models with random weights, a fake catalog."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from google.rpc import status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.predictor.app import build
+from services.predictor.settings import PredictorSettings
+from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
+from tests.fakes.predictor_storage import FakeStorage, babble, fake_storage, put_model, wav, write_workspace
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
+from thanosql_objects.opening import Objects, open_objects
+from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.errors import Reason
+from thanosql_runtime.status import from_rpc_error, from_status
+from thanosql_runtime.testing import peer_channel, serving
+
+Request = predictor_pb2.TranscribeRequest
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """A running predictor and what it stands on."""
+
+    stub: "predictor_pb2_grpc.PredictorServiceAsyncStub"
+    channel: grpc.aio.Channel
+    storage: FakeStorage
+    objects: Objects
+    folder: Path
+
+    def add_model(self, name: str, version: int = 1, *, seed: int = 0) -> None:
+        checkpoint = write_tiny_checkpoint(self.folder / f"{name}-{version}-{seed}", seed=seed)
+        self.storage.add(put_model(self.objects.store, checkpoint, name, version))
+
+    def put(self, files: dict[str, bytes]) -> None:
+        write_workspace(self.folder / "workspace", files)
+
+
+SETTINGS = {"preload": "", "device": "cpu", "max_loaded_models": 2}
+
+
+@pytest.fixture
+async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    settings = PredictorSettings.model_validate(SETTINGS | getattr(request, "param", {}))
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    objects = open_objects(ObjectSettings(uri=str(tmp_path / "objects"), workspace=str(workspace)))
+    storage = fake_storage()
+    checkpoint = write_tiny_checkpoint(tmp_path / "checkpoint")
+    storage.add(put_model(objects.store, checkpoint, "small"))
+    services = [lambda _context: storage, lambda context: build(settings, context, objects)]
+    async with serving(services, tmp_path / "home") as address, peer_channel(address) as channel:
+        yield Rig(
+            stub=predictor_pb2_grpc.PredictorServiceStub(channel),
+            channel=channel,
+            storage=storage,
+            objects=objects,
+            folder=tmp_path,
+        )
+
+
+def config(model: str = "small", version: int = 0) -> predictor_pb2.TranscribeRequest:
+    return Request(config=predictor_pb2.TranscribeConfig(model=model, version=version))
+
+
+def rows(paths: Iterable[str]) -> list[predictor_pb2.TranscribeRequest]:
+    return [
+        Request(row=predictor_pb2.TranscribeRow(row_key=key, audio_path=path))
+        for key, path in enumerate(paths)
+    ]
+
+
+async def transcribe(
+    rig: Rig, requests: Sequence[predictor_pb2.TranscribeRequest]
+) -> tuple[predictor_pb2.TranscribeResponse, dict[int, predictor_pb2.TranscribeResult]]:
+    async def sent() -> AsyncIterator[predictor_pb2.TranscribeRequest]:
+        for request in requests:
+            yield request
+
+    responses = [response async for response in rig.stub.Transcribe(sent())]
+    results = {response.result.row_key: response.result for response in responses[1:]}
+    assert len(results) == len(responses) - 1, "every row is answered once"
+    return responses[0], results
+
+
+async def finish(call: Any) -> None:  # Any: calls of every shape
+    if hasattr(call, "__aiter__"):
+        async for _ in call:
+            pass
+    else:
+        await call
+
+
+async def failure_of(call: Any) -> Reason:  # Any: calls of every shape
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await finish(call)
+    return from_rpc_error(caught.value, "predictor").reason
+
+
+async def health_of(rig: Rig, model: str) -> str:
+    health: Any = health_pb2_grpc.HealthStub(rig.channel)  # Any: its stubs lack the methods
+    request = health_pb2.HealthCheckRequest(service=f"thanosql.v1.PredictorService/{model}")
+    status: str = health_pb2.HealthCheckResponse.ServingStatus.Name((await health.Check(request)).status)
+    return status
+
+
+def reason_of(status: status_pb2.Status) -> Reason:
+    return from_status(status).reason
+
+
+async def test_the_model_comes_first_and_every_row_is_answered(rig: Rig) -> None:
+    rig.put({f"audio/{key}.wav": wav(babble(0.5 + key / 10, seed=key)) for key in range(12)})
+    first, results = await transcribe(rig, [config(), *rows(f"audio/{key}.wav" for key in range(12))])
+    assert (first.model.name, first.model.version, first.model.metrics["wer"]) == ("small", 1, 0.5)
+    assert sorted(results) == list(range(12))
+    for key, result in results.items():
+        assert result.WhichOneof("outcome") == "transcript"
+        seconds = result.transcript.audio_duration.ToMicroseconds() / 1e6
+        assert seconds == pytest.approx(0.5 + key / 10, abs=1e-3)
+    assert any(result.transcript.text for result in results.values())
+
+
+async def test_the_text_does_not_depend_on_the_company(rig: Rig) -> None:
+    rig.put({f"{key}.wav": wav(babble(0.4 + 0.3 * key, seed=key)) for key in range(8)})
+    _, together = await transcribe(rig, [config(), *rows(f"{key}.wav" for key in range(8))])
+    for key in range(8):
+        _, alone = await transcribe(rig, [config(), *rows([f"{key}.wav"])])
+        assert alone[0].transcript.text == together[key].transcript.text
+
+
+async def test_rate_channels_and_container_do_not_matter(rig: Rig) -> None:
+    mono = babble(1.0)
+    stereo = np.repeat(mono, 2, axis=1)
+    rig.put({"mono.wav": wav(mono), "stereo.wav": wav(stereo), "mono.flac": wav(mono, container="FLAC")})
+    _, results = await transcribe(rig, [config(), *rows(["mono.wav", "stereo.wav", "mono.flac"])])
+    assert len({result.transcript.text for result in results.values()}) == 1
+
+
+async def test_bad_rows_come_back_with_a_reason_and_good_ones_with_text(rig: Rig) -> None:
+    good = wav(babble(0.5))
+    rig.put({"good.wav": good, "text.wav": b"these are words", "zero.wav": b"", "header.wav": good[:44]})
+    (rig.folder / "secret.wav").write_bytes(good)
+    (rig.folder / "workspace" / "link.wav").symlink_to(rig.folder / "secret.wav")
+    expected = {
+        "good.wav": None,
+        "nowhere.wav": Reason.AUDIO_NOT_FOUND,
+        "": Reason.AUDIO_NOT_FOUND,
+        "text.wav": Reason.AUDIO_UNREADABLE,
+        "zero.wav": Reason.AUDIO_UNREADABLE,
+        "header.wav": Reason.AUDIO_EMPTY,
+        "../secret.wav": Reason.PATH_OUTSIDE_WORKSPACE,
+        str(rig.folder / "secret.wav"): Reason.PATH_OUTSIDE_WORKSPACE,
+        "link.wav": Reason.PATH_OUTSIDE_WORKSPACE,
+    }
+    _, results = await transcribe(rig, [config(), *rows(expected)])
+    for key, reason in enumerate(expected.values()):
+        if reason is None:
+            assert results[key].HasField("transcript")
+        else:
+            assert reason_of(results[key].status) is reason
+            assert results[key].status.message
+
+
+async def test_silence_and_a_clip_of_five_milliseconds_give_empty_text(rig: Rig) -> None:
+    silence = np.zeros(48_000, dtype=np.float32)
+    rig.put({"silence.wav": wav(silence), "offset.wav": wav(silence + 0.25), "clip.wav": wav(babble(0.005))})
+    _, results = await transcribe(rig, [config(), *rows(["silence.wav", "offset.wav", "clip.wav"])])
+    assert [results[key].transcript.text for key in range(3)] == ["", "", ""]
+
+
+@pytest.mark.parametrize("rig", [{"window_s": 2.0, "overlap_s": 0.5}], indirect=True)
+async def test_a_long_recording_goes_through_in_windows(rig: Rig) -> None:
+    rig.put({"long.wav": wav(babble(30.0))})
+    _, results = await transcribe(rig, [config(), *rows(["long.wav"])])
+    assert results[0].transcript.text
+    statistics = await rig.stub.GetStatistics(predictor_pb2.GetStatisticsRequest())
+    assert statistics.models[0].batches == 20
+
+
+async def test_a_path_under_uploads_is_read_from_the_object_store(rig: Rig) -> None:
+    rig.objects.store.write("uploads/mine.wav", [wav(babble(0.5))])
+    _, results = await transcribe(rig, [config(), *rows(["uploads/mine.wav"])])
+    assert results[0].HasField("transcript")
+
+
+async def test_no_rows_is_a_stream_with_the_model_alone(rig: Rig) -> None:
+    first, results = await transcribe(rig, [config()])
+    assert first.model.name == "small"
+    assert results == {}
+
+
+@pytest.mark.parametrize(
+    ("requests", "reason"),
+    [
+        ([], Reason.INVALID_ARGUMENT),
+        (rows(["a.wav"]), Reason.INVALID_ARGUMENT),
+        ([config(), config()], Reason.INVALID_ARGUMENT),
+        ([config(), Request()], Reason.INVALID_ARGUMENT),
+        ([config("")], Reason.INVALID_ARGUMENT),
+        ([config("small", -1)], Reason.INVALID_ARGUMENT),
+        ([config("smal")], Reason.MODEL_NOT_FOUND),
+        ([config("small", 9)], Reason.MODEL_NOT_FOUND),
+    ],
+)
+async def test_a_stream_that_cannot_be_right_fails_as_a_whole(
+    rig: Rig, requests: list[predictor_pb2.TranscribeRequest], reason: Reason
+) -> None:
+    assert await failure_of(rig.stub.Transcribe(iter(requests))) is reason
+
+
+async def test_a_damaged_artefact_fails_the_stream_and_the_list_says_why(rig: Rig) -> None:
+    rig.add_model("damaged")
+    rig.objects.store.write("models/damaged/1/model.safetensors", [b"other bytes"])
+    assert await failure_of(rig.stub.Transcribe(iter([config("damaged")]))) is Reason.CHECKSUM_MISMATCH
+    listed = await rig.stub.ListLoadedModels(predictor_pb2.ListLoadedModelsRequest())
+    assert [(model.model, model.state) for model in listed.models] == [
+        ("damaged", predictor_pb2.LoadedModel.STATE_FAILED)
+    ]
+    assert "SHA-256" in listed.models[0].message
+
+
+async def test_a_checkpoint_that_is_none_fails_the_stream(rig: Rig) -> None:
+    folder = write_workspace(rig.folder / "none", {"pytorch_model.bin": b"pickle", "config.json": b"{}"})
+    rig.storage.add(put_model(rig.objects.store, folder, "none"))
+    assert await failure_of(rig.stub.Transcribe(iter([config("none")]))) is Reason.INVALID_CHECKPOINT
+
+
+async def test_a_model_that_was_made_again_under_its_name_is_the_new_one(rig: Rig) -> None:
+    rig.put({"a.wav": wav(babble(2.0))})
+    rig.add_model("again", seed=1)
+    _, before = await transcribe(rig, [config("again"), *rows(["a.wav"])])
+    rig.add_model("again", seed=2)
+    _, after = await transcribe(rig, [config("again"), *rows(["a.wav"])])
+    assert before[0].transcript.text != after[0].transcript.text
+
+
+async def test_a_client_that_leaves_takes_its_rows_along(rig: Rig) -> None:
+    rig.put({"long.wav": wav(babble(25.0))})
+
+    async def endless() -> AsyncIterator[predictor_pb2.TranscribeRequest]:
+        yield config()
+        for row in rows(["long.wav"] * 200):
+            yield row
+
+    call = rig.stub.Transcribe(endless())
+    responses = aiter(call)
+    await anext(responses)
+    await anext(responses)
+    call.cancel()
+    # Unloading waits until nothing holds the model: returning at all shows that the stream let go of it.
+    unloaded = await rig.stub.UnloadModel(predictor_pb2.UnloadModelRequest(model="small"), timeout=20)
+    assert unloaded.versions_unloaded == 1
+    (counted,) = (await rig.stub.GetStatistics(predictor_pb2.GetStatisticsRequest())).models
+    assert counted.rows_cancelled > 0
+    assert counted.rows_succeeded + counted.rows_cancelled < 50
+
+
+async def test_recognize_answers_bytes(rig: Rig) -> None:
+    rig.put({"a.wav": wav(babble(1.0))})
+    _, results = await transcribe(rig, [config(), *rows(["a.wav"])])
+    request = predictor_pb2.RecognizeRequest(model="small", audio=wav(babble(1.0)))
+    answer = await rig.stub.Recognize(request, timeout=30)
+    assert answer.transcript == results[0].transcript
+    assert answer.model.version == 1
+
+
+@pytest.mark.parametrize(
+    ("audio", "reason"),
+    [
+        (b"", Reason.AUDIO_UNREADABLE),
+        (b"words", Reason.AUDIO_UNREADABLE),
+        (bytes((3 << 20) + 1), Reason.INVALID_ARGUMENT),
+    ],
+)
+async def test_recognize_refuses_what_it_cannot_hear(rig: Rig, audio: bytes, reason: Reason) -> None:
+    request = predictor_pb2.RecognizeRequest(model="small", audio=audio)
+    assert await failure_of(rig.stub.Recognize(request)) is reason
+
+
+async def test_live_audio_is_not_there_yet_and_says_so(rig: Rig) -> None:
+    requests = iter([predictor_pb2.StreamingRecognizeRequest()])
+    assert await failure_of(rig.stub.StreamingRecognize(requests)) is Reason.NOT_AVAILABLE_YET
+
+
+async def test_models_are_loaded_listed_and_unloaded(rig: Rig) -> None:
+    rig.add_model("other", 2)
+    for name in ("small", "other"):
+        loaded = await rig.stub.LoadModel(predictor_pb2.LoadModelRequest(model=name))
+        assert loaded.model.state == predictor_pb2.LoadedModel.STATE_READY
+        assert loaded.model.engine == "torch cpu float32"
+        assert loaded.model.size_bytes > 10_000
+    page = await rig.stub.ListLoadedModels(predictor_pb2.ListLoadedModelsRequest(page_size=1))
+    rest = await rig.stub.ListLoadedModels(
+        predictor_pb2.ListLoadedModelsRequest(page_token=page.next_page_token)
+    )
+    assert [(m.model, m.version) for m in (*page.models, *rest.models)] == [("other", 2), ("small", 1)]
+    assert rest.next_page_token == ""
+    gone = await rig.stub.UnloadModel(predictor_pb2.UnloadModelRequest(model="other"))
+    again = await rig.stub.UnloadModel(predictor_pb2.UnloadModelRequest(model="other"))
+    assert (gone.versions_unloaded, again.versions_unloaded) == (1, 0)
+
+
+async def test_the_least_recently_used_model_is_given_up(rig: Rig) -> None:
+    for name in ("second", "third"):
+        rig.add_model(name)
+    for name in ("small", "second", "small", "third"):
+        await rig.stub.LoadModel(predictor_pb2.LoadModelRequest(model=name))
+    listed = await rig.stub.ListLoadedModels(predictor_pb2.ListLoadedModelsRequest())
+    assert [model.model for model in listed.models] == ["small", "third"]
+
+
+async def test_statistics_count_rows_and_seconds(rig: Rig) -> None:
+    rig.put({"a.wav": wav(babble(1.5)), "bad.wav": b"no"})
+    await transcribe(rig, [config(), *rows(["a.wav", "bad.wav", "a.wav"])])
+    (counted,) = (await rig.stub.GetStatistics(predictor_pb2.GetStatisticsRequest(model="small"))).models
+    assert (counted.rows_succeeded, counted.rows_failed, counted.batches) == (2, 1, 2)
+    assert counted.audio_s == pytest.approx(3.0)
+    assert counted.decode_s > 0
+    assert counted.compute_s > 0
+    none = await rig.stub.GetStatistics(predictor_pb2.GetStatisticsRequest(model="other"))
+    assert list(none.models) == []
+
+
+@pytest.mark.parametrize(
+    "rig",
+    [{"max_streams": 1, "rows_in_flight": 1, "windows_in_flight": 1, "max_queue_size": 1}],
+    indirect=True,
+)
+async def test_one_stream_too_many_is_refused_with_a_time_to_come_back(rig: Rig) -> None:
+    closing = asyncio.Event()
+
+    async def open_ended() -> AsyncIterator[predictor_pb2.TranscribeRequest]:
+        yield config()
+        await closing.wait()
+
+    responses = aiter(rig.stub.Transcribe(open_ended()))
+    await anext(responses)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await transcribe(rig, [config()])
+    refusal = from_rpc_error(caught.value, "predictor")
+    assert refusal.reason is Reason.OVERLOADED
+    assert refusal.retry_delay_s
+    closing.set()
+    assert [response async for response in responses] == []
+    await transcribe(rig, [config()])
+
+
+async def test_health_knows_each_model(rig: Rig) -> None:
+    await rig.stub.LoadModel(predictor_pb2.LoadModelRequest(model="small"))
+    assert await health_of(rig, "small") == "SERVING"
+    await rig.stub.UnloadModel(predictor_pb2.UnloadModelRequest(model="small"))
+    assert await health_of(rig, "small") == "NOT_SERVING"
+
+
+@pytest.mark.parametrize("rig", [{"preload": "small"}], indirect=True)
+async def test_the_preloaded_model_is_ready_before_the_service_is(rig: Rig) -> None:
+    listed = await rig.stub.ListLoadedModels(predictor_pb2.ListLoadedModelsRequest())
+    assert [(model.model, model.state) for model in listed.models] == [
+        ("small", predictor_pb2.LoadedModel.STATE_READY)
+    ]
+
+
+@pytest.mark.parametrize("rig", [{"preload": "gone"}], indirect=True)
+async def test_a_preloaded_model_that_is_gone_stops_nothing(rig: Rig) -> None:
+    _, results = await transcribe(rig, [config(), *rows(["nowhere.wav"])])
+    assert reason_of(results[0].status) is Reason.AUDIO_NOT_FOUND
+
+
+async def test_first_requests_at_once_load_the_model_once(rig: Rig) -> None:
+    rig.put({"a.wav": wav(babble(0.5))})
+    answers = await asyncio.gather(*(transcribe(rig, [config(), *rows(["a.wav"])]) for _ in range(6)))
+    assert len({results[0].transcript.text for _, results in answers}) == 1
+    listed = await rig.stub.ListLoadedModels(predictor_pb2.ListLoadedModelsRequest())
+    assert len(listed.models) == 1
+
+
+async def test_two_predictors_in_one_process_do_not_meet(tmp_path: Path, rig: Rig) -> None:
+    objects = open_objects(ObjectSettings(uri=str(tmp_path / "none"), workspace=str(tmp_path)))
+    settings = PredictorSettings.model_validate(SETTINGS)
+    services = [lambda _context: fake_storage(), lambda context: build(settings, context, objects)]
+    async with serving(services, tmp_path / "second") as address, peer_channel(address) as channel:
+        second = predictor_pb2_grpc.PredictorServiceStub(channel)
+        await rig.stub.LoadModel(predictor_pb2.LoadModelRequest(model="small"))
+        assert not (await second.ListLoadedModels(predictor_pb2.ListLoadedModelsRequest())).models
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.exists(), reason="no shared recordings on this machine")
+async def test_every_file_of_the_formats_is_answered(rig: Rig) -> None:
+    files = sorted((SHARED / "formats").iterdir())
+    rig.put({file.name: file.read_bytes() for file in files})
+    _, results = await transcribe(rig, [config(), *rows(file.name for file in files)])
+    reasons = {reason_of(result.status) for result in results.values() if result.HasField("status")}
+    assert len(results) == len(files)
+    assert reasons == {Reason.AUDIO_UNREADABLE, Reason.AUDIO_EMPTY}
