@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from services.modules import settings_classes
 from services.parser.core.option_sets import option_sets
 from services.parser.core.parser import Parser
 from thanosql.failures import CLASSES
 from thanosql.v1.errors_pb2 import ErrorReason
 from thanosql_runtime.errors import Reason
+from thanosql_runtime.settings import variable_names
 from thanosql_runtime.status import CODES
 
 ROOT = Path(__file__).parents[3]
@@ -19,7 +22,7 @@ DOCUMENTS = sorted(
     for path in (folder.glob("*.md") if folder == ROOT else folder.rglob("*.md"))
     if ".venv" not in path.parts
 )
-ROW = re.compile(r"^\| `([A-Z_0-9]+)` \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z_0-9]+)` \| (.*) \|$", re.MULTILINE)
 
 
 def text_of(document: str) -> str:
@@ -54,6 +57,17 @@ def test_every_setting_has_a_line_and_no_line_is_without_its_setting(known_setti
         "THANOSQL_ADDRESS",
         "THANOSQL_API_TOKEN",
     }
+
+
+def test_defaults_of_settings_are_those_that_are_written() -> None:
+    written = {
+        name: cells.split(" | ")[0].strip(" `") for name, cells in ROW.findall(text_of("docs/operations.md"))
+    }
+    for settings in settings_classes():
+        for variable, field in zip(variable_names(settings), settings.model_fields.values(), strict=True):
+            default = field.default if field.default_factory is None else None
+            shown = "" if default is None or isinstance(default, SecretStr) else str(default)
+            assert written[variable] == (shown.lower() if isinstance(default, bool) else shown), variable
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
