@@ -82,7 +82,7 @@ def _put_table(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
             message.update.CopyFrom(_update(statement))
         case plan.Delete(condition=condition):
             message.delete.table.CopyFrom(_name(statement.table))
-            message.delete.condition = "" if condition is None else condition.sql
+            message.delete.condition = condition or ""
         case plan.DropTable():
             message.drop_table.table.CopyFrom(_name(statement.table))
             message.drop_table.if_exists = statement.if_exists
@@ -193,7 +193,7 @@ def _update(statement: plan.Update) -> parser_pb2.UpdatePlan:
             parser_pb2.Assignment(column=item.column.text, expression=item.expression)
             for item in statement.assignments
         ],
-        condition="" if statement.condition is None else statement.condition.sql,
+        condition=statement.condition or "",
     )
 
 

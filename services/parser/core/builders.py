@@ -6,7 +6,7 @@ from lark import Token as Terminal
 from lark import Tree
 
 from services.parser.core import option_sets, plan
-from services.parser.core.changes import read_assignments, read_column, read_condition
+from services.parser.core.changes import read_changes, read_column, read_condition
 from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
 from services.parser.core.node import Node
@@ -92,7 +92,7 @@ class PlanBuilder:
         )
 
     def _print(self, node: Node) -> plan.Print:
-        options, notices = option_sets.PRINT.read(node.options(), node.statement.span)
+        options, notices = option_sets.PRINT.read(node.options(), node.head)
         return plan.Print(
             span=node.statement.span,
             notices=notices,
@@ -102,7 +102,7 @@ class PlanBuilder:
         )
 
     def _build_model(self, node: Node) -> plan.BuildModel:
-        options, notices = option_sets.BUILD_MODEL.read(node.options(), node.statement.span)
+        options, notices = option_sets.BUILD_MODEL.read(node.options(), node.head)
         return plan.BuildModel(
             span=node.statement.span,
             notices=notices,
@@ -113,7 +113,7 @@ class PlanBuilder:
         )
 
     def _fit_model(self, node: Node) -> plan.FitModel:
-        options, notices = option_sets.FIT_MODEL.read(node.options(), node.statement.span)
+        options, notices = option_sets.FIT_MODEL.read(node.options(), node.head)
         return plan.FitModel(
             span=node.statement.span,
             notices=notices,
@@ -124,7 +124,7 @@ class PlanBuilder:
         )
 
     def _predict(self, node: Node) -> plan.Predict:
-        options, notices = option_sets.PREDICT.read(node.options(), node.statement.span)
+        options, notices = option_sets.PREDICT.read(node.options(), node.head)
         return plan.Predict(
             span=node.statement.span,
             notices=notices,
@@ -134,7 +134,7 @@ class PlanBuilder:
         )
 
     def _evaluate(self, node: Node) -> plan.Evaluate:
-        options, notices = option_sets.EVALUATE.read(node.options(), node.statement.span)
+        options, notices = option_sets.EVALUATE.read(node.options(), node.head)
         return plan.Evaluate(
             span=node.statement.span,
             notices=notices,
@@ -145,7 +145,7 @@ class PlanBuilder:
 
     def _convert(self, node: Node) -> plan.Convert:
         given = node.options()
-        options, notices = option_sets.CONVERT.read(given, node.statement.span)
+        options, notices = option_sets.CONVERT.read(given, node.head)
         if options.audio_col is not None and options.text_col is not None:
             raise option_sets.contradiction(given, "audio_col", "text_col")
         return plan.Convert(
@@ -158,7 +158,7 @@ class PlanBuilder:
 
     def _search(self, node: Node) -> plan.Search:
         kind = next(kind for kind in SearchKind if node.has(kind.value))
-        options, notices = option_sets.SEARCH[kind].read(node.options(), node.statement.span)
+        options, notices = option_sets.SEARCH[kind].read(node.options(), node.head)
         model = node.model() if node.has("MODEL_REFERENCE") else None
         if model is not None and kind is SearchKind.KEYWORD:
             remark = plan.Notice(message="SEARCH KEYWORD needs no model", span=model.span)
@@ -175,7 +175,7 @@ class PlanBuilder:
 
 def _copy(node: Node) -> plan.Copy:
     given = node.options()
-    options, notices = option_sets.COPY.read(given, node.statement.span)
+    options, notices = option_sets.COPY.read(given, node.head)
     if_exists = IfExists.FAIL if options.if_exists is None else IfExists(options.if_exists)
     if options.overwrite and if_exists is IfExists.APPEND:
         raise option_sets.contradiction(given, "overwrite", "if_exists")
@@ -199,18 +199,21 @@ def _columns(node: Node) -> tuple[plan.Name, ...]:
 
 
 def _update(node: Node) -> plan.Update:
-    assignments, condition = read_assignments(node.rest("ASSIGNMENTS"))
+    changes = read_changes(node.rest("ASSIGNMENTS"))
     return plan.Update(
         span=node.statement.span,
         table=node.name("TABLE_NAME"),
-        assignments=assignments,
-        condition=condition,
+        assignments=changes.assignments,
+        condition=changes.condition,
+        written=changes.written,
     )
 
 
 def _delete(node: Node) -> plan.Delete:
-    condition = read_condition(node.rest("CONDITION")) if node.has("CONDITION") else None
-    return plan.Delete(span=node.statement.span, table=node.name("TABLE_NAME"), condition=condition)
+    condition, written = read_condition(node.rest("CONDITION")) if node.has("CONDITION") else (None, "")
+    return plan.Delete(
+        span=node.statement.span, table=node.name("TABLE_NAME"), condition=condition, written=written
+    )
 
 
 def _drop_table(node: Node) -> plan.DropTable:
@@ -242,14 +245,14 @@ def _list_objects(node: Node) -> plan.ListObjects:
 def _get(node: Node) -> plan.Get:
     kind = GetKind.MODEL if node.has("MODEL") else GetKind.DATASET
     option_set = option_sets.GET_MODEL if kind is GetKind.MODEL else option_sets.GET_DATASET
-    options, notices = option_set.read(node.options(), node.statement.span)
+    options, notices = option_set.read(node.options(), node.head)
     return plan.Get(
         span=node.statement.span, notices=notices, kind=kind, name=node.name("OBJECT_NAME"), options=options
     )
 
 
 def _upload_model(node: Node) -> plan.UploadModel:
-    options, notices = option_sets.UPLOAD_MODEL.read(node.options(), node.statement.span)
+    options, notices = option_sets.UPLOAD_MODEL.read(node.options(), node.head)
     return plan.UploadModel(
         span=node.statement.span,
         notices=notices,

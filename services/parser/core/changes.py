@@ -1,18 +1,28 @@
 """Reads the parts of UPDATE, DELETE FROM and ALTER TABLE that are SQL but no query."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sqlglot import exp
 
 from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
-from services.parser.core.plan import AddColumn, Assignment, Condition, Name
+from services.parser.core.plan import AddColumn, Assignment, Name
 from services.parser.core.queries import check_expressions
 from services.parser.core.rewriting import Rewritten, rewrite
-from services.parser.core.sql import parse_sql, to_duckdb, to_postgres
+from services.parser.core.sql import parse_sql, to_duckdb
 
 
-def read_assignments(fragment: Fragment) -> tuple[tuple[Assignment, ...], Condition | None]:
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What an UPDATE sets, where, and how that was written."""
+
+    assignments: tuple[Assignment, ...]
+    condition: str | None
+    written: str
+
+
+def read_changes(fragment: Fragment) -> Changes:
     """What stands after `UPDATE t SET`: the assignments, and the condition if there is one.
 
     Raises:
@@ -21,21 +31,25 @@ def read_assignments(fragment: Fragment) -> tuple[tuple[Assignment, ...], Condit
     rewritten = rewrite(fragment, "UPDATE t SET ")
     tree = _parse(rewritten, exp.Update, ("this", "expressions", "where"), "column = expression")
     where = tree.args.get("where")
-    condition = None if where is None else _condition(where.this, fragment)
-    return tuple(_assignments(tree, rewritten)), condition
+    return Changes(
+        assignments=tuple(_assignments(tree, rewritten)),
+        condition=None if where is None else to_duckdb(where.this, fragment),
+        written=rewritten.written(),
+    )
 
 
-def read_condition(fragment: Fragment) -> Condition:
-    """What stands after `DELETE FROM t WHERE`.
+def read_condition(fragment: Fragment) -> tuple[str, str]:
+    """What stands after `DELETE FROM t WHERE`, for DuckDB and as it was written.
 
     Raises:
         ThanosqlError: It is no condition on the table's own columns.
     """
-    tree = _parse(rewrite(fragment, "DELETE FROM t WHERE "), exp.Delete, ("this", "where"), "a condition")
+    rewritten = rewrite(fragment, "DELETE FROM t WHERE ")
+    tree = _parse(rewritten, exp.Delete, ("this", "where"), "a condition")
     where = tree.args.get("where")
     if where is None:
         raise fault("this is not a condition", fragment.span, expected=["a condition"])
-    return _condition(where.this, fragment)
+    return to_duckdb(where.this, fragment), rewritten.written()
 
 
 def read_column(name: Name, fragment: Fragment) -> AddColumn:
@@ -44,24 +58,18 @@ def read_column(name: Name, fragment: Fragment) -> AddColumn:
     Raises:
         ThanosqlError: It is no type.
     """
-    tree = parse_sql(_closed(rewrite(fragment, "SELECT CAST(NULL AS ")))
+    rewritten = rewrite(fragment, "SELECT CAST(NULL AS ")
+    written = rewritten.written()
+    rewritten.add(")")
+    tree = parse_sql(rewritten)
     casts = tree.expressions if isinstance(tree, exp.Select) else []
     cast = casts[0] if len(casts) == 1 else None
     plain = isinstance(cast, exp.Cast) and not any(
         cast.args.get(key) for key in ("format", "action", "default")
     )
-    if not isinstance(cast, exp.Cast) or not plain or not isinstance(cast.to, exp.DataType):
+    if not isinstance(cast, exp.Cast) or not plain or cast.to.this is exp.DataType.Type.USERDEFINED:
         raise fault("this is not a type", fragment.span, expected=["a type such as VARCHAR"])
-    return AddColumn(column=name, type=to_duckdb(cast.to, fragment), canonical=to_postgres(cast.to, fragment))
-
-
-def _closed(rewritten: Rewritten) -> Rewritten:
-    rewritten.add(")")
-    return rewritten
-
-
-def _condition(expression: exp.Expr, fragment: Fragment) -> Condition:
-    return Condition(sql=to_duckdb(expression, fragment), canonical=to_postgres(expression, fragment))
+    return AddColumn(column=name, type=to_duckdb(cast.to, fragment), written=written)
 
 
 def _parse(rewritten: Rewritten, kind: type[exp.Expr], parts: tuple[str, ...], expected: str) -> exp.Expr:
@@ -94,5 +102,4 @@ def _assignments(tree: exp.Expr, rewritten: Rewritten) -> Iterator[Assignment]:
         yield Assignment(
             column=Name(text=item.this.name, span=span),
             expression=to_duckdb(item.expression, fragment),
-            canonical=to_postgres(item, fragment),
         )

@@ -8,7 +8,7 @@ from rapidfuzz.distance import OSA
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
 
 _LONGEST_COMPARED = 64
-_SHORTEST_COMPARED = 3
+_SHORTEST_COMPARED = 4
 
 
 def fault(

@@ -11,7 +11,7 @@ from services.parser.core.fragment import Fragment
 from services.parser.core.option_types import GivenOption, Literal, read_number
 from services.parser.core.plan import Name
 from services.parser.core.scanner import TokenKind, string_value
-from thanosql_runtime.errors import Reason
+from thanosql_runtime.errors import Reason, Span
 
 _LONGEST_NAME = 128
 _MODEL_NAME = re.compile(r"[^\W\d][\w-]*(\.\d+)?")
@@ -26,6 +26,12 @@ class Node:
         self.statement = statement
         self.rule = str(tree.data)
         self._tree = tree
+
+    @property
+    def head(self) -> Span:
+        """The first two words of the statement, such as `SEARCH KEYWORD`."""
+        last = min(self.statement.low + 1, self.statement.high - 1)
+        return self.statement.token_span(self.statement.low, last)
 
     def has(self, terminal: str) -> bool:
         """Whether a terminal stands directly in the rule."""

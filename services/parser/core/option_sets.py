@@ -103,7 +103,7 @@ class OptionSet(Generic[Made]):
     def _unknown(self, option: GivenOption) -> ThanosqlError:
         name = option.name.text
         owners = [other.label for other in option_sets() if name in other.known]
-        belongs = f"; it belongs to {', '.join(dict.fromkeys(owners))}" if owners else ""
+        belongs = f"; it belongs to {', '.join(owners)}" if owners else ""
         return fault(
             f"unknown option '{name}' for {self.label}{belongs}",
             option.name.span,

@@ -24,7 +24,7 @@ class Literal:
         if isinstance(self.value, tuple):
             return "a list"
         if isinstance(self.value, str):
-            return f"the text '{shorten(self.value)}'"
+            return f"the text '{shorten(self.value)}'" if self.value.strip() else "an empty text"
         return str(self.value)
 
 
@@ -52,10 +52,8 @@ class TextType:
     def read(self, option: GivenOption) -> str:
         """The text."""
         value = option.value.value
-        if not isinstance(value, str):
-            raise mismatch(option, self.meaning)
-        if not value.strip():
-            raise invalid(option, "must not be empty", expected=self.meaning)
+        if not isinstance(value, str) or not value.strip():
+            raise refusal(option, self.meaning)
         return value
 
 
@@ -66,7 +64,7 @@ class BooleanType:
     def read(self, option: GivenOption) -> bool:
         """The truth value."""
         if not isinstance(option.value.value, bool):
-            raise mismatch(option, "True or False")
+            raise refusal(option, "True or False")
         return option.value.value
 
 
@@ -80,11 +78,8 @@ class IntegerType:
     def read(self, option: GivenOption) -> int:
         """The number."""
         value = option.value.value
-        expected = f"a whole number from {self.least} to {self.most}"
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise mismatch(option, expected)
-        if not self.least <= value <= self.most:
-            raise invalid(option, f"must be from {self.least} to {self.most}, not {value}", expected=expected)
+        if isinstance(value, bool) or not isinstance(value, int) or not self.least <= value <= self.most:
+            raise refusal(option, f"a whole number from {self.least} to {self.most}")
         return value
 
 
@@ -95,11 +90,8 @@ class FractionType:
     def read(self, option: GivenOption) -> float:
         """The number."""
         value = option.value.value
-        expected = "a number above 0 and at most 1"
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise mismatch(option, expected)
-        if not 0 < value <= 1:
-            raise invalid(option, f"must be above 0 and at most 1, not {value}", expected=expected)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            raise refusal(option, "a number above 0 and at most 1")
         return float(value)
 
 
@@ -113,7 +105,7 @@ class ChoiceType:
         """The word, in lower case."""
         value = option.value.value
         if not isinstance(value, str):
-            raise mismatch(option, " or ".join(f"'{choice}'" for choice in self.choices))
+            raise refusal(option, " or ".join(f"'{choice}'" for choice in self.choices))
         if value.lower() not in self.choices:
             raise fault(
                 f"option '{option.name.text}' does not know '{shorten(value)}'",
@@ -139,15 +131,10 @@ def read_number(written: str, span: Span) -> Literal:
     return Literal(value=value, span=span)
 
 
-def mismatch(option: GivenOption, expected: str) -> ThanosqlError:
-    """The error for a value of the wrong kind."""
-    return invalid(option, f"expects {expected}, not {option.value}", expected=expected)
-
-
-def invalid(option: GivenOption, complaint: str, *, expected: str) -> ThanosqlError:
+def refusal(option: GivenOption, expected: str) -> ThanosqlError:
     """The error for a value that an option does not take."""
     return fault(
-        f"option '{option.name.text}' {complaint}",
+        f"option '{option.name.text}': expected {expected}, got {option.value}",
         option.value.span,
         reason=Reason.INVALID_OPTION_VALUE,
         expected=[expected],

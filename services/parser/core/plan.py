@@ -73,14 +73,15 @@ class Query:
 
     Attributes:
         sql: The query in DuckDB's dialect, nested statements replaced by their relations.
-        canonical: The query as a statement holds it, nested statements in their canonical form.
+        written: The query as it was written, without comments and superfluous space, nested
+            statements in their canonical form.
         tables: The stored tables that it reads, as written, each once.
         nested: The nested statements, in the order of their numbers.
         span: The query in the text of the call.
     """
 
     sql: str
-    canonical: str = field(compare=False, repr=False)
+    written: str = field(compare=False, repr=False)
     tables: tuple[Name, ...] = ()
     nested: tuple[Nested, ...] = ()
     span: Span = field(compare=False, repr=False)
@@ -123,36 +124,37 @@ class Insert(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """A column set by UPDATE: the expression for DuckDB, and the whole as a statement holds it."""
+    """A column set by UPDATE, and the DuckDB expression that it is set to."""
 
     column: Name
     expression: str
-    canonical: str = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Condition:
-    """A condition on one table's columns, for DuckDB and as a statement holds it."""
-
-    sql: str
-    canonical: str = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Update(Statement):
-    """UPDATE; without a condition it changes every row."""
+    """UPDATE; without a condition, which is in DuckDB's dialect, it changes every row.
+
+    Attributes:
+        written: What stands behind SET, as it was written.
+    """
 
     table: Name
     assignments: tuple[Assignment, ...]
-    condition: Condition | None = None
+    condition: str | None = None
+    written: str = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delete(Statement):
-    """DELETE FROM; without a condition it deletes every row."""
+    """DELETE FROM; without a condition, which is in DuckDB's dialect, it deletes every row.
+
+    Attributes:
+        written: The condition, as it was written.
+    """
 
     table: Name
-    condition: Condition | None = None
+    condition: str | None = None
+    written: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,11 +167,11 @@ class DropTable(Statement):
 
 @dataclass(frozen=True, kw_only=True)
 class AddColumn:
-    """ADD COLUMN; the type is for DuckDB, and canonical as a statement holds it."""
+    """ADD COLUMN, with DuckDB's name of the type and the one that was written."""
 
     column: Name
     type: str
-    canonical: str = field(compare=False, repr=False)
+    written: str = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,10 @@ from services.parser.core.nesting import (
 from services.parser.core.plan import Name, Nested, Plan, Query
 from services.parser.core.render import render
 from services.parser.core.rewriting import Rewritten, relation, rewrite, rewrite_nested
-from services.parser.core.sql import parse_sql, scopes, to_duckdb, to_postgres
+from services.parser.core.sql import parse_sql, scopes, to_duckdb
 from thanosql_runtime.errors import Reason, Span
 
+_GENERATORS = (exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.Unnest)
 _TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest", "json_each"})
 _CHANGES = (exp.DML, exp.DDL, exp.Command, exp.Drop, exp.Into)
 
@@ -57,7 +58,7 @@ class QueryReader:
         return Query(
             tables=tuple(_tables(tree, rewritten)),
             sql=to_duckdb(tree, fragment),
-            canonical=_canonical(tree, nested, fragment),
+            written=rewritten.written(render(part.plan) for part in nested),
             nested=nested,
             span=fragment.span,
         )
@@ -68,18 +69,6 @@ class QueryReader:
                 message = f"statements are nested deeper than {MAX_NESTING}"
                 raise fault(message, statement.token_span(statement.low))
             yield Nested(relation=relation(number), plan=self._read_statement(statement))
-
-
-def _canonical(tree: exp.Query, nested: tuple[Nested, ...], fragment: Fragment) -> str:
-    """The query in the users' dialect, with the nested statements written out again."""
-    texts = {part.relation: render(part.plan) for part in nested}
-    for table in list(tree.find_all(exp.Table)) if texts else ():
-        text, select = texts.get(table.name), table.find_ancestor(exp.Select)
-        if text is not None and select is tree:
-            return text
-        if text is not None and select is not None:
-            select.replace(exp.Var(this=text))
-    return to_postgres(tree, fragment)
 
 
 def check_expressions(tree: exp.Expr, rewritten: Rewritten) -> None:
@@ -144,22 +133,37 @@ def _table_name(table: exp.Table, rewritten: Rewritten) -> Name | None:
 
 def _refuse_table_function(table: exp.Table, rewritten: Rewritten) -> None:
     function = table.this
-    name = (
-        function.name
-        if isinstance(function, exp.Anonymous)
-        else function.sql_name().lower()
-        if isinstance(function, exp.Func)
-        else ""
-    )
+    if isinstance(function, _GENERATORS):
+        return
+    name = function.name if isinstance(function, exp.Anonymous) else function.key
     if name.lower() in _TABLE_FUNCTIONS:
         return
-    message = f"the table function '{shorten(name)}' is not allowed; COPY brings files into tables"
+    index = _called_in_from(rewritten.fragment)
+    name = name if index is None else rewritten.fragment.tokens[index].text
     raise fault(
-        message,
-        _word_span(rewritten.fragment, name.upper()),
+        f"the table function '{shorten(name)}' is not allowed; COPY brings files into tables",
+        rewritten.fragment.span if index is None else rewritten.fragment.token_span(index),
         reason=Reason.QUERY_REJECTED,
         known=sorted(_TABLE_FUNCTIONS),
     )
+
+
+def _called_in_from(fragment: Fragment) -> int | None:
+    """Where the first function that is not allowed is called in FROM or JOIN, if that is plain to see."""
+    first = _first(fragment, "FROM")
+    for index in range(fragment.low + 1, fragment.high):
+        called = fragment.word_at(index) and fragment.symbol_at(index + 1, "(")
+        before = fragment.word_at(index - 1) in ("FROM", "JOIN", "LATERAL") or fragment.symbol_at(
+            index - 1, ","
+        )
+        if called and before and index > first and fragment.word_at(index).lower() not in _TABLE_FUNCTIONS:
+            return index
+    return None
+
+
+def _first(fragment: Fragment, word: str) -> int:
+    places = (index for index in range(fragment.low, fragment.high) if fragment.word_at(index) == word)
+    return next(places, fragment.high)
 
 
 def _identifier_span(identifier: exp.Identifier, rewritten: Rewritten) -> Span:

@@ -1,7 +1,7 @@
 """Writes a plan back as a statement, in one canonical form that parses to an equal plan.
 
-Keywords stand in capitals, options only where they differ from their defaults, and queries as
-sqlglot writes PostgreSQL.
+Keywords stand in capitals, options only where they differ from their defaults; SQL keeps its words
+and loses its comments and superfluous space.
 """
 
 import re
@@ -30,7 +30,7 @@ def render(statement: plan.Plan) -> str:
 def _render_table(statement: plan.Plan) -> str | None:
     match statement:
         case plan.RunQuery(query=query):
-            return query.canonical
+            return query.written
         case plan.Copy(table=table, source=source, if_exists=if_exists):
             options = "" if if_exists is IfExists.FAIL else f" OPTIONS(if_exists={_literal(if_exists)})"
             return f"COPY {_name(table)}{options} FROM {_literal(source.text)}"
@@ -38,12 +38,12 @@ def _render_table(statement: plan.Plan) -> str | None:
             return _create_table_as(statement)
         case plan.Insert(table=table, columns=columns, query=query):
             listed = f" ({', '.join(map(_name, columns))})" if columns else ""
-            return f"INSERT INTO {_name(table)}{listed} AS {query.canonical}"
-        case plan.Update(table=table, assignments=assignments, condition=condition):
-            changes = ", ".join(item.canonical for item in assignments)
-            return f"UPDATE {_name(table)} SET {changes}{_where(condition)}"  # noqa: S608 - text to read, not to run
-        case plan.Delete(table=table, condition=condition):
-            return f"DELETE FROM {_name(table)}{_where(condition)}"  # noqa: S608 - text to read, not to run
+            return f"INSERT INTO {_name(table)}{listed} AS {query.written}"
+        case plan.Update(table=table, written=written):
+            return f"UPDATE {_name(table)} SET {written}"  # noqa: S608 - text to read, not to run
+        case plan.Delete(table=table, written=written):
+            where = f" WHERE {written}" if written else ""
+            return f"DELETE FROM {_name(table)}{where}"  # noqa: S608 - text to read, not to run
         case plan.DropTable(table=table, if_exists=checked):
             return f"DROP TABLE {'IF EXISTS ' if checked else ''}{_name(table)}"
         case plan.AlterTable(table=table, action=action):
@@ -54,22 +54,22 @@ def _render_table(statement: plan.Plan) -> str | None:
 def _render_model(statement: plan.Plan) -> str | None:
     match statement:
         case plan.Print(kind=kind, options=options, query=query):
-            return f"PRINT {kind.value}{_options(options)} AS {query.canonical}"
+            return f"PRINT {kind.value}{_options(options)} AS {query.written}"
         case plan.BuildModel(model=model, base=base, options=options, query=query):
             using = f"{_name(model)} USING {_model(base)}"
-            return f"BUILD MODEL {using}{_options(options)} AS {query.canonical}"
+            return f"BUILD MODEL {using}{_options(options)} AS {query.written}"
         case plan.FitModel(model=model, existing=existing, options=options, query=query):
             using = f"{_name(model)} USING {_model(existing)}"
-            return f"FIT MODEL {using}{_options(options)} AS {query.canonical}"
+            return f"FIT MODEL {using}{_options(options)} AS {query.written}"
         case plan.Predict(model=model, options=options, query=query):
-            return f"PREDICT USING {_model(model)}{_options(options)} AS {query.canonical}"
+            return f"PREDICT USING {_model(model)}{_options(options)} AS {query.written}"
         case plan.Evaluate(model=model, options=options, query=query):
-            return f"EVALUATE USING {_model(model)}{_options(options)} AS {query.canonical}"
+            return f"EVALUATE USING {_model(model)}{_options(options)} AS {query.written}"
         case plan.Convert(model=model, options=options, query=query):
-            return f"CONVERT USING {_model(model)}{_options(options)} AS {query.canonical}"
+            return f"CONVERT USING {_model(model)}{_options(options)} AS {query.written}"
         case plan.Search(kind=kind, model=used, options=options, query=query):
             using = "" if used is None else f" USING {_model(used)}"
-            return f"SEARCH {kind.value}{using}{_options(options)} AS {query.canonical}"
+            return f"SEARCH {kind.value}{using}{_options(options)} AS {query.written}"
     return None
 
 
@@ -99,21 +99,17 @@ def _render_workspace(statement: plan.Plan) -> str | None:
 def _create_table_as(statement: plan.CreateTableAs) -> str:
     create = "CREATE OR REPLACE TABLE" if statement.or_replace else "CREATE TABLE"
     checked = " IF NOT EXISTS" if statement.if_not_exists else ""
-    return f"{create}{checked} {_name(statement.table)} AS {statement.query.canonical}"
+    return f"{create}{checked} {_name(statement.table)} AS {statement.query.written}"
 
 
 def _table_change(action: plan.TableChange) -> str:
     match action:
-        case plan.AddColumn(column=column, canonical=type_name):
+        case plan.AddColumn(column=column, written=type_name):
             return f"ADD COLUMN {_name(column)} {type_name}"
         case plan.DropColumn(column=column, if_exists=checked):
             return f"DROP COLUMN {'IF EXISTS ' if checked else ''}{_name(column)}"
         case plan.RenameColumn(column=column, new_name=new_name):
             return f"RENAME COLUMN {_name(column)} TO {_name(new_name)}"
-
-
-def _where(condition: plan.Condition | None) -> str:
-    return "" if condition is None else f" WHERE {condition.canonical}"
 
 
 def _name(name: plan.Name) -> str:

@@ -6,6 +6,7 @@ from which token, so that an error points into the user's text.
 
 import bisect
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.parser.core.faults import fault
@@ -29,23 +30,35 @@ class Rewritten:
 
     Attributes:
         fragment: What was rewritten.
+        prefix: What stands before the user's text.
         pieces: The text so far.
         starts: Where each piece that stands for a token starts in the text.
         indices: The token that each of those pieces stands for.
         nested: The nested statements, without their parentheses.
+        nested_pieces: Which pieces stand for them.
+        length: Characters so far.
     """
 
     fragment: Fragment
+    prefix: str = ""
     pieces: list[str] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     indices: list[int] = field(default_factory=list)
     nested: list[Fragment] = field(default_factory=list)
+    nested_pieces: list[int] = field(default_factory=list)
     length: int = 0
 
     @property
     def text(self) -> str:
         """What sqlglot is given."""
         return "".join(self.pieces)
+
+    def written(self, nested: Iterable[str] = ()) -> str:
+        """What the user wrote, without comments, with other texts for the nested statements."""
+        pieces = list(self.pieces)
+        for position, text in zip(self.nested_pieces, nested, strict=True):
+            pieces[position] = text
+        return "".join(pieces).removeprefix(self.prefix)
 
     def add(self, piece: str, index: int | None = None) -> None:
         """Append a piece, which stands for the token of that index if one is given."""
@@ -77,7 +90,7 @@ def rewrite(fragment: Fragment, prefix: str = "") -> Rewritten:
     Raises:
         ThanosqlError: A statement stands where it may not, or brackets are nested too deeply.
     """
-    rewritten = Rewritten(fragment=fragment)
+    rewritten = Rewritten(fragment=fragment, prefix=prefix)
     rewritten.add(prefix)
     index, depth, end = fragment.low, 0, fragment.start
     while index < fragment.high:
@@ -112,6 +125,7 @@ def rewrite_nested(fragment: Fragment) -> Rewritten:
 
 def _replace(rewritten: Rewritten, statement: Fragment) -> None:
     rewritten.nested.append(statement)
+    rewritten.nested_pieces.append(len(rewritten.pieces))
     placeholder = relation(len(rewritten.nested))
     rewritten.add(f"SELECT * FROM {placeholder}", statement.low)  # noqa: S608 - text to parse, not to run
 

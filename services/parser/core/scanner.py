@@ -47,10 +47,10 @@ _TOKEN = re.compile(
     | (?P<block_comment>/\*)
     | (?P<string>[eE]'[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+' | '[^']*+(?:''[^']*+)*+')
     | (?P<quoted>"[^"]*+(?:""[^"]*+)*+")
+    | (?P<open_quote>[eE]?'|")
     | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
     | (?P<number>(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?)
     | (?P<word>[^\W\d][\w$]*+)
-    | (?P<open_quote>[eE]?['"])
     | (?P<symbol>::|<=|>=|<>|!=|\|\||->>|->|=>|:=|.)
     """,
     re.VERBOSE | re.DOTALL,

@@ -86,26 +86,13 @@ def scopes(query: exp.Query, fragment: Fragment) -> list[Scope]:
 
 
 def to_duckdb(expression: exp.Expr, fragment: Fragment) -> str:
-    """The text of an expression in DuckDB's dialect.
+    """The text of an expression in DuckDB's dialect; the expression is spent.
 
     Raises:
         ThanosqlError: The expression is nested too deeply.
     """
-    return _generate(expression, fragment, "duckdb")
-
-
-def to_postgres(expression: exp.Expr, fragment: Fragment) -> str:
-    """The text of an expression in the dialect that users write.
-
-    Raises:
-        ThanosqlError: The expression is nested too deeply.
-    """
-    return _generate(expression, fragment, "postgres")
-
-
-def _generate(expression: exp.Expr, fragment: Fragment, dialect: str) -> str:
     try:
-        return expression.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.IGNORE)
+        return expression.sql("duckdb", copy=False, comments=False, unsupported_level=ErrorLevel.IGNORE)
     except RecursionError as problem:
         raise _too_deep(fragment) from problem
 

@@ -1,12 +1,11 @@
 """The error for a statement that does not fit the grammar, said in the words of its user."""
 
-import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from services.parser.core.faults import fault, nearest, shorten
 from services.parser.core.fragment import Fragment
-from services.parser.core.scanner import TokenKind, string_value
+from services.parser.core.scanner import Token, TokenKind
 from thanosql_runtime.errors import ThanosqlError
 
 STATEMENTS = (
@@ -68,6 +67,13 @@ _WORDS = {
     "FALSE": "False",
     "NONE": "None",
 }
+_OTHER_WORDS = {
+    "FINETUNE": "FIT MODEL",
+    "IMPORT": "COPY",
+    "LOAD": "COPY",
+    "TRAIN": "BUILD MODEL",
+    "TRANSCRIBE": "PREDICT",
+}
 _UNSAID = frozenset({"MINUS", "PLUS"})
 _NAMES = frozenset(
     {"TABLE_NAME", "COLUMN_NAME", "MODEL_NAME", "MODEL_REFERENCE", "OBJECT_NAME", "OPTION_NAME"}
@@ -92,7 +98,6 @@ _LABEL_WORDS = frozenset(
     )
 )
 _SPOKEN = frozenset({"AS", "OPTIONS", "USING", "TRUE", "FALSE", "NONE"})
-_PLAIN_NAME = re.compile(r"[^\W\d]\w*")
 
 
 def label(statement: Fragment, index: int) -> str:
@@ -121,22 +126,33 @@ def unexpected(statement: Fragment, index: int, accepted: AbstractSet[str]) -> T
         message = f"{label(statement, index)} ends too early"
         return fault(message, statement.source.span(statement.end, statement.end), expected=expected)
     token = statement.tokens[index]
-    shown = shorten(token.text if token.kind is not TokenKind.WORD else f"'{token.text}'")
-    if token.kind is TokenKind.SYMBOL:
+    last = _last_meant(statement, index) if accepted & _STRINGS and token.upper else index
+    place = statement.token_span(index, last)
+    shown = shorten(statement.source.text[place.start : place.end])
+    if token.kind not in (TokenKind.STRING, TokenKind.QUOTED):
         shown = f"'{shown}'"
-    where = "after the end of" if accepted == {"$END"} else "in"
-    message = f"unexpected {shown} {where} {label(statement, index)}"
-    if token.text == "." and accepted and statement.word_at(index - 1):
-        message = f"unexpected '.' in {label(statement, index)}: names here have no schema"
-    return fault(
-        message, statement.token_span(index), expected=expected, suggestion=_meant(statement, index, accepted)
-    )
+    name = label(statement, index)
+    where = f", after the end of {name}" if accepted == {"$END"} else f" in {name}"
+    message = f"syntax error at {shown}{where}{_remark(statement, index, accepted)}"
+    return fault(message, place, expected=expected, suggestion=_meant(token, accepted))
+
+
+def _remark(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
+    """What is worth saying about some slips that are made often."""
+    token = statement.tokens[index]
+    if token.text == "." and statement.word_at(index - 1):
+        return ": names here have no schema"
+    if token.kind is TokenKind.STRING and accepted & _NAMES:
+        return ": a name has no single quotes"
+    if token.upper and accepted & _STRINGS and not _meant(token, accepted):
+        return ": a text stands in quotes"
+    return ""
 
 
 def _unknown_statement(statement: Fragment, index: int) -> ThanosqlError:
     token = statement.tokens[index]
     firsts = {name.split()[0]: name for name in reversed(STATEMENTS)}
-    near = nearest(token.text, firsts) if token.kind is TokenKind.WORD else ""
+    near = _OTHER_WORDS.get(token.upper) or nearest(token.upper, firsts)
     return fault(
         f"unknown statement '{shorten(token.text)}'",
         statement.token_span(index),
@@ -151,25 +167,19 @@ def _in_words(accepted: Iterable[str]) -> list[str]:
     return sorted(set(described), key=lambda words: (words.startswith("the end"), words.lower()))
 
 
-def _meant(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
-    token = statement.tokens[index]
-    if token.kind is TokenKind.STRING and accepted & _NAMES:
-        name = string_value(token)
-        return name if _PLAIN_NAME.fullmatch(name) else f'"{shorten(name)}"'
+def _meant(token: Token, accepted: AbstractSet[str]) -> str:
     if token.kind is not TokenKind.WORD:
         return ""
     keywords = [terminal for terminal in accepted if terminal not in _WORDS or terminal in _SPOKEN]
     near = nearest(token.text, keywords)
-    if near:
-        return _WORDS[near] if near in ("TRUE", "FALSE", "NONE") else near
-    return f"'{shorten(_up_to_space(statement, index))}'" if accepted & _STRINGS else ""
+    return _WORDS[near] if near in ("TRUE", "FALSE", "NONE") else near
 
 
-def _up_to_space(statement: Fragment, index: int) -> str:
-    """What was probably meant as one string: `path/to.csv` is five tokens."""
+def _last_meant(statement: Fragment, index: int) -> int:
+    """The last token of what was probably meant as one string: `path/to.csv` is five tokens."""
     last = index
     while last + 1 < statement.high and statement.tokens[last + 1].start == statement.tokens[last].end:
         if statement.tokens[last + 1].text in ("(", ")", "[", "]", ","):
             break
         last += 1
-    return statement.source.text[statement.tokens[index].start : statement.tokens[last].end]
+    return last

@@ -1,0 +1,237 @@
+--# MODEL is missing
+BUILD m USING b AS SELECT * FROM t
+--| error: syntax error at 'm' in BUILD
+--|   line 1  |   BUILD m USING b AS SELECT * FROM t
+--|           |         ^ expected MODEL
+--| SYNTAX_ERROR
+
+--# a slip in MODEL
+BUILD MODLE m USING b AS SELECT * FROM t
+--| error: syntax error at 'MODLE' in BUILD
+--|   line 1  |   BUILD MODLE m USING b AS SELECT * FROM t
+--|           |         ^^^^^ did you mean 'MODEL'?
+--| SYNTAX_ERROR
+
+--# no name
+BUILD MODEL USING b AS SELECT * FROM t
+--| error: syntax error at 'b' in BUILD MODEL
+--|   line 1  |   BUILD MODEL USING b AS SELECT * FROM t
+--|           |                     ^ expected USING model
+--| SYNTAX_ERROR
+
+--# USING is missing
+BUILD MODEL m AS SELECT * FROM t
+--| error: syntax error at 'AS' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m AS SELECT * FROM t
+--|           |                 ^^ expected USING model
+--| SYNTAX_ERROR
+
+--# a slip in USING
+BUILD MODEL m USNG b AS SELECT * FROM t
+--| error: syntax error at 'USNG' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USNG b AS SELECT * FROM t
+--|           |                 ^^^^ did you mean 'USING'?
+--| SYNTAX_ERROR
+
+--# no base
+BUILD MODEL m USING
+--| error: BUILD MODEL ends too early
+--|   line 1  |   BUILD MODEL m USING
+--|           |                      ^ expected the name of a model
+--| SYNTAX_ERROR
+
+--# no query
+BUILD MODEL m USING b
+--| error: BUILD MODEL ends too early
+--|   line 1  |   BUILD MODEL m USING b
+--|           |                        ^ expected AS query or OPTIONS(...)
+--| SYNTAX_ERROR
+
+--# nothing behind AS
+BUILD MODEL m USING b AS
+--| error: BUILD MODEL ends too early
+--|   line 1  |   BUILD MODEL m USING b AS
+--|           |                           ^ expected a query
+--| SYNTAX_ERROR
+
+--# AS is missing
+BUILD MODEL m USING b SELECT * FROM t
+--| error: syntax error at 'SELECT' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b SELECT * FROM t
+--|           |                         ^^^^^^ expected AS query or OPTIONS(...)
+--| SYNTAX_ERROR
+
+--# OPTIONS in front of USING
+BUILD MODEL m OPTIONS(epochs=1) USING b AS SELECT * FROM t
+--| error: syntax error at 'OPTIONS' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m OPTIONS(epochs=1) USING b AS SELECT * FROM t
+--|           |                 ^^^^^^^ expected USING model
+--| SYNTAX_ERROR
+
+--# OPTIONS twice
+BUILD MODEL m USING b OPTIONS(epochs=1) OPTIONS(batch_size=1) AS SELECT * FROM t
+--| error: syntax error at 'OPTIONS' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=1) OPTIONS(batch_size=1) AS SELECT * FROM t
+--|           |                                           ^^^^^^^ expected AS query
+--| SYNTAX_ERROR
+
+--# a model in single quotes
+BUILD MODEL 'm' USING b AS SELECT * FROM t
+--| error: syntax error at 'm' in BUILD MODEL: a name has no single quotes
+--|   line 1  |   BUILD MODEL 'm' USING b AS SELECT * FROM t
+--|           |               ^^^ expected the name of a model
+--| SYNTAX_ERROR
+
+--# a path for a name
+BUILD MODEL "models/m" USING b AS SELECT * FROM t
+--| error: 'models/m' is no name for a model
+--|   line 1  |   BUILD MODEL "models/m" USING b AS SELECT * FROM t
+--|           |               ^^^^^^^^^^ expected a letter, then letters, digits, '_' or '-'
+--| INVALID_NAME
+
+--# a new model with a version
+BUILD MODEL m.2 USING b AS SELECT * FROM t
+--| error: syntax error at '.2' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m.2 USING b AS SELECT * FROM t
+--|           |                ^^ expected USING model
+--| SYNTAX_ERROR
+
+--# a name that begins with a digit
+BUILD MODEL 2nd USING b AS SELECT * FROM t
+--| error: syntax error at '2' in BUILD MODEL
+--|   line 1  |   BUILD MODEL 2nd USING b AS SELECT * FROM t
+--|           |               ^ expected the name of a model
+--| SYNTAX_ERROR
+
+--# a hyphen without quotes
+BUILD MODEL my-model USING b AS SELECT * FROM t
+--| error: syntax error at '-' in BUILD MODEL
+--|   line 1  |   BUILD MODEL my-model USING b AS SELECT * FROM t
+--|           |                 ^ expected USING model
+--| SYNTAX_ERROR
+
+--# PREDICT without USING
+PREDICT m AS SELECT * FROM t
+--| error: syntax error at 'm' in PREDICT
+--|   line 1  |   PREDICT m AS SELECT * FROM t
+--|           |           ^ expected USING model
+--| SYNTAX_ERROR
+
+--# PREDICT without AS
+PREDICT USING m
+--| error: PREDICT ends too early
+--|   line 1  |   PREDICT USING m
+--|           |                  ^ expected AS query or OPTIONS(...)
+--| SYNTAX_ERROR
+
+--# a version that is no number
+PREDICT USING m.latest AS SELECT * FROM t
+--| error: syntax error at '.' in PREDICT: names here have no schema
+--|   line 1  |   PREDICT USING m.latest AS SELECT * FROM t
+--|           |                  ^ expected AS query or OPTIONS(...)
+--| SYNTAX_ERROR
+
+--# a table for a query
+PREDICT USING m AS t
+--| error: 't' does not begin a query
+--|   line 1  |   PREDICT USING m AS t
+--|           |                      ^ known: SELECT, WITH, VALUES, TABLE, LIST, PREDICT, ...
+--| SYNTAX_ERROR
+
+--# a slip in the query's first word
+PREDICT USING m AS SELET * FROM t
+--| error: 'SELET' does not begin a query
+--|   line 1  |   PREDICT USING m AS SELET * FROM t
+--|           |                      ^^^^^ did you mean 'SELECT'? known: SELECT, WITH, VALUES, TABLE, LIST, PREDICT, ...
+--| SYNTAX_ERROR
+
+--# a query in quotes
+PREDICT USING m AS 'SELECT * FROM t'
+--| error: ''SELECT * FROM t'' does not begin a query
+--|   line 1  |   PREDICT USING m AS 'SELECT * FROM t'
+--|           |                      ^^^^^^^^^^^^^^^^^ known: SELECT, WITH, VALUES, TABLE, LIST, PREDICT, ...
+--| SYNTAX_ERROR
+
+--# empty parentheses
+PREDICT USING m AS ()
+--| error: a query is missing
+--|   line 1  |   PREDICT USING m AS ()
+--|           |                      ^^ expected a query or LIST or PREDICT or CONVERT or SEARCH
+--| SYNTAX_ERROR
+
+--# two models
+PREDICT USING a, b AS SELECT * FROM t
+--| error: syntax error at ',' in PREDICT
+--|   line 1  |   PREDICT USING a, b AS SELECT * FROM t
+--|           |                  ^ expected AS query or OPTIONS(...)
+--| SYNTAX_ERROR
+
+--# SEARCH without a kind
+SEARCH USING m OPTIONS(search_input='x') AS SELECT * FROM t
+--| error: syntax error at 'USING' in SEARCH
+--|   line 1  |   SEARCH USING m OPTIONS(search_input='x') AS SELECT * FROM t
+--|           |          ^^^^^ expected AUDIO or KEYWORD or TEXT
+--| SYNTAX_ERROR
+
+--# a slip in the kind
+SEARCH KEYWORDS OPTIONS(search_input='x') AS SELECT * FROM t
+--| error: syntax error at 'KEYWORDS' in SEARCH
+--|   line 1  |   SEARCH KEYWORDS OPTIONS(search_input='x') AS SELECT * FROM t
+--|           |          ^^^^^^^^ did you mean 'KEYWORD'?
+--| SYNTAX_ERROR
+
+--# PRINT without a kind
+PRINT SELECT * FROM t
+--| error: syntax error at 'SELECT' in PRINT
+--|   line 1  |   PRINT SELECT * FROM t
+--|           |         ^^^^^^ expected AUDIO or IMAGE or VIDEO
+--| SYNTAX_ERROR
+
+--# a slip in AUDIO
+PRINT AUDOI AS SELECT * FROM t
+--| error: syntax error at 'AUDOI' in PRINT
+--|   line 1  |   PRINT AUDOI AS SELECT * FROM t
+--|           |         ^^^^^ did you mean 'AUDIO'?
+--| SYNTAX_ERROR
+
+--# DELETE a version
+DELETE MODEL m.2
+--| error: syntax error at '.2', after the end of DELETE MODEL
+--|   line 1  |   DELETE MODEL m.2
+--|           |                 ^^ expected the end of the statement
+--| SYNTAX_ERROR
+
+--# SHOW MODEL without VERSIONS
+SHOW MODEL m
+--| error: syntax error at 'm' in SHOW MODEL
+--|   line 1  |   SHOW MODEL m
+--|           |              ^ expected VERSIONS
+--| SYNTAX_ERROR
+
+--# a job without quotes
+SHOW JOB 7f3a
+--| error: syntax error at '7' in SHOW JOB
+--|   line 1  |   SHOW JOB 7f3a
+--|           |            ^ expected the id of a job in quotes
+--| SYNTAX_ERROR
+
+--# an empty job
+CANCEL JOB ''
+--| error: the id is empty
+--|   line 1  |   CANCEL JOB ''
+--|           |              ^^ expected a id
+--| INVALID_ARGUMENT
+
+--# CANCEL without JOB
+CANCEL '7f3a'
+--| error: syntax error at '7f3a' in CANCEL
+--|   line 1  |   CANCEL '7f3a'
+--|           |          ^^^^^^ expected JOB
+--| SYNTAX_ERROR
+
+--# UPLOAD without a path
+UPLOAD MODEL m FROM folder
+--| error: syntax error at 'folder' in UPLOAD MODEL: a text stands in quotes
+--|   line 1  |   UPLOAD MODEL m FROM folder
+--|           |                       ^^^^^^ expected a path in quotes
+--| SYNTAX_ERROR

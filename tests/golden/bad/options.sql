@@ -1,0 +1,300 @@
+--# a slip, on its line
+BUILD MODEL m USING b
+OPTIONS(
+  epoch=1,
+  batch_size=4
+) AS SELECT * FROM t
+--| error: unknown option 'epoch' for BUILD MODEL
+--|   line 3  |     epoch=1,
+--|           |     ^^^^^ did you mean 'epochs'? known: audio_col, text_col, epochs, batch_size, learning_rate, overwrite, ...
+--| UNKNOWN_OPTION
+
+--# a text for a number
+BUILD MODEL m USING b OPTIONS(epochs='three') AS SELECT * FROM t
+--| error: option 'epochs': expected a whole number from 1 to 10000, got the text 'three'
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs='three') AS SELECT * FROM t
+--|           |                                        ^^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# a fraction for a whole number
+BUILD MODEL m USING b OPTIONS(epochs=1.5) AS SELECT * FROM t
+--| error: option 'epochs': expected a whole number from 1 to 10000, got 1.5
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=1.5) AS SELECT * FROM t
+--|           |                                        ^^^
+--| INVALID_OPTION_VALUE
+
+--# a truth value for a number
+BUILD MODEL m USING b OPTIONS(epochs=True) AS SELECT * FROM t
+--| error: option 'epochs': expected a whole number from 1 to 10000, got True
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=True) AS SELECT * FROM t
+--|           |                                        ^^^^
+--| INVALID_OPTION_VALUE
+
+--# a list for a number
+BUILD MODEL m USING b OPTIONS(epochs=[1, 2]) AS SELECT * FROM t
+--| error: option 'epochs': expected a whole number from 1 to 10000, got a list
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=[1, 2]) AS SELECT * FROM t
+--|           |                                        ^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# too few
+BUILD MODEL m USING b OPTIONS(epochs=0) AS SELECT * FROM t
+--| error: option 'epochs': expected a whole number from 1 to 10000, got 0
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=0) AS SELECT * FROM t
+--|           |                                        ^
+--| INVALID_OPTION_VALUE
+
+--# negative
+BUILD MODEL m USING b OPTIONS(epochs=-1) AS SELECT * FROM t
+--| error: option 'epochs': expected a whole number from 1 to 10000, got -1
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=-1) AS SELECT * FROM t
+--|           |                                        ^^
+--| INVALID_OPTION_VALUE
+
+--# too large a batch
+PREDICT USING m OPTIONS(batch_size=1025) AS SELECT * FROM t
+--| error: option 'batch_size': expected a whole number from 1 to 1024, got 1025
+--|   line 1  |   PREDICT USING m OPTIONS(batch_size=1025) AS SELECT * FROM t
+--|           |                                      ^^^^
+--| INVALID_OPTION_VALUE
+
+--# an empty batch
+PREDICT USING m OPTIONS(batch_size=0) AS SELECT * FROM t
+--| error: option 'batch_size': expected a whole number from 1 to 1024, got 0
+--|   line 1  |   PREDICT USING m OPTIONS(batch_size=0) AS SELECT * FROM t
+--|           |                                      ^
+--| INVALID_OPTION_VALUE
+
+--# a learning rate of nothing
+BUILD MODEL m USING b OPTIONS(learning_rate=0) AS SELECT * FROM t
+--| error: option 'learning_rate': expected a number above 0 and at most 1, got 0
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(learning_rate=0) AS SELECT * FROM t
+--|           |                                               ^
+--| INVALID_OPTION_VALUE
+
+--# a learning rate above one
+BUILD MODEL m USING b OPTIONS(learning_rate=2.5) AS SELECT * FROM t
+--| error: option 'learning_rate': expected a number above 0 and at most 1, got 2.5
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(learning_rate=2.5) AS SELECT * FROM t
+--|           |                                               ^^^
+--| INVALID_OPTION_VALUE
+
+--# a learning rate as text
+BUILD MODEL m USING b OPTIONS(learning_rate='1e-4') AS SELECT * FROM t
+--| error: option 'learning_rate': expected a number above 0 and at most 1, got the text '1e-4'
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(learning_rate='1e-4') AS SELECT * FROM t
+--|           |                                               ^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# a number that is too large
+BUILD MODEL m USING b OPTIONS(learning_rate=1e999) AS SELECT * FROM t
+--| error: the number is too large
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(learning_rate=1e999) AS SELECT * FROM t
+--|           |                                               ^^^^^
+--| INVALID_OPTION_VALUE
+
+--# a number that is too long
+BUILD MODEL m USING b OPTIONS(epochs=11111111111111111111111111111111111111111111111111) AS SELECT * FROM t
+--| error: the number is too long
+--|   line 1  |   …ODEL m USING b OPTIONS(epochs=11111111111111111111111111111111111111111111111111) AS SELECT * FROM t
+--|           |                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# top_k of nothing
+SEARCH KEYWORD OPTIONS(search_input='x', top_k=0) AS SELECT * FROM t
+--| error: option 'top_k': expected a whole number from 1 to 1000000, got 0
+--|   line 1  |   SEARCH KEYWORD OPTIONS(search_input='x', top_k=0) AS SELECT * FROM t
+--|           |                                                  ^
+--| INVALID_OPTION_VALUE
+
+--# a number for a column
+PREDICT USING m OPTIONS(audio_col=3) AS SELECT * FROM t
+--| error: option 'audio_col': expected the name of a column in quotes, got 3
+--|   line 1  |   PREDICT USING m OPTIONS(audio_col=3) AS SELECT * FROM t
+--|           |                                     ^
+--| INVALID_OPTION_VALUE
+
+--# an empty column
+PREDICT USING m OPTIONS(audio_col='') AS SELECT * FROM t
+--| error: option 'audio_col': expected the name of a column in quotes, got an empty text
+--|   line 1  |   PREDICT USING m OPTIONS(audio_col='') AS SELECT * FROM t
+--|           |                                     ^^
+--| INVALID_OPTION_VALUE
+
+--# a text without quotes
+PREDICT USING m OPTIONS(audio_col=audio_path) AS SELECT * FROM t
+--| error: syntax error at 'audio_path' in PREDICT: a text stands in quotes
+--|   line 1  |   PREDICT USING m OPTIONS(audio_col=audio_path) AS SELECT * FROM t
+--|           |                                     ^^^^^^^^^^ expected a list or a number or a text in quotes or False or None or True
+--| SYNTAX_ERROR
+
+--# a slip in True
+BUILD MODEL m USING b OPTIONS(overwrite=Ture) AS SELECT * FROM t
+--| error: syntax error at 'Ture' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(overwrite=Ture) AS SELECT * FROM t
+--|           |                                           ^^^^ did you mean 'True'?
+--| SYNTAX_ERROR
+
+--# a text for a truth value
+BUILD MODEL m USING b OPTIONS(overwrite='yes') AS SELECT * FROM t
+--| error: option 'overwrite': expected True or False, got the text 'yes'
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(overwrite='yes') AS SELECT * FROM t
+--|           |                                           ^^^^^
+--| INVALID_OPTION_VALUE
+
+--# a number for a truth value
+BUILD MODEL m USING b OPTIONS(overwrite=1) AS SELECT * FROM t
+--| error: option 'overwrite': expected True or False, got 1
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(overwrite=1) AS SELECT * FROM t
+--|           |                                           ^
+--| INVALID_OPTION_VALUE
+
+--# no value
+BUILD MODEL m USING b OPTIONS(epochs=) AS SELECT * FROM t
+--| error: syntax error at ')' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=) AS SELECT * FROM t
+--|           |                                        ^ expected a list or a number or a text in quotes or False or None or True
+--| SYNTAX_ERROR
+
+--# no equals sign
+BUILD MODEL m USING b OPTIONS(epochs 3) AS SELECT * FROM t
+--| error: syntax error at '3' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs 3) AS SELECT * FROM t
+--|           |                                        ^ expected '='
+--| SYNTAX_ERROR
+
+--# a colon for an equals sign
+BUILD MODEL m USING b OPTIONS(epochs: 3) AS SELECT * FROM t
+--| error: syntax error at ':' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs: 3) AS SELECT * FROM t
+--|           |                                       ^ expected '='
+--| SYNTAX_ERROR
+
+--# no comma
+BUILD MODEL m USING b OPTIONS(epochs=3 batch_size=4) AS SELECT * FROM t
+--| error: syntax error at 'batch_size' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=3 batch_size=4) AS SELECT * FROM t
+--|           |                                          ^^^^^^^^^^ expected ')' or ','
+--| SYNTAX_ERROR
+
+--# a comma too many
+BUILD MODEL m USING b OPTIONS(epochs=3,) AS SELECT * FROM t
+--| error: syntax error at ')' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=3,) AS SELECT * FROM t
+--|           |                                          ^ expected the name of an option
+--| SYNTAX_ERROR
+
+--# no parentheses
+BUILD MODEL m USING b OPTIONS epochs=3 AS SELECT * FROM t
+--| error: syntax error at 'epochs' in BUILD MODEL
+--|   line 1  |   BUILD MODEL m USING b OPTIONS epochs=3 AS SELECT * FROM t
+--|           |                                 ^^^^^^ expected '('
+--| SYNTAX_ERROR
+
+--# an option in quotes
+BUILD MODEL m USING b OPTIONS('epochs'=3) AS SELECT * FROM t
+--| error: syntax error at 'epochs' in BUILD MODEL: a name has no single quotes
+--|   line 1  |   BUILD MODEL m USING b OPTIONS('epochs'=3) AS SELECT * FROM t
+--|           |                                 ^^^^^^^^ expected ')' or the name of an option
+--| SYNTAX_ERROR
+
+--# given twice
+BUILD MODEL m USING b OPTIONS(epochs=1, epochs=2) AS SELECT * FROM t
+--| error: option 'epochs' is given twice: first at line 1, column 31
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=1, epochs=2) AS SELECT * FROM t
+--|           |                                           ^^^^^^
+--| DUPLICATE_OPTION
+
+--# given under both names
+BUILD MODEL m USING b OPTIONS(epochs=1,
+  max_epochs=2) AS SELECT * FROM t
+--| error: option 'max_epochs' is another name for 'epochs', which is given too: first at line 1, column 31
+--|   line 2  |     max_epochs=2) AS SELECT * FROM t
+--|           |     ^^^^^^^^^^
+--| DUPLICATE_OPTION
+
+--# an option of another statement
+BUILD MODEL m USING b OPTIONS(result_col='x') AS SELECT * FROM t
+--| error: unknown option 'result_col' for BUILD MODEL; it belongs to PREDICT, CONVERT, SEARCH AUDIO, SEARCH TEXT, SEARCH KEYWORD
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(result_col='x') AS SELECT * FROM t
+--|           |                                 ^^^^^^^^^^ known: audio_col, text_col, epochs, batch_size, learning_rate, overwrite, ...
+--| UNKNOWN_OPTION
+
+--# an option of SEARCH in PREDICT
+PREDICT USING m OPTIONS(top_k=3) AS SELECT * FROM t
+--| error: unknown option 'top_k' for PREDICT; it belongs to SEARCH AUDIO, SEARCH TEXT, SEARCH KEYWORD
+--|   line 1  |   PREDICT USING m OPTIONS(top_k=3) AS SELECT * FROM t
+--|           |                           ^^^^^ known: audio_col, batch_size, result_col, language, task
+--| UNKNOWN_OPTION
+
+--# an option that nothing knows
+PREDICT USING m OPTIONS(temperature=0.5) AS SELECT * FROM t
+--| error: unknown option 'temperature' for PREDICT
+--|   line 1  |   PREDICT USING m OPTIONS(temperature=0.5) AS SELECT * FROM t
+--|           |                           ^^^^^^^^^^^ known: audio_col, batch_size, result_col, language, task
+--| UNKNOWN_OPTION
+
+--# a missing option
+SEARCH KEYWORD AS SELECT * FROM t
+--| error: SEARCH KEYWORD needs the option 'search_input'
+--|   line 1  |   SEARCH KEYWORD AS SELECT * FROM t
+--|           |   ^^^^^^^^^^^^^^ expected OPTIONS(search_input=...)
+--| MISSING_OPTION
+
+--# a missing option set to None
+SEARCH KEYWORD OPTIONS(search_input=None) AS SELECT * FROM t
+--| error: SEARCH KEYWORD needs the option 'search_input'
+--|   line 1  |   SEARCH KEYWORD OPTIONS(search_input=None) AS SELECT * FROM t
+--|           |   ^^^^^^^^^^^^^^ expected OPTIONS(search_input=...)
+--| MISSING_OPTION
+
+--# keywords are searched by text
+SEARCH KEYWORD OPTIONS(search_input='x', search_by='audio') AS SELECT * FROM t
+--| error: option 'search_by' does not know 'audio'
+--|   line 1  |   SEARCH KEYWORD OPTIONS(search_input='x', search_by='audio') AS SELECT * FROM t
+--|           |                                                      ^^^^^^^ known: text
+--| INVALID_OPTION_VALUE
+
+--# a task that Whisper has not
+PREDICT USING Whisper OPTIONS(task='transcript') AS SELECT * FROM t
+--| error: option 'task' does not know 'transcript'
+--|   line 1  |   PREDICT USING Whisper OPTIONS(task='transcript') AS SELECT * FROM t
+--|           |                                      ^^^^^^^^^^^^ did you mean 'transcribe'? known: transcribe, translate
+--| INVALID_OPTION_VALUE
+
+--# a framework that is not read
+UPLOAD MODEL m OPTIONS(framework='tensorflow') FROM 'folder'
+--| error: option 'framework' does not know 'tensorflow'
+--|   line 1  |   UPLOAD MODEL m OPTIONS(framework='tensorflow') FROM 'folder'
+--|           |                                    ^^^^^^^^^^^^ known: pytorch
+--| INVALID_OPTION_VALUE
+
+--# two columns to convert
+CONVERT USING m OPTIONS(audio_col='a', text_col='b') AS SELECT * FROM t
+--| error: options 'audio_col' and 'text_col' contradict each other
+--|   line 1  |   CONVERT USING m OPTIONS(audio_col='a', text_col='b') AS SELECT * FROM t
+--|           |                                          ^^^^^^^^ expected one of them
+--| INVALID_OPTION_VALUE
+
+--# a name for a data set
+GET THANOSQL DATASET d OPTIONS(model_name='m') 
+--| error: unknown option 'model_name' for GET THANOSQL DATASET; it belongs to GET THANOSQL MODEL
+--|   line 1  |   GET THANOSQL DATASET d OPTIONS(model_name='m')
+--|           |                                  ^^^^^^^^^^ known: overwrite
+--| UNKNOWN_OPTION
+
+--# a subscript is no version
+PREDICT USING m OPTIONS(epochs=1)[0] AS SELECT * FROM t
+--| error: syntax error at '[' in PREDICT
+--|   line 1  |   PREDICT USING m OPTIONS(epochs=1)[0] AS SELECT * FROM t
+--|           |                                    ^ expected AS query
+--| SYNTAX_ERROR
+
+--# in the third statement
+LIST MODEL;
+LIST TABLE;
+PREDICT USING m OPTIONS(batch_size='8') AS SELECT * FROM t
+--| error: option 'batch_size': expected a whole number from 1 to 1024, got the text '8'
+--|   line 3  |   PREDICT USING m OPTIONS(batch_size='8') AS SELECT * FROM t
+--|           |                                      ^^^
+--| INVALID_OPTION_VALUE

@@ -1,0 +1,190 @@
+--# predict with every default
+PREDICT USING m AS SELECT * FROM t
+--| Predict
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   canonical: PREDICT USING m AS SELECT * FROM t
+
+--# predict with a version
+PREDICT USING m.2 AS SELECT * FROM t
+--| Predict
+--|   model: m.2
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   canonical: PREDICT USING m.2 AS SELECT * FROM t
+
+--# predict with every option
+PREDICT USING Whisper OPTIONS(audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate') AS SELECT * FROM t
+--| Predict
+--|   model: Whisper
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate'
+--|   canonical: PREDICT USING Whisper OPTIONS(audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate') AS SELECT * FROM t
+
+--# options that only training needs
+PREDICT USING m OPTIONS(text_col='text', max_epochs=1, learning_rate=0.1, overwrite=True) AS SELECT * FROM t
+--| Predict
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   notice: 1:25 option 'text_col' has no effect in PREDICT
+--|   notice: 1:42 option 'max_epochs' has no effect in PREDICT
+--|   notice: 1:56 option 'learning_rate' has no effect in PREDICT
+--|   notice: 1:75 option 'overwrite' has no effect in PREDICT
+--|   canonical: PREDICT USING m AS SELECT * FROM t
+
+--# an option without effect may hold anything
+PREDICT USING m OPTIONS(epochs='many') AS SELECT * FROM t
+--| Predict
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   notice: 1:25 option 'epochs' has no effect in PREDICT
+--|   canonical: PREDICT USING m AS SELECT * FROM t
+
+--# line breaks anywhere
+PREDICT
+  USING m
+  OPTIONS (
+    audio_col = 'path'
+  )
+AS
+  SELECT *
+  FROM t
+--| Predict
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   canonical: PREDICT USING m OPTIONS(audio_col='path') AS SELECT * FROM t
+
+--# evaluate
+EVALUATE USING m AS SELECT * FROM t
+--| Evaluate
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', text_col='text', batch_size=16
+--|   canonical: EVALUATE USING m AS SELECT * FROM t
+
+--# evaluate with options
+EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4, epochs=1) AS SELECT * FROM t
+--| Evaluate
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='path', text_col='words', batch_size=4
+--|   notice: 1:76 option 'epochs' has no effect in EVALUATE
+--|   canonical: EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4) AS SELECT * FROM t
+
+--# convert audio
+CONVERT USING m AS SELECT * FROM t
+--| Convert
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', text_col=None, batch_size=16, result_col='convert_result'
+--|   canonical: CONVERT USING m OPTIONS(audio_col='audio_path') AS SELECT * FROM t
+
+--# convert a column of texts
+CONVERT USING m OPTIONS(text_col='words', result_col='emb') AS SELECT * FROM t
+--| Convert
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col=None, text_col='words', batch_size=16, result_col='emb'
+--|   canonical: CONVERT USING m OPTIONS(text_col='words', result_col='emb') AS SELECT * FROM t
+
+--# convert a column of audio
+CONVERT USING m OPTIONS(audio_col='path', batch_size=2) AS SELECT * FROM t
+--| Convert
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='path', text_col=None, batch_size=2, result_col='convert_result'
+--|   canonical: CONVERT USING m OPTIONS(audio_col='path', batch_size=2) AS SELECT * FROM t
+
+--# search audio by audio
+SEARCH AUDIO USING m OPTIONS(search_input='a.wav') AS SELECT * FROM t
+--| Search
+--|   kind: 'AUDIO'
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: search_input='a.wav', search_by='audio', emb_col='convert_result', text_col='text', result_col='search_result', top_k=1000
+--|   model: m
+--|   canonical: SEARCH AUDIO USING m OPTIONS(search_input='a.wav', search_by='audio') AS SELECT * FROM t
+
+--# search audio by text
+SEARCH AUDIO USING m OPTIONS(search_by='text', search_input='a door', emb_col='emb', top_k=5) AS SELECT * FROM t
+--| Search
+--|   kind: 'AUDIO'
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: search_input='a door', search_by='text', emb_col='emb', text_col='text', result_col='search_result', top_k=5
+--|   model: m
+--|   canonical: SEARCH AUDIO USING m OPTIONS(search_input='a door', search_by='text', emb_col='emb', top_k=5) AS SELECT * FROM t
+
+--# search text
+SEARCH TEXT USING m OPTIONS(search_input='greetings', result_col='score') AS SELECT * FROM t
+--| Search
+--|   kind: 'TEXT'
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: search_input='greetings', search_by='text', emb_col='convert_result', text_col='text', result_col='score', top_k=1000
+--|   model: m
+--|   canonical: SEARCH TEXT USING m OPTIONS(search_input='greetings', search_by='text', result_col='score') AS SELECT * FROM t
+
+--# search keywords
+SEARCH KEYWORD OPTIONS(search_input='hello world', text_col='words') AS SELECT * FROM t
+--| Search
+--|   kind: 'KEYWORD'
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: search_input='hello world', search_by='text', emb_col='convert_result', text_col='words', result_col='search_result', top_k=1000
+--|   model: None
+--|   canonical: SEARCH KEYWORD OPTIONS(search_input='hello world', search_by='text', text_col='words') AS SELECT * FROM t
+
+--# keywords need no model
+SEARCH KEYWORD USING m OPTIONS(search_input='hello', emb_col='emb') AS SELECT * FROM t
+--| Search
+--|   kind: 'KEYWORD'
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: search_input='hello', search_by='text', emb_col='convert_result', text_col='text', result_col='search_result', top_k=1000
+--|   model: None
+--|   notice: 1:54 option 'emb_col' has no effect in SEARCH KEYWORD
+--|   notice: 1:22 SEARCH KEYWORD needs no model
+--|   canonical: SEARCH KEYWORD OPTIONS(search_input='hello', search_by='text') AS SELECT * FROM t
+
+--# print images
+PRINT IMAGE AS SELECT * FROM t
+--| Print
+--|   kind: 'IMAGE'
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path'
+--|   canonical: PRINT IMAGE AS SELECT * FROM t
+
+--# print videos
+PRINT VIDEO AS SELECT * FROM t
+--| Print
+--|   kind: 'VIDEO'
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path'
+--|   canonical: PRINT VIDEO AS SELECT * FROM t
+
+--# print another column
+PRINT AUDIO OPTIONS(audio_col='path') AS SELECT path FROM t
+--| Print
+--|   kind: 'AUDIO'
+--|   query: SELECT path FROM t
+--|     tables: t
+--|   options: audio_col='path'
+--|   canonical: PRINT AUDIO OPTIONS(audio_col='path') AS SELECT path FROM t
