@@ -26,9 +26,11 @@ class LocalDirectory:
     Args:
         root: The directory; made on the first write.
         read_only: Refuse every change, whatever the file system would allow.
+        list_hidden: List files and folders whose name starts with a dot.
     """
 
-    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+    def __init__(self, root: Path, *, read_only: bool = False, list_hidden: bool = True) -> None:
+        self._list_hidden = list_hidden
         self._root = Path(os.path.realpath(root))
         self._read_only = read_only
 
@@ -191,7 +193,9 @@ class LocalDirectory:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name + "/" * entry.is_dir())
         for entry in entries:
             key = base + entry.name
-            if key == _INCOMING or (entry.is_symlink() and not self._inside(entry.path)):
+            if entry.name.startswith(".") and (key == _INCOMING or not self._list_hidden):
+                continue
+            if entry.is_symlink() and not self._inside(entry.path):
                 continue
             if entry.is_dir():
                 if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):

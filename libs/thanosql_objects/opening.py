@@ -29,7 +29,7 @@ def open_objects(settings: ObjectSettings) -> Objects:
     store: ObjectStore = Bucket(client, settings.bucket) if client else LocalDirectory(Path(settings.uri))
     files: ObjectStore
     if client is None or settings.workspace:
-        files = LocalDirectory(Path(settings.workspace or "."), read_only=True)
+        files = LocalDirectory(Path(settings.workspace or "."), read_only=True, list_hidden=False)
     else:
         files = Bucket(client, settings.bucket, prefix=_WORKSPACE_PREFIX, read_only=True)
     return Objects(workspace=Workspace(files, store), store=store)

@@ -2,15 +2,16 @@
 
 from typing import Self
 
-from pydantic import SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+
+from thanosql_runtime.settings import HomeSettings, Settings, prefixed
 
 
-class ObjectSettings(BaseSettings):
+class ObjectSettings(Settings):
     """Settings of the object store, from `THANOSQL_OBJECTS__*`.
 
     Attributes:
-        uri: A local directory, or `s3://bucket`.
+        uri: A local directory, or `s3://bucket`; unset, `objects` in the server's home.
         workspace: Local folder with the user's files. Unset, it is the current folder for a local
             store, and the prefix `workspace/` of the bucket otherwise.
         endpoint: `host:port` of the S3 server.
@@ -21,9 +22,9 @@ class ObjectSettings(BaseSettings):
         timeout_s: How long one answer of the server may take.
     """
 
-    model_config = SettingsConfigDict(env_prefix="THANOSQL_OBJECTS__", frozen=True, extra="forbid")
+    model_config = prefixed("OBJECTS")
 
-    uri: str = "./.thanosql/objects"
+    uri: str = Field(default_factory=lambda: str(HomeSettings().home.expanduser() / "objects"))
     workspace: str = ""
     endpoint: str = ""
     access_key: str = ""

@@ -49,10 +49,23 @@ class Workspace:
     def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
         """List files whose path starts with the prefix, in the order of their paths."""
         cleaned = clean_prefix(prefix)
-        store = self._objects if cleaned.startswith(UPLOADS) else self._files
-        page = store.list(cleaned, page_token=page_token, page_size=page_size)
-        visible = tuple(info for info in page.objects if _is_visible(info.key))
-        return ObjectPage(objects=visible, next_page_token=page.next_page_token)
+        pages = []
+        if not cleaned.startswith(UPLOADS):
+            pages.append(self._files.list(cleaned, page_token=page_token, page_size=page_size))
+        if cleaned.startswith(UPLOADS) or UPLOADS.startswith(cleaned):
+            longer = max(cleaned, UPLOADS, key=len)
+            pages.append(self._objects.list(longer, page_token=page_token, page_size=page_size))
+        # What lies beyond the end of one store's page may have neighbours on its next one.
+        ends = [page.next_page_token for page in pages if page.next_page_token]
+        found = sorted((info for page in pages for info in page.objects), key=lambda info: info.key)
+        if ends:
+            found = [info for info in found if info.key <= min(ends)]
+        shown = [info for info in found if _is_visible(info.key)][:page_size]
+        if len(found) > page_size or ends:
+            reached = found[page_size - 1].key if len(found) > page_size else min(ends)
+            shown = [info for info in shown if info.key <= reached]
+            return ObjectPage(objects=tuple(shown), next_page_token=reached)
+        return ObjectPage(objects=tuple(shown))
 
     def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield every file whose path starts with the prefix."""

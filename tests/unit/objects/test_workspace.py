@@ -42,6 +42,26 @@ def test_uploads_come_from_the_object_store(workspace: Workspace) -> None:
     assert [info.key for info in workspace.walk("uploads/")] == ["uploads/b.csv"]
 
 
+def test_pages_of_files_and_uploads_cover_each_once(tmp_path: Path) -> None:
+    files, store = tmp_path / "files", LocalDirectory(tmp_path / "objects")
+    files.mkdir()
+    names = ["a", "b", "t", "uploads.txt", "v", "w"]
+    for name in [*names, ".hidden1", ".hidden2"]:
+        (files / name).write_text("x")
+    for number in range(5):
+        store.write(f"uploads/{number}", [b"x"])
+    workspace = Workspace(LocalDirectory(files, read_only=True), store)
+    for size in (1, 2, 3, 100):
+        seen, token = [], ""
+        while True:
+            page = workspace.list(page_token=token, page_size=size)
+            seen += [info.key for info in page.objects]
+            token = page.next_page_token
+            if not token:
+                break
+        assert seen == sorted([*names, *(f"uploads/{number}" for number in range(5))])
+
+
 def test_models_cannot_be_reached_by_a_path(workspace: Workspace) -> None:
     assert not workspace.exists("models/m/1/model.safetensors")
 
@@ -58,7 +78,7 @@ def test_hidden_files_are_not_part_of_it(workspace: Workspace) -> None:
     with pytest.raises(ThanosqlError) as caught:
         workspace.open(".env")
     assert caught.value.reason is Reason.FILE_NOT_FOUND
-    assert [info.key for info in workspace.walk()] == ["audio/a.wav"]
+    assert [info.key for info in workspace.walk()] == ["audio/a.wav", "uploads/b.csv"]
 
 
 def test_folders_are_told_from_files(workspace: Workspace) -> None:
@@ -87,6 +107,11 @@ def test_settings_open_local_stores(folders: tuple[Path, Path]) -> None:
 def test_settings_that_cannot_work_are_refused(uri: str) -> None:
     with pytest.raises(ValidationError):
         ObjectSettings(uri=uri)
+
+
+def test_objects_are_in_the_servers_home_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THANOSQL_HOME", "/srv/state")
+    assert ObjectSettings().uri == "/srv/state/objects"
 
 
 def test_settings_come_from_the_environment_and_mask_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
