@@ -50,7 +50,8 @@ class FakeStorage(storage_pb2_grpc.StorageServiceServicer):
 
 
 def fake_storage() -> FakeStorage:
-    return FakeStorage()  # type: ignore[abstract] - what it does not know it answers with UNIMPLEMENTED
+    """What it does not know it answers with UNIMPLEMENTED, as gRPC does for any method that is not there."""
+    return FakeStorage()  # type: ignore[abstract]
 
 
 def put_model(store: ObjectStore, folder: Path, name: str, version: int = 1) -> types_pb2.ModelVersion:
