@@ -1,0 +1,143 @@
+"""Messages of the contract to what core knows, and back; nothing else in the trainer sees a message."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.trainer.core.scoring import Scores
+from services.trainer.core.types import (
+    Artefact,
+    Job,
+    JobRequest,
+    LeftOutRow,
+    Model,
+    ModelKind,
+    TrainingOptions,
+)
+from thanosql.v1 import errors_pb2, parser_pb2, trainer_pb2, types_pb2
+from thanosql_runtime.errors import Reason
+
+_OPTIONAL = ("loss", "learning_rate", "wer", "cer", "wer_before", "audio_s_per_s", "seconds_left")
+
+
+def request_from_message(message: trainer_pb2.CreateTrainingJobRequest) -> JobRequest:
+    """What is asked for."""
+    return JobRequest(
+        request_id=message.request_id,
+        model=message.model,
+        base=message.base,
+        options=_options_from_message(message.options),
+        snapshot_id=message.snapshot_id,
+        statement=message.statement,
+    )
+
+
+def job_to_message(job: Job) -> trainer_pb2.TrainingJob:
+    """The job as callers see it."""
+    message = trainer_pb2.TrainingJob(
+        job_id=job.job_id,
+        sequence=job.sequence,
+        state=trainer_pb2.TrainingJob.State.Value(f"STATE_{job.state.value}"),
+        model=job.request.model,
+        base=job.base,
+        attempt=job.attempt,
+        step=job.step,
+        step_total=job.step_total,
+        epoch=job.epoch,
+        epoch_total=job.epoch_total,
+        rows_used=job.rows_used,
+        rows_held_out=job.rows_held_out,
+        rows_left_out=job.rows_left_out,
+        left_out=[_left_out_to_message(row) for row in job.left_out],
+        failure_reason=_reason_to_message(job.failure_reason),
+        failure_message=job.failure_message,
+        result=model_to_message(job.result) if job.result else None,
+        statement=job.request.statement,
+        create_time=_timestamp(job.create_time_s),
+        end_time=None if job.end_time_s is None else _timestamp(job.end_time_s),
+        heartbeat_time=_timestamp(job.heartbeat_time_s),
+    )
+    for name in _OPTIONAL:
+        value = getattr(job, name)
+        if value is not None:
+            setattr(message, name, value)
+    return message
+
+
+def model_from_message(message: types_pb2.ModelVersion) -> Model:
+    """A version of a model."""
+    return Model(
+        name=message.name,
+        version=message.version,
+        kind=ModelKind(types_pb2.ModelKind.Name(message.kind).removeprefix("MODEL_KIND_")),
+        base=message.base,
+        origin=message.origin,
+        artefacts=tuple(
+            Artefact(key=file.key, name=file.name, sha256=file.sha256, size_bytes=file.size_bytes)
+            for file in message.artefacts
+        ),
+        metrics=dict(message.metrics),
+        properties=dict(message.properties),
+        active=message.active,
+        create_time_s=message.create_time.ToMicroseconds() / 1e6,
+    )
+
+
+def model_to_message(model: Model) -> types_pb2.ModelVersion:
+    """A version of a model, for the wire."""
+    return types_pb2.ModelVersion(
+        name=model.name,
+        version=model.version,
+        kind=types_pb2.ModelKind.Value(f"MODEL_KIND_{model.kind.value}"),
+        base=model.base,
+        origin=model.origin,
+        artefacts=[
+            types_pb2.Artefact(key=file.key, name=file.name, sha256=file.sha256, size_bytes=file.size_bytes)
+            for file in model.artefacts
+        ],
+        metrics=model.metrics,
+        properties=model.properties,
+        active=model.active,
+        create_time=_timestamp(model.create_time_s) if model.create_time_s else None,
+    )
+
+
+def scores_to_message(scores: Scores) -> types_pb2.Scores:
+    """The scores of a set of rows."""
+    return types_pb2.Scores(
+        wer=scores.wer,
+        cer=scores.cer,
+        substitutions=scores.substitutions,
+        deletions=scores.deletions,
+        insertions=scores.insertions,
+        reference_words=scores.reference_words,
+        rows=scores.rows,
+        rows_left_out=scores.rows_left_out,
+        audio_s=scores.audio_s,
+        normaliser=scores.normaliser,
+    )
+
+
+def _options_from_message(message: parser_pb2.TrainingOptions) -> TrainingOptions:
+    return TrainingOptions(
+        audio_col=message.audio_col,
+        text_col=message.text_col,
+        epochs=message.epochs,
+        batch_size=message.batch_size,
+        learning_rate=message.learning_rate,
+        overwrite=message.overwrite,
+    )
+
+
+def _left_out_to_message(row: LeftOutRow) -> types_pb2.RowError:
+    return types_pb2.RowError(row=row.row, subject=row.subject, reason=row.reason, message=row.message)
+
+
+def _reason_to_message(reason: str) -> errors_pb2.ErrorReason:
+    if reason not in Reason.__members__:
+        return errors_pb2.ERROR_REASON_UNSPECIFIED
+    return errors_pb2.ErrorReason.Value(f"ERROR_REASON_{reason}")
+
+
+def _timestamp(seconds: float) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromMicroseconds(round(seconds * 1e6))
+    return timestamp

@@ -1,0 +1,212 @@
+"""Training jobs as the outside sees them: asked for, queued, run in turn, watched, cancelled."""
+
+import asyncio
+import math
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+
+from services.trainer.core.board import JobBoard
+from services.trainer.core.flow import JobFlow
+from services.trainer.core.journal import Journal
+from services.trainer.core.naming import check_model_name, split_model_name, unknown_base, unknown_version
+from services.trainer.core.ports import Catalog
+from services.trainer.core.types import Job, JobRequest, JobState, Model, ModelKind
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_COME_BACK_S = 30.0
+
+_log = structlog.get_logger("jobs")
+
+
+class Jobs:
+    """The queue and what runs from it.
+
+    Args:
+        board: Where the jobs stand.
+        journal: Keeps them.
+        flow: Takes one through its states.
+        catalog: Knows the models.
+        max_running: Jobs that run at once.
+        max_queued: Jobs that wait; one more is refused.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        board: JobBoard,
+        journal: Journal,
+        flow: JobFlow,
+        catalog: Catalog,
+        *,
+        max_running: int,
+        max_queued: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._board = board
+        self._journal = journal
+        self._flow = flow
+        self._catalog = catalog
+        self._max_running = max_running
+        self._max_queued = max_queued
+        self._clock = clock
+        self._queue: deque[str] = deque()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._recovering: set[asyncio.Task[None]] = set()
+        self._cancelled: set[str] = set()
+        self._by_request_id: dict[str, str] = {}
+        self._creating = asyncio.Lock()
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Take up the journal: what waited waits again, what ran is lost."""
+        jobs = await asyncio.to_thread(self._journal.read_all)
+        self._board.load(jobs)
+        for job in reversed(self._board.all()):
+            if job.request.request_id:
+                self._by_request_id[job.request.request_id] = job.job_id
+            if job.state is JobState.QUEUED:
+                self._queue.append(job.job_id)
+            elif not job.state.ended:
+                task = asyncio.create_task(self._flow.recover(job.job_id), name=f"recover {job.job_id}")
+                self._recovering.add(task)
+                task.add_done_callback(self._recovering.discard)
+        self._start_next()
+
+    async def stop(self) -> None:
+        """End what runs, in order; what waits is kept for the next start."""
+        self._stopping = True
+        for job_id, task in self._running.items():
+            if job_id not in self._cancelled:
+                task.cancel()
+        await asyncio.gather(*self._running.values(), *self._recovering, return_exceptions=True)
+        await asyncio.to_thread(self._journal.close)
+
+    async def create(self, request: JobRequest) -> Job:
+        """Queue a job, or find the one that the same request id has started.
+
+        Raises:
+            ThanosqlError: MODEL_ALREADY_EXISTS, BASE_MODEL_NOT_FOUND, MODEL_NOT_FOUND, CONFLICT,
+                OVERLOADED, INVALID_NAME, INVALID_ARGUMENT.
+        """
+        _check_request(request)
+        async with self._creating:
+            known = self._by_request_id.get(request.request_id)
+            if known:
+                return self._board.get(known)
+            self._check_room(request)
+            base = await self._find_base(request.base)
+            await self._check_name_is_free(request)
+            # A caller that goes away now must not leave a job that is written and never run.
+            return await asyncio.shield(self._enqueue(request, base))
+
+    def get(self, job_id: str) -> Job:
+        """Find a job."""
+        return self._board.get(job_id)
+
+    def page(self, page_size: int, page_token: str) -> tuple[list[Job], str]:
+        """Some jobs, newest first, and the token of the next page."""
+        return self._board.page(page_size, page_token)
+
+    def watch(self, job_id: str, after_sequence: int) -> AsyncIterator[Job]:
+        """Yield the job at every change until it has ended."""
+        return self._board.watch(job_id, after_sequence)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Ask a job to end; one that has ended stays as it is."""
+        job = self._board.get(job_id)
+        if job_id in self._queue:
+            self._queue.remove(job_id)
+            return await self._board.update(job_id, state=JobState.CANCELLED)
+        task = self._running.get(job_id)
+        if task is not None and job_id not in self._cancelled:
+            self._cancelled.add(job_id)
+            task.cancel()
+        return job
+
+    async def _enqueue(self, request: JobRequest, base: Model) -> Job:
+        now_s = self._clock()
+        job = Job(
+            job_id=uuid.uuid4().hex[:12],
+            request=request,
+            base=base.full_name,
+            create_time_s=now_s,
+            heartbeat_time_s=now_s,
+            epoch_total=request.options.epochs,
+        )
+        await self._board.add(job)
+        if request.request_id:
+            self._by_request_id[request.request_id] = job.job_id
+        self._queue.append(job.job_id)
+        _log.info("job queued", job=job.job_id, model=request.model, base=job.base)
+        self._start_next()
+        return job
+
+    def _start_next(self) -> None:
+        while self._queue and len(self._running) < self._max_running and not self._stopping:
+            job_id = self._queue.popleft()
+            run = self._flow.run(job_id, lambda job_id=job_id: job_id in self._cancelled)  # type: ignore[misc]
+            task = asyncio.create_task(run, name=f"job {job_id}")
+            self._running[job_id] = task
+            task.add_done_callback(lambda done, job_id=job_id: self._ended(job_id, done))  # type: ignore[misc]
+
+    def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
+        del self._running[job_id]
+        self._cancelled.discard(job_id)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a job's end was not kept", job=job_id, exc_info=task.exception())
+        self._start_next()
+
+    def _check_room(self, request: JobRequest) -> None:
+        if self._stopping or len(self._queue) >= self._max_queued:
+            message = f"{len(self._queue)} training jobs wait already; try again later"
+            raise ThanosqlError(reason=Reason.OVERLOADED, message=message, retry_delay_s=_COME_BACK_S)
+        makes = {self._board.get(job_id).request.model for job_id in (*self._queue, *self._running)}
+        if request.model in makes and not request.options.overwrite:
+            message = f"another job is making model {request.model!r}; wait for it, or say overwrite=True"
+            raise error(Reason.CONFLICT, message, model=request.model)
+
+    async def _find_base(self, base: str) -> Model:
+        name, version = split_model_name(base)
+        model = await self._catalog.find(name, version)
+        if model is not None:
+            return model
+        active = await self._catalog.find(name) if version else None
+        if active is not None:
+            raise unknown_version(name, version, active.version)
+        raise unknown_base(name, await self._catalog.names())
+
+    async def _check_name_is_free(self, request: JobRequest) -> None:
+        existing = await self._catalog.find(request.model)
+        if existing is None:
+            return
+        if existing.kind is ModelKind.BASE:
+            message = f"{request.model!r} is a base model and cannot be replaced; choose another name"
+            raise error(Reason.MODEL_ALREADY_EXISTS, message, model=request.model)
+        if not request.options.overwrite:
+            message = f"model {request.model!r} exists already; say overwrite=True to replace it"
+            raise error(Reason.MODEL_ALREADY_EXISTS, message, model=request.model)
+
+
+def _check_request(request: JobRequest) -> None:
+    check_model_name(request.model)
+    options = request.options
+    wrong = [
+        what
+        for what, is_wrong in (
+            ("base", not request.base),
+            ("snapshot_id", not request.snapshot_id),
+            ("audio_col", not options.audio_col),
+            ("text_col", not options.text_col),
+            ("epochs", options.epochs < 1),
+            ("batch_size", options.batch_size < 1),
+            ("learning_rate", not (0 < options.learning_rate < math.inf)),
+        )
+        if is_wrong
+    ]
+    if wrong:
+        message = f"the request lacks, or has a value out of range for: {', '.join(wrong)}"
+        raise error(Reason.INVALID_ARGUMENT, message, fields=", ".join(wrong))

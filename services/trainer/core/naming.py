@@ -1,0 +1,42 @@
+"""Names of models: which are allowed, what `name.version` means, and what a mistyped one may have meant."""
+
+import re
+from collections.abc import Sequence
+
+from rapidfuzz import process
+
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_NAME = re.compile(r"[^\W\d][\w-]{0,127}")
+_PINNED = re.compile(r"(?P<name>.+)\.(?P<version>[0-9]{1,9})")
+_NEAR = 60
+
+
+def check_model_name(name: str) -> None:
+    """Raise INVALID_NAME for a name that no model may have."""
+    if not _NAME.fullmatch(name):
+        raise error(
+            Reason.INVALID_NAME,
+            f"{name!r} is no name for a model: a letter or '_', then letters, digits, '_' and '-', at most 128",
+            model=name,
+        )
+
+
+def split_model_name(name: str) -> tuple[str, int]:
+    """Split `name.version`; version 0 means the active one."""
+    pinned = _PINNED.fullmatch(name)
+    return (pinned["name"], int(pinned["version"])) if pinned else (name, 0)
+
+
+def unknown_base(name: str, known: Sequence[str]) -> ThanosqlError:
+    """Build the error for a model to start from that there is not."""
+    nearest = process.extractOne(name, known, score_cutoff=_NEAR)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(sorted(known)) or 'none'}"
+    metadata = {"model": name} | ({"suggestion": nearest[0]} if nearest else {})
+    return error(Reason.BASE_MODEL_NOT_FOUND, f"there is no model {name!r} to start from; {hint}", **metadata)
+
+
+def unknown_version(name: str, version: int, active: int) -> ThanosqlError:
+    """Build the error for a version that a model does not have."""
+    message = f"model {name!r} has no version {version}; its active one is {active}"
+    return error(Reason.MODEL_NOT_FOUND, message, model=name, version=str(version))

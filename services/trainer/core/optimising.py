@@ -1,0 +1,100 @@
+"""One step of learning: forward, CTC loss, backward, clipped, at the learning rate of the moment.
+
+Shapes, as suffixes: b batch, t samples, f frames, v labels.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import Wav2Vec2ForCTC
+
+from services.trainer.core.augment import mask_length
+from services.trainer.core.batching import Batch, Pass
+from thanosql_ctc.batch_invariant import output_frames, padded_forward
+
+_WARM_UP_SHARE = 0.1
+_LARGEST_NORM = 1.0
+_WEIGHT_DECAY = 0.005
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """What one step did; `finite` is False where it was skipped because the numbers were none."""
+
+    loss: float
+    learning_rate: float
+    finite: bool
+
+
+class Optimiser:
+    """AdamW with a linear warm-up over a tenth of the steps and a linear decay to nothing.
+
+    Args:
+        model: Its convolutions over samples stay as they are; everything else learns.
+        blank_id: CTC's blank.
+        learning_rate: The highest.
+        steps: Steps in all.
+        bf16: Compute in bf16 where that is safe, weights stay float32.
+    """
+
+    def __init__(
+        self, model: Wav2Vec2ForCTC, blank_id: int, *, learning_rate: float, steps: int, bf16: bool
+    ) -> None:
+        model.wav2vec2.feature_extractor.requires_grad_(requires_grad=False)
+        self._model = model
+        self._blank_id = blank_id
+        self._bf16 = bf16
+        self._longest_mask = int(model.config.mask_time_length)
+        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._adam = torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=_WEIGHT_DECAY)
+        self._schedule = LambdaLR(self._adam, lambda step: schedule_factor(step, steps))
+
+    def step(self, batch: Batch) -> StepResult:
+        """Learn from one batch; a step whose gradient is no number changes nothing."""
+        self._model.train()
+        self._adam.zero_grad(set_to_none=True)
+        loss = sum(self._backward(rows, batch.rows) for rows in batch.passes)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, _LARGEST_NORM)
+        learning_rate = float(self._schedule.get_last_lr()[0])
+        finite = math.isfinite(loss) and bool(torch.isfinite(norm))
+        if finite:
+            self._adam.step()
+        self._schedule.step()
+        return StepResult(loss=loss, learning_rate=learning_rate, finite=finite)
+
+    def _backward(self, rows: Pass, batch_rows: int) -> float:
+        config, device = self._model.config, self._model.lm_head.weight.device
+        config.mask_time_length = mask_length(self._longest_mask, output_frames(config, max(rows.lengths)))
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._bf16):
+            logits_bfv, frames_b = padded_forward(self._model, rows.inputs_bt.to(device), rows.lengths)
+        loss = self._loss(logits_bfv, frames_b, rows) / batch_rows
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return float(loss.detach())
+
+    def _loss(self, logits_bfv: Tensor, frames_b: Tensor, rows: Pass) -> Tensor:
+        """Sum over the rows of the loss by label, so that long texts do not outweigh short ones."""
+        device = logits_bfv.device
+        labels = [torch.tensor(example.labels, device=device) for example in rows.examples]
+        counts_b = torch.tensor([len(row) for row in labels], device=device)
+        loss_b = functional.ctc_loss(
+            functional.log_softmax(logits_bfv.float(), dim=-1).transpose(0, 1),
+            torch.cat(labels),
+            frames_b,
+            counts_b,
+            blank=self._blank_id,
+            reduction="none",
+            zero_infinity=True,
+        )
+        return (loss_b / counts_b).sum()
+
+
+def schedule_factor(step: int, steps: int) -> float:
+    """Share of the highest learning rate at a step, from 0: up over a tenth, then down to just above 0."""
+    warm_up = max(1, round(steps * _WARM_UP_SHARE))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return max(0.0, (steps - step) / max(1, steps - warm_up + 1))

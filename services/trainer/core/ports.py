@@ -1,0 +1,40 @@
+"""What the trainer needs of the rest of the system."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import pyarrow as pa
+
+from services.trainer.core.types import Model
+
+
+class Catalog(Protocol):
+    """Models and their versions."""
+
+    async def find(self, name: str, version: int = 0) -> Model | None:
+        """Describe a version, the active one for 0; None where there is none of that name or version."""
+        ...
+
+    async def names(self) -> list[str]:
+        """Names of all models, for telling the nearest."""
+        ...
+
+    async def register(self, model: Model, *, overwrite: bool, request_id: str) -> Model:
+        """Make a version known and active.
+
+        Raises:
+            ThanosqlError: MODEL_ALREADY_EXISTS without `overwrite`.
+        """
+        ...
+
+
+class Snapshots(Protocol):
+    """Rows that are kept for a job."""
+
+    def read(self, snapshot_id: str) -> AsyncIterator[pa.Schema | pa.RecordBatch]:
+        """Read them: the schema first, then the rows in order."""
+        ...
+
+    async def delete(self, snapshot_id: str) -> None:
+        """Forget them; nothing happens where there are none."""
+        ...

@@ -1,0 +1,187 @@
+"""One order from the parent, carried out: rows checked, model trained, checkpoint written."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from services.trainer.core.audio import AudioReader
+from services.trainer.core.dataset import Dataset, RowChecker, no_usable_rows, prepare, read_rows
+from services.trainer.core.finetune import FineTuning, Outcome
+from services.trainer.core.messages import Finished, Message, Progress, RowsChecked
+from services.trainer.core.meter import Meter
+from services.trainer.core.optimising import Optimiser
+from services.trainer.core.scoring import NORMALISER
+from services.trainer.core.spec import (
+    BASE_FOLDER,
+    METRICS_FILE,
+    MODEL_FOLDER,
+    ROWS_FILE,
+    WorkerSettings,
+    WorkerSpec,
+)
+from services.trainer.core.types import JobState
+from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from thanosql_objects.workspace import Workspace
+
+Tell = Callable[[Message], None]
+
+
+class Training:
+    """One order, carried out.
+
+    Args:
+        folder: The job's.
+        spec: The order.
+        workspace: Where the rows' paths lead.
+        tell: Receives the messages for the parent.
+    """
+
+    def __init__(self, folder: Path, spec: WorkerSpec, workspace: Workspace, tell: Tell) -> None:
+        self._folder = folder
+        self._spec = spec
+        self._workspace = workspace
+        self._tell = tell
+
+    def run(self) -> None:
+        """Train and write the model.
+
+        Raises:
+            ThanosqlError: The reason for which there is no model.
+        """
+        begun_s = time.monotonic()
+        self._tell(Progress(state=JobState.PREPARING, epoch_total=self._spec.options.epochs))
+        checkpoint = load_checkpoint(self._folder / BASE_FOLDER)
+        audio = self._audio(checkpoint)
+        dataset = self._dataset(checkpoint, audio)
+        device = choose_device(self._spec.settings)
+        cast("Any", checkpoint.model).to(device)  # Any: its decorator loses the signature
+        meter = self._meter(dataset)
+        outcome = self._fine_tuning(checkpoint, dataset, audio, meter, device).run()
+        meter.enter(JobState.SAVING)
+        self._save(checkpoint, dataset, outcome)
+        self._tell(self._finished(dataset, outcome, time.monotonic() - begun_s))
+
+    def _audio(self, checkpoint: Checkpoint) -> AudioReader:
+        settings = self._spec.settings
+        return AudioReader(
+            self._workspace,
+            sample_rate_hz=checkpoint.sample_rate_hz,
+            do_normalize=checkpoint.do_normalize,
+            max_clip_s=settings.max_clip_s,
+            cache_bytes=settings.audio_cache_bytes,
+        )
+
+    def _dataset(self, checkpoint: Checkpoint, audio: AudioReader) -> Dataset:
+        options, settings = self._spec.options, self._spec.settings
+        rows = read_rows(self._folder / ROWS_FILE, options.audio_col, options.text_col)
+        checker = RowChecker(checkpoint.model.config, checkpoint.vocabulary, audio, checkpoint.sample_rate_hz)
+        dataset = prepare(rows, checker, seed=settings.seed, threads=torch.get_num_threads())
+        self._tell(
+            RowsChecked(
+                rows_used=len(dataset.training),
+                rows_held_out=len(dataset.held_out),
+                rows_left_out=dataset.left_out_count,
+                left_out=dataset.left_out,
+            )
+        )
+        if not dataset.training:
+            raise no_usable_rows(dataset)
+        return dataset
+
+    def _meter(self, dataset: Dataset) -> Meter:
+        options = self._spec.options
+        return Meter(
+            self._tell,
+            epochs=options.epochs,
+            steps_per_epoch=_steps(dataset, options.batch_size),
+            epoch_audio_s=sum(example.duration_s for example in dataset.training),
+        )
+
+    def _fine_tuning(
+        self,
+        checkpoint: Checkpoint,
+        dataset: Dataset,
+        audio: AudioReader,
+        meter: Meter,
+        device: torch.device,
+    ) -> FineTuning:
+        options, settings = self._spec.options, self._spec.settings
+        optimiser = Optimiser(
+            checkpoint.model,
+            checkpoint.vocabulary.blank_id,
+            learning_rate=options.learning_rate,
+            steps=options.epochs * _steps(dataset, options.batch_size),
+            bf16=computes_bf16(settings, device),
+        )
+        return FineTuning(
+            checkpoint,
+            dataset,
+            audio,
+            options=options,
+            meter=meter,
+            optimiser=optimiser,
+            seed=settings.seed,
+            max_pass_audio_s=settings.max_pass_audio_s,
+        )
+
+    def _save(self, checkpoint: Checkpoint, dataset: Dataset, outcome: Outcome) -> None:
+        folder = self._folder / MODEL_FOLDER
+        save_checkpoint(
+            folder,
+            checkpoint.model,
+            checkpoint.vocabulary,
+            half=self._spec.settings.store_half,
+            sample_rate_hz=checkpoint.sample_rate_hz,
+            do_normalize=checkpoint.do_normalize,
+        )
+        load_checkpoint(folder)  # what cannot be loaded is never registered
+        log = {
+            "normaliser": NORMALISER,
+            "held_out_rows": [example.number for example in dataset.held_out],
+            "before": asdict(outcome.before) if outcome.before else None,
+            "epochs": [asdict(result) for result in outcome.epochs],
+            "kept_epoch": outcome.best.epoch,
+        }
+        (folder / METRICS_FILE).write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+
+    def _finished(self, dataset: Dataset, outcome: Outcome, seconds: float) -> Finished:
+        best = outcome.best
+        metrics = {"loss": best.loss}
+        if best.wer is not None and best.cer is not None and outcome.before is not None:
+            metrics |= {"wer": best.wer, "cer": best.cer, "wer_before": outcome.before.wer}
+        properties = {
+            "rows_used": str(len(dataset.training)),
+            "rows_held_out": str(len(dataset.held_out)),
+            "rows_left_out": str(dataset.left_out_count),
+            "kept_epoch": str(best.epoch),
+            "normaliser": NORMALISER,
+            "training_seconds": f"{seconds:.1f}",
+            "audio_seconds": f"{sum(example.duration_s for example in dataset.training):.1f}",
+        }
+        return Finished(metrics=metrics, properties=properties)
+
+
+def choose_device(settings: WorkerSettings) -> torch.device:
+    """Take the device that the settings name, or the best there is."""
+    if settings.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(settings.device)
+
+
+def computes_bf16(settings: WorkerSettings, device: torch.device) -> bool:
+    """Tell whether to compute in bf16: where asked to, or where the hardware multiplies in it."""
+    if settings.precision != "auto":
+        return settings.precision == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def _steps(dataset: Dataset, batch_size: int) -> int:
+    return -(-len(dataset.training) // batch_size)

@@ -1,0 +1,150 @@
+"""What a training job is, in words that every part of the trainer shares."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MOST_LEFT_OUT = 100
+"""Rows left out that a job names one by one; it counts the rest."""
+
+
+class JobState(enum.StrEnum):
+    """How a job stands."""
+
+    QUEUED = "QUEUED"
+    PREPARING = "PREPARING"
+    TRAINING = "TRAINING"
+    EVALUATING = "EVALUATING"
+    SAVING = "SAVING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing happens to the job any more."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+class ModelKind(enum.StrEnum):
+    """Where a model comes from."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    BASE = "BASE"
+    PREBUILT = "PREBUILT"
+    TRAINED = "TRAINED"
+    UPLOADED = "UPLOADED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Options of BUILD MODEL and FIT MODEL."""
+
+    audio_col: str
+    text_col: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOutRow:
+    """A row that cannot be learned from, and why.
+
+    Attributes:
+        row: Its number in the query, from 0.
+        subject: The audio path.
+        reason: Name of a `Reason`.
+        message: One sentence.
+    """
+
+    row: int
+    subject: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artefact:
+    """One file of a model."""
+
+    key: str
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One version of a model, as the catalog has it; version 0 is not registered yet."""
+
+    name: str
+    version: int = 0
+    kind: ModelKind = ModelKind.TRAINED
+    base: str = ""
+    origin: str = ""
+    artefacts: tuple[Artefact, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    active: bool = False
+    create_time_s: float = 0.0
+
+    @property
+    def full_name(self) -> str:
+        """Name and version, such as `Wav2Vec2En.1`."""
+        return f"{self.name}.{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """What somebody wants trained.
+
+    Attributes:
+        request_id: The same id starts one job; empty for none.
+        model: Name of the model to make.
+        base: Name of the model to start from; `name.version` pins a version.
+        options: As the statement gave them, defaults filled in.
+        snapshot_id: Rows that storage keeps for this job.
+        statement: For the records.
+    """
+
+    request_id: str
+    model: str
+    base: str
+    options: TrainingOptions
+    snapshot_id: str
+    statement: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run of training; every change makes a new one with a higher sequence."""
+
+    job_id: str
+    request: JobRequest
+    base: str
+    create_time_s: float
+    heartbeat_time_s: float
+    sequence: int = 1
+    state: JobState = JobState.QUEUED
+    attempt: int = 1
+    step: int = 0
+    step_total: int = 0
+    epoch: int = 0
+    epoch_total: int = 0
+    loss: float | None = None
+    learning_rate: float | None = None
+    wer: float | None = None
+    cer: float | None = None
+    wer_before: float | None = None
+    audio_s_per_s: float | None = None
+    seconds_left: float | None = None
+    rows_used: int = 0
+    rows_held_out: int = 0
+    rows_left_out: int = 0
+    left_out: tuple[LeftOutRow, ...] = ()
+    failure_reason: str = ""
+    failure_message: str = ""
+    result: Model | None = None
+    end_time_s: float | None = None

@@ -1,0 +1,106 @@
+"""The training process: `python -m services.trainer.core.worker <job folder>`.
+
+Reads its order from the folder, tells its parent what happens by lines on standard output, leaves the model
+in the folder. It ends when its parent does: the end of standard input is the sign.
+"""
+
+import os
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import structlog
+import torch
+
+from services.trainer.core.messages import Failed, Heartbeat, Message, MessageCodec
+from services.trainer.core.spec import WorkerSettings, read_spec
+from services.trainer.core.training import Tell, Training
+from thanosql_objects.opening import open_objects
+from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+_PARENT_GONE = 70
+
+
+def main(folder: Path) -> int:
+    """Carry out the order in the folder; the answer is the exit status."""
+    messages = _claim_stdout()
+    _end_with_parent()
+    _log_to_stderr()
+    spec = read_spec(folder)
+    tell = _teller(messages)
+    _beat(tell, spec.settings.heartbeat_s)
+    _set_up(spec.settings)
+    try:
+        Training(folder, spec, open_objects(ObjectSettings()).workspace, tell).run()
+    except ThanosqlError as failure:
+        tell(Failed(reason=failure.reason.value, message=failure.message))
+        return 1
+    except (MemoryError, torch.OutOfMemoryError):
+        message = "memory ran out; try again with a smaller batch_size"
+        tell(Failed(reason=Reason.TRAINING_FAILED.value, message=message))
+        return 1
+    return 0
+
+
+def _claim_stdout() -> BinaryIO:
+    """Keep the pipe to the parent for messages; what libraries print goes to standard error."""
+    messages = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return messages
+
+
+def _teller(messages: BinaryIO) -> Tell:
+    codec, lock = MessageCodec(), threading.Lock()
+
+    def tell(message: Message) -> None:
+        with lock:
+            messages.write(codec.encode(message))
+
+    return tell
+
+
+def _end_with_parent() -> None:
+    def wait() -> None:
+        while os.read(0, 1024):
+            pass
+        os._exit(_PARENT_GONE)
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()
+
+
+def _beat(tell: Tell, interval_s: float) -> None:
+    def beat() -> None:
+        while True:
+            tell(Heartbeat())
+            time.sleep(interval_s)
+
+    threading.Thread(target=beat, name="heartbeat", daemon=True).start()
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+def _set_up(settings: WorkerSettings) -> None:
+    """Be polite, and be the same for the same seed."""
+    os.nice(settings.nice)
+    torch.set_num_threads(settings.threads or os.cpu_count() or 1)
+    random.seed(settings.seed)
+    np.random.seed(settings.seed)  # the masks of transformers draw from this one
+    torch.manual_seed(settings.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,89 @@
+"""The storage service, as the trainer's core wants it."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pyarrow as pa
+
+from services.trainer.convert import model_from_message, model_to_message
+from services.trainer.core.types import Model
+from thanosql.v1 import storage_pb2
+from thanosql.v1.storage_pb2_grpc import StorageServiceAsyncStub, StorageServiceStub
+from thanosql_runtime.arrow import decode_batch, decode_schema
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.status import peer_errors
+
+_CALL_S = 20.0
+_READ_S = 3600.0
+_PAGE_SIZE = 1000
+_ABSENT = frozenset({Reason.MODEL_NOT_FOUND, Reason.BASE_MODEL_NOT_FOUND})
+
+
+def storage_stub(channel: grpc.aio.Channel) -> StorageServiceAsyncStub:
+    """The stub over a channel."""
+    stub: StorageServiceAsyncStub = StorageServiceStub(channel)
+    return stub
+
+
+class StorageCatalog:
+    """`core.ports.Catalog` over the storage service."""
+
+    def __init__(self, stub: StorageServiceAsyncStub) -> None:
+        self._stub = stub
+
+    async def find(self, name: str, version: int = 0) -> Model | None:
+        """See `Catalog.find`."""
+        request = storage_pb2.GetModelRequest(name=name, version=version)
+        try:
+            with peer_errors("storage"):
+                response = await self._stub.GetModel(request, timeout=_CALL_S)
+        except ThanosqlError as failure:
+            if failure.reason in _ABSENT:
+                return None
+            raise
+        return model_from_message(response.model)
+
+    async def names(self) -> list[str]:
+        """See `Catalog.names`."""
+        with peer_errors("storage"):
+            response = await self._stub.ListModels(
+                storage_pb2.ListModelsRequest(page_size=_PAGE_SIZE), timeout=_CALL_S
+            )
+        return [model.name for model in response.models]
+
+    async def register(self, model: Model, *, overwrite: bool, request_id: str) -> Model:
+        """See `Catalog.register`."""
+        request = storage_pb2.RegisterModelRequest(
+            model=model_to_message(model), overwrite=overwrite, request_id=request_id
+        )
+        with peer_errors("storage"):
+            response = await self._stub.RegisterModel(request, timeout=_CALL_S)
+        return model_from_message(response.model)
+
+
+class StorageSnapshots:
+    """`core.ports.Snapshots` over the storage service."""
+
+    def __init__(self, stub: StorageServiceAsyncStub) -> None:
+        self._stub = stub
+
+    async def read(self, snapshot_id: str) -> AsyncIterator[pa.Schema | pa.RecordBatch]:
+        """See `Snapshots.read`."""
+        request = storage_pb2.ReadSnapshotRequest(snapshot_id=snapshot_id)
+        schema: pa.Schema | None = None
+        with peer_errors("storage"):
+            async for response in self._stub.ReadSnapshot(request, timeout=_READ_S):
+                if response.WhichOneof("part") == "schema":
+                    schema = decode_schema(response.schema)
+                    yield schema
+                elif schema is not None:
+                    yield decode_batch(response.record_batch, schema)
+        if schema is None:
+            raise error(Reason.INTERNAL, f"storage sent no schema for the rows of {snapshot_id!r}")
+
+    async def delete(self, snapshot_id: str) -> None:
+        """See `Snapshots.delete`."""
+        with peer_errors("storage"):
+            await self._stub.DeleteSnapshot(
+                storage_pb2.DeleteSnapshotRequest(snapshot_id=snapshot_id), timeout=_CALL_S
+            )

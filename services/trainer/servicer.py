@@ -1,0 +1,78 @@
+"""The calls of TrainerService: convert, ask core, convert back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from services.trainer.convert import job_to_message, request_from_message, scores_to_message
+from services.trainer.core.evaluation import Evaluation, ScoredRow
+from services.trainer.core.jobs import Jobs
+from thanosql.v1 import trainer_pb2, trainer_pb2_grpc
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+_ROWS_AT_ONCE = 64
+
+
+class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
+    """See trainer.proto."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    async def CreateTrainingJob(
+        self, request: trainer_pb2.CreateTrainingJobRequest, context: _Context
+    ) -> trainer_pb2.CreateTrainingJobResponse:
+        """Start a job and answer at once."""
+        job = await self._jobs.create(request_from_message(request))
+        return trainer_pb2.CreateTrainingJobResponse(job=job_to_message(job))
+
+    async def GetTrainingJob(
+        self, request: trainer_pb2.GetTrainingJobRequest, context: _Context
+    ) -> trainer_pb2.GetTrainingJobResponse:
+        """Describe a job."""
+        return trainer_pb2.GetTrainingJobResponse(job=job_to_message(self._jobs.get(request.job_id)))
+
+    async def ListTrainingJobs(
+        self, request: trainer_pb2.ListTrainingJobsRequest, context: _Context
+    ) -> trainer_pb2.ListTrainingJobsResponse:
+        """List jobs, newest first."""
+        jobs, token = self._jobs.page(request.page_size, request.page_token)
+        return trainer_pb2.ListTrainingJobsResponse(jobs=map(job_to_message, jobs), next_page_token=token)
+
+    async def WatchTrainingJob(
+        self, request: trainer_pb2.WatchTrainingJobRequest, context: _Context
+    ) -> AsyncIterator[trainer_pb2.WatchTrainingJobResponse]:
+        """Send the job at every change until it has ended."""
+        async with aclosing(self._jobs.watch(request.job_id, request.after_sequence)) as jobs:
+            async for job in jobs:
+                yield trainer_pb2.WatchTrainingJobResponse(job=job_to_message(job))
+
+    async def CancelTrainingJob(
+        self, request: trainer_pb2.CancelTrainingJobRequest, context: _Context
+    ) -> trainer_pb2.CancelTrainingJobResponse:
+        """Stop a job."""
+        job = await self._jobs.cancel(request.job_id)
+        return trainer_pb2.CancelTrainingJobResponse(job=job_to_message(job))
+
+    async def Evaluate(
+        self, request_iterator: AsyncIterator[trainer_pb2.EvaluateRequest], context: _Context
+    ) -> trainer_pb2.EvaluateResponse:
+        """Count the errors of transcripts; the counting leaves the loop."""
+        evaluation, rows = Evaluation(), list[ScoredRow]()
+        async for request in request_iterator:
+            rows.append(
+                ScoredRow(
+                    reference=request.reference,
+                    hypothesis=request.hypothesis,
+                    audio_s=request.audio_s,
+                    failed=request.failed,
+                )
+            )
+            if len(rows) == _ROWS_AT_ONCE:
+                await asyncio.to_thread(evaluation.add, rows)
+                rows.clear()
+        await asyncio.to_thread(evaluation.add, rows)
+        return trainer_pb2.EvaluateResponse(scores=scores_to_message(evaluation.scores()))
