@@ -131,7 +131,7 @@ def _left_out_to_message(row: LeftOutRow) -> types_pb2.RowError:
     return types_pb2.RowError(row=row.row, subject=row.subject, reason=row.reason, message=row.message)
 
 
-def _reason_to_message(reason: str) -> errors_pb2.ErrorReason:
+def _reason_to_message(reason: str) -> errors_pb2.ErrorReason.ValueType:
     if reason not in Reason.__members__:
         return errors_pb2.ERROR_REASON_UNSPECIFIED
     return errors_pb2.ErrorReason.Value(f"ERROR_REASON_{reason}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -78,7 +78,7 @@ class JobBoard:
         self._changed.pop(job_id, asyncio.Event()).set()
         return job
 
-    async def watch(self, job_id: str, after_sequence: int) -> AsyncIterator[Job]:
+    async def watch(self, job_id: str, after_sequence: int) -> AsyncGenerator[Job, None]:
         """Yield the job when it is newer than what was seen, until it has ended; changes may be skipped."""
         while True:
             job = self.get(job_id)

@@ -101,9 +101,8 @@ class JobFlow:
         job = self._board.get(job_id)
         prefix = model_prefix(job.request.model, job_id)
         try:
-            model = (
-                await self._parts.catalog.find(job.request.model) if job.state is JobState.SAVING else None
-            )
+            saving = job.state is JobState.SAVING
+            model = await self._parts.catalog.find(job.request.model) if saving else None
             if model and any(artefact.key.startswith(prefix) for artefact in model.artefacts):
                 await self._board.update(job_id, state=JobState.SUCCEEDED, result=model)
                 await self._tidy(job_id)

@@ -5,7 +5,7 @@ import math
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import structlog
 
@@ -111,7 +111,7 @@ class Jobs:
         """Some jobs, newest first, and the token of the next page."""
         return self._board.page(page_size, page_token)
 
-    def watch(self, job_id: str, after_sequence: int) -> AsyncIterator[Job]:
+    def watch(self, job_id: str, after_sequence: int) -> AsyncGenerator[Job, None]:
         """Yield the job at every change until it has ended."""
         return self._board.watch(job_id, after_sequence)
 

@@ -24,7 +24,7 @@ class Journal:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = root.absolute()
         self._adapter = TypeAdapter(Job)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 

@@ -17,7 +17,7 @@ def check_model_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise error(
             Reason.INVALID_NAME,
-            f"{name!r} is no name for a model: a letter or '_', then letters, digits, '_' and '-', at most 128",
+            f"{name!r} is no name for a model: use a letter or '_', then letters, digits, '_' and '-'",
             model=name,
         )
 

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 
 import structlog
@@ -39,7 +39,7 @@ class ProcessRunner:
         self._cancel_grace_s = cancel_grace_s
         self._codec = MessageCodec()
 
-    async def run(self, folder: Path) -> AsyncIterator[Message]:
+    async def run(self, folder: Path) -> AsyncGenerator[Message, None]:
         """Yield the messages of the process; the last one is `Finished`.
 
         Closing the iterator, or cancelling who reads it, ends the process.
@@ -69,7 +69,7 @@ class ProcessRunner:
                 sys.executable,
                 "-m",
                 _WORKER,
-                str(folder.resolve()),
+                str(folder),
                 stdin=asyncio.subprocess.PIPE,  # held open: its end tells the child that we are gone
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

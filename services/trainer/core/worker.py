@@ -103,4 +103,6 @@ def _set_up(settings: WorkerSettings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    status = main(Path(sys.argv[1]))
+    sys.stderr.flush()
+    os._exit(status)  # at once: threads and libraries have nothing left to do
