@@ -33,9 +33,14 @@ def _run_step(step: dict[str, Any], endpoint: str, root: Path) -> None:
         "THANOSQL_OBJECTS__SECRET_KEY": "password",
         "PYTHONPATH": os.pathsep.join(str(root / part) for part in (".", "libs", "sdk")),
     }
-    interpreter, *rest = [*step["entrypoint"], *step["command"]]
-    assert interpreter == "python"
+    command: list[str] = [*step["entrypoint"], *step["command"]]
+    assert command[0] == "python"
     answer = subprocess.run(
-        [sys.executable, *rest], env=environment, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, *command[1:]],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert answer.returncode == 0, answer.stderr

@@ -66,7 +66,11 @@ def test_defaults_of_settings_are_those_that_are_written() -> None:
     for settings in settings_classes():
         for variable, field in zip(variable_names(settings), settings.model_fields.values(), strict=True):
             default = field.default if field.default_factory is None else None
-            shown = "" if default is None or isinstance(default, SecretStr) else str(default)
+            shown = (
+                ""
+                if default is None or isinstance(default, SecretStr)
+                else str(default).removeprefix(f"{ROOT}/")
+            )
             assert written[variable] == (shown.lower() if isinstance(default, bool) else shown), variable
 
 
