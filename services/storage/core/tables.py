@@ -153,7 +153,8 @@ class Tables:
         known = _is_committed(folder)
         try:
             with rows.guarded():
-                table = self._database.create_table(file_name(folded), rows.reader(), mode="overwrite")
+                mode = "overwrite" if known else "create"
+                table = self._database.create_table(file_name(folded), rows.reader(), mode=mode)
         finally:
             # A first commit that failed leaves a folder without a version, which is no table.
             if not known and not _is_committed(folder):

@@ -1,0 +1,108 @@
+"""Streams of messages out: rows of a query or a snapshot, the progress of a copy, the bytes of a file."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator, Iterable, Iterator
+
+import pyarrow as pa
+
+from services.storage import convert
+from services.storage.core.queries import RunningQuery
+from services.storage.core.types import CopyOutcome, CopyProgress
+from services.storage.parts import Parts
+from services.storage.streams import ReceivedQuery
+from thanosql.v1 import storage_pb2
+from thanosql_runtime.arrow import encode_batches, encode_schema
+from thanosql_runtime.errors import Reason, error
+
+_CHUNK_BYTES = 64 * 1024
+_PROGRESS_S = 0.1
+
+
+async def query_rows(parts: Parts, query: ReceivedQuery) -> AsyncGenerator[storage_pb2.QueryResponse, None]:
+    """Compute a query as its reader takes the rows; a reader that goes away stops it."""
+    start = query.start
+    running = await parts.work.step(parts.engine.run, start.sql, tuple(start.tables), query.relations)
+    try:
+        yield storage_pb2.QueryResponse(schema=await parts.work.step(_schema, running))
+        async for message in parts.work.iterate(_messages(running)):
+            yield storage_pb2.QueryResponse(record_batch=message)
+    finally:
+        running.interrupt()
+        await parts.work.step(running.close)
+
+
+async def snapshot_rows(
+    parts: Parts, snapshot_id: str
+) -> AsyncGenerator[storage_pb2.ReadSnapshotResponse, None]:
+    """Read the rows that were kept for a job."""
+    dataset = await parts.work.step(parts.snapshots.dataset, snapshot_id)
+    yield storage_pb2.ReadSnapshotResponse(schema=encode_schema(dataset.schema))
+    batches: Iterable[pa.RecordBatch] = dataset.to_batches(batch_size=1024)
+    async for message in parts.work.iterate(_messages(batches)):
+        yield storage_pb2.ReadSnapshotResponse(record_batch=message)
+
+
+async def copy_events(
+    parts: Parts, request: storage_pb2.CopyTableRequest
+) -> AsyncGenerator[storage_pb2.CopyTableResponse, None]:
+    """Copy, and tell how far it is; a caller that goes away stops it before its commit."""
+    reports: asyncio.Queue[CopyProgress | None] = asyncio.Queue()
+    teller = _Teller(asyncio.get_running_loop(), reports)
+    copying = asyncio.ensure_future(
+        parts.work.command(parts.copying.run, convert.from_copy_request(request), teller)
+    )
+    copying.add_done_callback(lambda _done: reports.put_nowait(None))
+    try:
+        while (progress := await reports.get()) is not None:
+            yield convert.to_copy_progress(progress)
+        outcome: CopyOutcome = await copying
+        yield convert.to_copy_result(outcome)
+    finally:
+        teller.stop()
+        await asyncio.gather(copying, return_exceptions=True)
+
+
+async def file_parts(parts: Parts, path: str) -> AsyncGenerator[storage_pb2.ReadFileResponse, None]:
+    """Read a file of the workspace."""
+    info = await parts.work.step(parts.objects.workspace.stat, path)
+    file = await parts.work.step(parts.objects.workspace.open, path)
+    try:
+        yield storage_pb2.ReadFileResponse(file=convert.to_file(info))
+        while chunk := await parts.work.step(file.read, _CHUNK_BYTES):
+            yield storage_pb2.ReadFileResponse(chunk=chunk)
+    finally:
+        await parts.work.step(file.close)
+
+
+class _Teller:
+    """Hands the progress of a thread to the event loop, now and then, and stops the thread."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, reports: "asyncio.Queue[CopyProgress | None]"
+    ) -> None:
+        self._loop = loop
+        self._reports = reports
+        self._stopped = threading.Event()
+        self._next_s = 0.0
+
+    def __call__(self, progress: CopyProgress) -> None:
+        if self._stopped.is_set():
+            raise error(Reason.CANCELLED, "the copy was cancelled; nothing was changed")
+        now_s = time.monotonic()
+        if now_s >= self._next_s:
+            self._next_s = now_s + _PROGRESS_S
+            self._loop.call_soon_threadsafe(self._reports.put_nowait, progress)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def _schema(running: RunningQuery) -> bytes:
+    return encode_schema(running.schema)
+
+
+def _messages(batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    for batch in batches:
+        yield from encode_batches(batch)

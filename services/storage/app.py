@@ -1,0 +1,91 @@
+"""Wires the storage service."""
+
+from pathlib import Path
+
+import grpc
+
+from services.storage.core.changes import TableChanges
+from services.storage.core.copying.command import CopyCommand
+from services.storage.core.models import ModelCatalog
+from services.storage.core.queries import QueryEngine, QueryLimits
+from services.storage.core.seeding import Seeder, SeedPlan
+from services.storage.core.tables import Tables
+from services.storage.hub import HubCheckpoints
+from services.storage.parts import Parts
+from services.storage.servicer import StorageServicer
+from services.storage.settings import StorageSettings
+from services.storage.work import Work
+from thanosql.v1 import storage_pb2, storage_pb2_grpc
+from thanosql_objects.opening import Objects, open_objects
+from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.service import Authoriser, Context, Service
+
+FULL_NAME = storage_pb2.DESCRIPTOR.services_by_name["StorageService"].full_name
+
+
+class StorageApp:
+    """Storage as the composition root runs it."""
+
+    def __init__(self, settings: StorageSettings, context: Context, objects: Objects) -> None:
+        self._context = context
+        self._plan = SeedPlan(bundled=settings.bundled_checkpoint, configured=settings.wav2vec2_en)
+        self._parts = _parts(settings, context.home, objects)
+        hub = HubCheckpoints(context.home / "storage" / "hub", settings.hub_timeout_s)
+        self._seeder = Seeder(self._parts.models, objects.store, hub.download)
+
+    @property
+    def full_name(self) -> str:
+        """Name in health and reflection."""
+        return FULL_NAME
+
+    @property
+    def authorise(self) -> Authoriser | None:
+        """Only the other services may call."""
+        return None
+
+    def mount(self, server: grpc.aio.Server) -> None:
+        """Add the servicer."""
+        storage_pb2_grpc.add_StorageServiceServicer_to_server(StorageServicer(self._parts), server)
+
+    async def start(self) -> None:
+        """Reach the stores, and put the first models into a new workspace."""
+        await self._parts.work.command(self._parts.objects.store.check)
+        for line in await self._parts.work.command(self._seeder.seed, self._plan):
+            self._context.announce(line)
+
+    async def stop(self) -> None:
+        """Release the threads; no call is in flight any more."""
+        self._parts.work.close()
+
+
+def build(settings: StorageSettings, context: Context, objects: Objects | None = None) -> Service:
+    """The storage service.
+
+    Args:
+        settings: Its settings.
+        context: What the root gives.
+        objects: Files and models; opened from the settings of objects when not given.
+    """
+    return StorageApp(settings, context, objects or open_objects(ObjectSettings()))
+
+
+def _parts(settings: StorageSettings, home: Path, objects: Objects) -> Parts:
+    tables = Tables(Path(settings.tables) if settings.tables else home / "tables")
+    limits = QueryLimits(
+        compute_s=settings.query_compute_s,
+        memory_bytes=settings.query_memory_bytes,
+        spill_bytes=settings.query_spill_bytes,
+        threads=settings.duckdb_threads,
+    )
+    engine = QueryEngine(tables, limits)
+    return Parts(
+        tables=tables,
+        snapshots=Tables(home / "snapshots"),
+        engine=engine,
+        changes=TableChanges(tables, engine),
+        copying=CopyCommand(tables, objects.workspace),
+        models=ModelCatalog(objects.store),
+        objects=objects,
+        work=Work(query_threads=settings.query_threads, command_threads=settings.command_threads),
+        max_upload_bytes=settings.max_upload_bytes,
+    )

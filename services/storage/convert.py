@@ -1,0 +1,165 @@
+"""Between messages and the words of the core; protobuf stops here."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.storage.core.changes import Assignment
+from services.storage.core.copying.command import CopyRequest
+from services.storage.core.types import (
+    Artefact,
+    CopyOutcome,
+    CopyProgress,
+    IfExists,
+    ModelKind,
+    ModelPage,
+    ModelVersion,
+    TableInfo,
+    TablePage,
+)
+from thanosql.v1 import parser_pb2, storage_pb2, types_pb2
+from thanosql_objects.ports import ObjectInfo, ObjectPage
+from thanosql_runtime.errors import Reason, error
+
+_IF_EXISTS = {
+    parser_pb2.IF_EXISTS_UNSPECIFIED: IfExists.FAIL,
+    parser_pb2.IF_EXISTS_FAIL: IfExists.FAIL,
+    parser_pb2.IF_EXISTS_REPLACE: IfExists.REPLACE,
+    parser_pb2.IF_EXISTS_APPEND: IfExists.APPEND,
+}
+_KINDS = {
+    types_pb2.MODEL_KIND_BASE: ModelKind.BASE,
+    types_pb2.MODEL_KIND_PREBUILT: ModelKind.PREBUILT,
+    types_pb2.MODEL_KIND_TRAINED: ModelKind.TRAINED,
+    types_pb2.MODEL_KIND_UPLOADED: ModelKind.UPLOADED,
+}
+_KINDS_OUT = {kind: number for number, kind in _KINDS.items()}
+
+
+def to_table(info: TableInfo) -> types_pb2.Table:
+    """A table as the wire tells it."""
+    columns = [types_pb2.Column(name=column.name, type=column.type) for column in info.columns]
+    return types_pb2.Table(
+        name=info.name,
+        row_count=info.row_count,
+        columns=columns,
+        version=info.version,
+        update_time=_timestamp(info.update_time_s),
+    )
+
+
+def to_table_page(page: TablePage) -> storage_pb2.ListTablesResponse:
+    """A page of tables."""
+    tables = [to_table(table) for table in page.tables]
+    return storage_pb2.ListTablesResponse(tables=tables, next_page_token=page.next_page_token)
+
+
+def from_copy_request(request: storage_pb2.CopyTableRequest) -> CopyRequest:
+    """What is copied where."""
+    if_exists = _IF_EXISTS.get(request.if_exists)
+    if if_exists is None:
+        raise error(Reason.INVALID_ARGUMENT, f"if_exists {request.if_exists} is unknown")
+    return CopyRequest(table=request.table, source=request.source, if_exists=if_exists)
+
+
+def to_copy_progress(progress: CopyProgress) -> storage_pb2.CopyTableResponse:
+    """How far a copy is."""
+    part = storage_pb2.CopyProgress(rows=progress.rows, done=progress.done, total=progress.total)
+    return storage_pb2.CopyTableResponse(progress=part)
+
+
+def to_copy_result(outcome: CopyOutcome) -> storage_pb2.CopyTableResponse:
+    """What a copy made."""
+    problems = [
+        types_pb2.RowError(row=row.row, subject=row.subject, reason=row.reason.value, message=row.message)
+        for row in outcome.quarantined
+    ]
+    result = storage_pb2.CopyResult(
+        table=to_table(outcome.table),
+        rows_copied=outcome.rows_copied,
+        rows_quarantined=outcome.rows_quarantined,
+        quarantined=problems,
+    )
+    return storage_pb2.CopyTableResponse(result=result)
+
+
+def from_assignments(request: storage_pb2.UpdateRowsRequest) -> list[Assignment]:
+    """What UPDATE sets."""
+    return [Assignment(column=item.column, expression=item.expression) for item in request.assignments]
+
+
+def from_kinds(request: storage_pb2.ListModelsRequest) -> tuple[ModelKind, ...]:
+    """The kinds of models that are asked for."""
+    return tuple(_kind(number) for number in request.kinds)
+
+
+def from_model(model: types_pb2.ModelVersion) -> ModelVersion:
+    """A version that is to be registered."""
+    artefacts = tuple(
+        Artefact(key=item.key, name=item.name, sha256=item.sha256, size_bytes=item.size_bytes)
+        for item in model.artefacts
+    )
+    return ModelVersion(
+        name=model.name,
+        version=model.version,
+        kind=_kind(model.kind),
+        base=model.base,
+        origin=model.origin,
+        artefacts=artefacts,
+        metrics=dict(model.metrics),
+        properties=dict(model.properties),
+    )
+
+
+def to_model(model: ModelVersion) -> types_pb2.ModelVersion:
+    """A version as the wire tells it."""
+    artefacts = [
+        types_pb2.Artefact(key=item.key, name=item.name, sha256=item.sha256, size_bytes=item.size_bytes)
+        for item in model.artefacts
+    ]
+    return types_pb2.ModelVersion(
+        name=model.name,
+        version=model.version,
+        kind=_KINDS_OUT[model.kind],
+        base=model.base,
+        origin=model.origin,
+        artefacts=artefacts,
+        metrics=dict(model.metrics),
+        properties=dict(model.properties),
+        active=model.active,
+        create_time=_timestamp(model.create_time_s),
+    )
+
+
+def to_model_page(page: ModelPage) -> storage_pb2.ListModelsResponse:
+    """A page of models."""
+    models = [to_model(model) for model in page.models]
+    return storage_pb2.ListModelsResponse(models=models, next_page_token=page.next_page_token)
+
+
+def to_version_page(page: ModelPage) -> storage_pb2.ListModelVersionsResponse:
+    """A page of versions."""
+    models = [to_model(model) for model in page.models]
+    return storage_pb2.ListModelVersionsResponse(models=models, next_page_token=page.next_page_token)
+
+
+def to_file(info: ObjectInfo) -> storage_pb2.File:
+    """A file of the workspace."""
+    return storage_pb2.File(path=info.key, size_bytes=info.size_bytes, sha256=info.sha256)
+
+
+def to_file_page(page: ObjectPage) -> storage_pb2.ListFilesResponse:
+    """A page of files."""
+    files = [to_file(info) for info in page.objects]
+    return storage_pb2.ListFilesResponse(files=files, next_page_token=page.next_page_token)
+
+
+def _kind(number: types_pb2.ModelKind.ValueType) -> ModelKind:
+    kind = _KINDS.get(number)
+    if kind is None:
+        raise error(Reason.INVALID_ARGUMENT, f"model kind {number} is unknown")
+    return kind
+
+
+def _timestamp(seconds: float) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromMicroseconds(int(seconds * 1_000_000))
+    return stamp

@@ -1,0 +1,38 @@
+"""The parts of storage's core, as the servicer and its streams use them."""
+
+from dataclasses import dataclass
+
+from services.storage.core.changes import TableChanges
+from services.storage.core.copying.command import CopyCommand
+from services.storage.core.models import ModelCatalog
+from services.storage.core.queries import QueryEngine
+from services.storage.core.tables import Tables
+from services.storage.work import Work
+from thanosql_objects.opening import Objects
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything behind the RPCs.
+
+    Attributes:
+        tables: What users see.
+        snapshots: Rows that are kept for jobs, outside of that.
+        engine: SQL over the tables.
+        changes: UPDATE, DELETE and ALTER.
+        copying: COPY.
+        models: The catalog.
+        objects: Files of the workspace, and the object store.
+        work: Threads.
+        max_upload_bytes: Largest file that is taken in.
+    """
+
+    tables: Tables
+    snapshots: Tables
+    engine: QueryEngine
+    changes: TableChanges
+    copying: CopyCommand
+    models: ModelCatalog
+    objects: Objects
+    work: Work
+    max_upload_bytes: int

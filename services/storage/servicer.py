@@ -1,0 +1,207 @@
+"""The RPCs of storage: check, convert, call, convert."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from services.storage import answers, convert
+from services.storage.commit import commit_rows
+from services.storage.parts import Parts
+from services.storage.streams import received_file, received_query, received_rows
+from thanosql.v1 import storage_pb2, storage_pb2_grpc
+from thanosql_runtime.errors import Reason, error
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
+    """Errors travel as exceptions to the runtime's interceptor."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def Query(
+        self, request_iterator: AsyncIterator[storage_pb2.QueryRequest], context: _Context
+    ) -> AsyncIterator[storage_pb2.QueryResponse]:
+        """Run one query over tables and attached relations."""
+        async with (
+            received_query(request_iterator, self._parts.work) as query,
+            aclosing(answers.query_rows(self._parts, query)) as responses,
+        ):
+            async for response in responses:
+                yield response
+
+    async def WriteTable(
+        self, request_iterator: AsyncIterator[storage_pb2.WriteTableRequest], context: _Context
+    ) -> storage_pb2.WriteTableResponse:
+        """Write rows as one commit."""
+        async with received_rows(request_iterator, self._parts.work) as received:
+            table = await self._parts.work.command(commit_rows, self._parts, received)
+            return storage_pb2.WriteTableResponse(
+                table=convert.to_table(table), rows_written=received.spool.row_count
+            )
+
+    async def CopyTable(
+        self, request: storage_pb2.CopyTableRequest, context: _Context
+    ) -> AsyncIterator[storage_pb2.CopyTableResponse]:
+        """Make a table from the workspace."""
+        async with aclosing(answers.copy_events(self._parts, request)) as responses:
+            async for response in responses:
+                yield response
+
+    async def UpdateRows(
+        self, request: storage_pb2.UpdateRowsRequest, context: _Context
+    ) -> storage_pb2.UpdateRowsResponse:
+        """Change rows."""
+        assignments = convert.from_assignments(request)
+        changes = self._parts.changes
+        count = await self._parts.work.command(changes.update, request.table, assignments, request.condition)
+        return storage_pb2.UpdateRowsResponse(rows_changed=count)
+
+    async def DeleteRows(
+        self, request: storage_pb2.DeleteRowsRequest, context: _Context
+    ) -> storage_pb2.DeleteRowsResponse:
+        """Delete rows."""
+        delete = self._parts.changes.delete
+        count = await self._parts.work.command(delete, request.table, request.condition)
+        return storage_pb2.DeleteRowsResponse(rows_deleted=count)
+
+    async def DropTable(
+        self, request: storage_pb2.DropTableRequest, context: _Context
+    ) -> storage_pb2.DropTableResponse:
+        """Drop a table."""
+        tables = self._parts.tables
+        dropped = await self._parts.work.command(tables.drop, request.table)
+        if not dropped and not request.if_exists:
+            await self._parts.work.step(tables.dataset, request.table)  # Says what the nearest table is.
+        return storage_pb2.DropTableResponse(dropped=dropped)
+
+    async def AlterTable(
+        self, request: storage_pb2.AlterTableRequest, context: _Context
+    ) -> storage_pb2.AlterTableResponse:
+        """Add, drop or rename a column."""
+        changes, call, name = self._parts.changes, self._parts.work.command, request.table
+        match request.WhichOneof("action"):
+            case "add_column":
+                add = request.add_column
+                table = await call(changes.add_column, name, add.name, add.type)
+            case "drop_column":
+                drop = request.drop_column
+                table = await call(changes.drop_column, name, drop.name, if_exists=drop.if_exists)
+            case "rename_column":
+                rename = request.rename_column
+                table = await call(changes.rename_column, name, rename.name, rename.new_name)
+            case _:
+                raise error(Reason.INVALID_ARGUMENT, "the request names no action")
+        return storage_pb2.AlterTableResponse(table=convert.to_table(table))
+
+    async def GetTable(
+        self, request: storage_pb2.GetTableRequest, context: _Context
+    ) -> storage_pb2.GetTableResponse:
+        """Describe one table."""
+        table = await self._parts.work.step(self._parts.tables.describe, request.table)
+        return storage_pb2.GetTableResponse(table=convert.to_table(table))
+
+    async def ListTables(
+        self, request: storage_pb2.ListTablesRequest, context: _Context
+    ) -> storage_pb2.ListTablesResponse:
+        """List the tables by name."""
+        page = await self._parts.work.step(
+            self._parts.tables.page, page_size=request.page_size, page_token=request.page_token
+        )
+        return convert.to_table_page(page)
+
+    async def ReadSnapshot(
+        self, request: storage_pb2.ReadSnapshotRequest, context: _Context
+    ) -> AsyncIterator[storage_pb2.ReadSnapshotResponse]:
+        """Read the rows that were kept for a job."""
+        async with aclosing(answers.snapshot_rows(self._parts, request.snapshot_id)) as responses:
+            async for response in responses:
+                yield response
+
+    async def DeleteSnapshot(
+        self, request: storage_pb2.DeleteSnapshotRequest, context: _Context
+    ) -> storage_pb2.DeleteSnapshotResponse:
+        """Forget the rows that were kept for a job."""
+        await self._parts.work.command(self._parts.snapshots.drop, request.snapshot_id)
+        return storage_pb2.DeleteSnapshotResponse()
+
+    async def GetModel(
+        self, request: storage_pb2.GetModelRequest, context: _Context
+    ) -> storage_pb2.GetModelResponse:
+        """Describe one version of a model."""
+        model = await self._parts.work.step(self._parts.models.get, request.name, request.version)
+        return storage_pb2.GetModelResponse(model=convert.to_model(model))
+
+    async def ListModels(
+        self, request: storage_pb2.ListModelsRequest, context: _Context
+    ) -> storage_pb2.ListModelsResponse:
+        """List models by name, each by its active version."""
+        page = await self._parts.work.step(
+            self._parts.models.page,
+            page_size=request.page_size,
+            page_token=request.page_token,
+            kinds=convert.from_kinds(request),
+        )
+        return convert.to_model_page(page)
+
+    async def ListModelVersions(
+        self, request: storage_pb2.ListModelVersionsRequest, context: _Context
+    ) -> storage_pb2.ListModelVersionsResponse:
+        """List the versions of a model, newest first."""
+        page = await self._parts.work.step(
+            self._parts.models.version_page,
+            request.name,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return convert.to_version_page(page)
+
+    async def RegisterModel(
+        self, request: storage_pb2.RegisterModelRequest, context: _Context
+    ) -> storage_pb2.RegisterModelResponse:
+        """Make a version of a model known, and active."""
+        registered = await self._parts.work.command(
+            self._parts.models.register,
+            convert.from_model(request.model),
+            overwrite=request.overwrite,
+            request_id=request.request_id,
+        )
+        return storage_pb2.RegisterModelResponse(model=convert.to_model(registered))
+
+    async def DeleteModel(
+        self, request: storage_pb2.DeleteModelRequest, context: _Context
+    ) -> storage_pb2.DeleteModelResponse:
+        """Delete a model with its versions and files."""
+        count = await self._parts.work.command(self._parts.models.delete, request.name)
+        return storage_pb2.DeleteModelResponse(versions_deleted=count)
+
+    async def WriteFile(
+        self, request_iterator: AsyncIterator[storage_pb2.WriteFileRequest], context: _Context
+    ) -> storage_pb2.WriteFileResponse:
+        """Put a file under `uploads/`."""
+        limit = self._parts.max_upload_bytes
+        async with received_file(request_iterator, self._parts.work, limit) as received:
+            upload = self._parts.objects.store.upload_from
+            info = await self._parts.work.command(upload, received.path, received.content)
+        return storage_pb2.WriteFileResponse(file=convert.to_file(info))
+
+    async def ReadFile(
+        self, request: storage_pb2.ReadFileRequest, context: _Context
+    ) -> AsyncIterator[storage_pb2.ReadFileResponse]:
+        """Read a file of the workspace."""
+        async with aclosing(answers.file_parts(self._parts, request.path)) as responses:
+            async for response in responses:
+                yield response
+
+    async def ListFiles(
+        self, request: storage_pb2.ListFilesRequest, context: _Context
+    ) -> storage_pb2.ListFilesResponse:
+        """List the files of the workspace by path."""
+        size = max(1, min(request.page_size or 100, 1000))
+        page = await self._parts.work.step(
+            self._parts.objects.workspace.list, request.prefix, page_token=request.page_token, page_size=size
+        )
+        return convert.to_file_page(page)

@@ -1,0 +1,33 @@
+"""Settings of storage: `THANOSQL_STORAGE__*`. Where objects are is `THANOSQL_OBJECTS__*`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from thanosql_runtime.settings import Settings, prefixed
+
+_BUNDLED = Path(__file__).resolve().parents[2] / "models" / "wav2vec2_en_small"
+
+
+class StorageSettings(Settings):
+    """Where tables are, which checkpoint is the base, and what a query may use."""
+
+    model_config = prefixed("STORAGE")
+
+    tables: str = Field(default="", description="directory of the tables; empty for `tables` in the home")
+    wav2vec2_en: str = Field(
+        default="",
+        description="checkpoint behind Wav2Vec2En: a folder in Hugging Face layout, or a hub name; "
+        "empty for the bundled one",
+    )
+    bundled_checkpoint: Path = Field(
+        default=_BUNDLED, description="folder of the checkpoint that comes along"
+    )
+    hub_timeout_s: float = Field(default=10.0, gt=0, description="how long one answer of the hub may take")
+    query_threads: int = Field(default=8, ge=1, le=256, description="steps of queries at the same time")
+    command_threads: int = Field(default=8, ge=1, le=256, description="copies and commits at the same time")
+    query_compute_s: float = Field(default=300.0, gt=0, description="seconds that one query may compute")
+    query_memory_bytes: int = Field(default=1 << 30, ge=64 << 20, description="memory of one query")
+    query_spill_bytes: int = Field(default=8 << 30, ge=0, description="disk for what exceeds that memory")
+    duckdb_threads: int = Field(default=2, ge=1, le=256, description="threads of one query")
+    max_upload_bytes: int = Field(default=4 << 30, ge=1, description="largest file that is taken in")

@@ -1,0 +1,49 @@
+"""Blocking work off the event loop: short steps of queries apart from long commands.
+
+A table that is made from a query occupies one thread for its commit while its query needs others:
+with one pool for both, enough such statements would wait for each other for ever.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_END = object()
+
+
+class Work:
+    """The threads of the storage service."""
+
+    def __init__(self, *, query_threads: int, command_threads: int) -> None:
+        self._queries = ThreadPoolExecutor(query_threads, thread_name_prefix="storage-query")
+        self._commands = ThreadPoolExecutor(command_threads, thread_name_prefix="storage-command")
+
+    async def step(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run a step of a query, or anything else that is short."""
+        return await _run(self._queries, partial(function, *args, **kwargs))
+
+    async def command(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run something that may be long, such as a copy or a commit."""
+        return await _run(self._commands, partial(function, *args, **kwargs))
+
+    async def iterate(self, items: Iterable[_T]) -> AsyncIterator[_T]:
+        """Yield the items, each computed as a step."""
+        iterator = iter(items)
+        while True:
+            item = await self.step(next, iterator, _END)
+            if item is _END:
+                return
+            yield item  # type: ignore[misc]  # `next` with a sentinel: the sentinel was sorted out
+
+    def close(self) -> None:
+        """Release the threads; what runs ends first."""
+        self._queries.shutdown(wait=False, cancel_futures=True)
+        self._commands.shutdown(wait=False, cancel_futures=True)
+
+
+async def _run(executor: Executor, function: Callable[[], _T]) -> _T:
+    return await asyncio.get_running_loop().run_in_executor(executor, function)
