@@ -9,6 +9,7 @@ from services.parser.core import option_sets, plan
 from services.parser.core.changes import read_changes, read_column, read_condition
 from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
+from services.parser.core.nesting import starts_nested
 from services.parser.core.node import Node
 from services.parser.core.plan_options import GetKind, IfExists, ListKind, MediaKind, SearchKind
 from services.parser.core.queries import QueryReader
@@ -61,19 +62,25 @@ class PlanBuilder:
         return self._queries.read(node.rest("QUERY"))
 
     def _explain(self, node: Node) -> plan.Explain:
-        inner = self._read_statement(node.rest("STATEMENT"))
-        if isinstance(inner, plan.Explain):
-            raise fault("EXPLAIN cannot explain EXPLAIN", inner.span, expected=["a statement"])
+        rest = node.rest("STATEMENT")
+        if rest.word_at(rest.low) == "EXPLAIN":
+            place = rest.token_span(rest.low)
+            raise fault("EXPLAIN cannot explain EXPLAIN", place, expected=["another statement"])
+        inner = self._read_statement(rest)
+        assert not isinstance(inner, plan.Explain), "only the word EXPLAIN begins one"
         return plan.Explain(span=node.statement.span, statement=inner)
 
-    def _query(self, node: Node) -> plan.RunQuery:
+    def _query(self, node: Node) -> plan.Plan:
+        body = node.statement.without_outer_brackets()
+        if starts_nested(body, body.low):
+            return self._read_statement(body)
         return plan.RunQuery(span=node.statement.span, query=self._read_query(node))
 
     def _create_table_as(self, node: Node) -> plan.CreateTableAs:
         or_replace, if_not_exists = node.has("REPLACE"), node.has("EXISTS")
         if or_replace and if_not_exists:
             message = "OR REPLACE and IF NOT EXISTS contradict each other"
-            raise fault(message, node.statement.span, expected=["one of them"])
+            raise fault(message, node.head, expected=["one of them"])
         return plan.CreateTableAs(
             span=node.statement.span,
             table=node.name("TABLE_NAME"),

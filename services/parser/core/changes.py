@@ -8,7 +8,7 @@ from sqlglot import exp
 from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
 from services.parser.core.plan import AddColumn, Assignment, Name
-from services.parser.core.queries import check_expressions
+from services.parser.core.queries import check_expressions, word_span
 from services.parser.core.rewriting import Rewritten, rewrite
 from services.parser.core.sql import parse_sql, to_duckdb
 
@@ -68,23 +68,21 @@ def read_column(name: Name, fragment: Fragment) -> AddColumn:
         cast.args.get(key) for key in ("format", "action", "default")
     )
     if not isinstance(cast, exp.Cast) or not plain or cast.to.this is exp.DataType.Type.USERDEFINED:
-        raise fault("this is not a type", fragment.span, expected=["a type such as VARCHAR"])
+        raise fault("a new column has a name and a type", fragment.span, expected=["a type such as VARCHAR"])
     return AddColumn(column=name, type=to_duckdb(cast.to, fragment), written=written)
 
 
 def _parse(rewritten: Rewritten, kind: type[exp.Expr], parts: tuple[str, ...], expected: str) -> exp.Expr:
     fragment = rewritten.fragment
     tree = parse_sql(rewritten)
-    extra = [key for key, value in tree.args.items() if value and key not in parts]
+    extra = [key.strip("_").upper() for key, value in tree.args.items() if value and key not in parts]
     if not isinstance(tree, kind) or extra:
-        name = f" {extra[0].strip('_').upper()}" if extra else ""
-        raise fault(f"the statement takes no{name} clause here", fragment.span, expected=[expected])
+        what = f"{kind.__name__.upper()} takes no {extra[0]} clause" if extra else "this is too much"
+        raise fault(what, word_span(fragment, extra[0] if extra else ""), expected=[expected])
     check_expressions(tree, rewritten)
     if rewritten.nested or tree.find(exp.Query) is not None:
-        message = (
-            "a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes columns from queries"
-        )
-        raise fault(message, fragment.span, expected=[expected])
+        message = "a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes from queries"
+        raise fault(message, word_span(fragment, "SELECT"), expected=[expected])
     return tree
 
 

@@ -94,8 +94,8 @@ class Node:
         span = self.statement.token_span(_low(found))
         text = string_value(self.statement.tokens[_low(found)])
         if not text.strip():
-            what = "path" if terminal == "SOURCE" else "id"
-            raise fault(f"the {what} is empty", span, reason=Reason.INVALID_ARGUMENT, expected=[f"a {what}"])
+            what = "path" if terminal == "SOURCE" else "id of the job"
+            raise fault(f"the {what} is empty", span, reason=Reason.INVALID_ARGUMENT)
         return Name(text=text, span=span)
 
     def options(self) -> list[GivenOption]:

@@ -17,6 +17,7 @@ from services.parser.core.nesting import (
 from services.parser.core.plan import Name, Nested, Plan, Query
 from services.parser.core.render import render
 from services.parser.core.rewriting import Rewritten, relation, rewrite, rewrite_nested
+from services.parser.core.scanner import shown
 from services.parser.core.sql import parse_sql, scopes, to_duckdb
 from thanosql_runtime.errors import Reason, Span
 
@@ -82,14 +83,14 @@ def check_expressions(tree: exp.Expr, rewritten: Rewritten) -> None:
         if isinstance(node, _CHANGES) and not isinstance(node, exp.Query) and node is not tree:
             what = "INTO" if isinstance(node, exp.Into) else node.key.upper()
             raise fault(
-                f"{what} cannot stand inside a query", _word_span(fragment, what), expected=["a query"]
+                f"{what} cannot stand inside a query", word_span(fragment, what), expected=["a query"]
             )
         if isinstance(node, exp.Placeholder | exp.Parameter):
             message = "parameters have no value here; write the value itself"
             raise fault(message, _parameter_span(fragment), expected=["a value"])
         if isinstance(node, exp.Select) and not node.expressions:
             message = "SELECT selects no columns"
-            raise fault(message, _word_span(fragment, "SELECT"), expected=["columns, or *"])
+            raise fault(message, word_span(fragment, "SELECT"), expected=["columns, or *"])
 
 
 def _require_query(body: Fragment) -> None:
@@ -99,7 +100,7 @@ def _require_query(body: Fragment) -> None:
     token = body.tokens[body.low]
     starts = (*QUERY_STARTS, *NESTABLE)
     raise fault(
-        f"'{shorten(token.text)}' does not begin a query",
+        f"{shown(token)} does not begin a query",
         body.token_span(body.low),
         expected=["a query"],
         suggestion=nearest(token.upper, starts),
@@ -127,6 +128,8 @@ def _table_name(table: exp.Table, rewritten: Rewritten) -> Name | None:
     span = _identifier_span(table.this, rewritten)
     if table.args.get("db") is not None:
         message = f"'{shorten(table.sql(dialect='postgres'))}' names a schema; tables here have none"
+        index = rewritten.token_at(table.this.meta.get("start", 0))
+        span = rewritten.fragment.token_span(max(index - 2, rewritten.fragment.low), index)
         raise fault(message, span, reason=Reason.INVALID_NAME, suggestion=table.name)
     return Name(text=table.name, span=span)
 
@@ -173,7 +176,8 @@ def _identifier_span(identifier: exp.Identifier, rewritten: Rewritten) -> Span:
     return rewritten.fragment.token_span(rewritten.token_at(offset))
 
 
-def _word_span(fragment: Fragment, word: str) -> Span:
+def word_span(fragment: Fragment, word: str) -> Span:
+    """The place of the first such word in capitals; that of everything where there is none."""
     for index in range(fragment.low, fragment.high):
         if fragment.word_at(index) == word:
             return fragment.token_span(index)

@@ -8,7 +8,7 @@ import enum
 import re
 from typing import NamedTuple
 
-from services.parser.core.faults import fault
+from services.parser.core.faults import fault, shorten
 from services.parser.core.source import Source
 
 
@@ -104,6 +104,12 @@ def string_value(token: Token) -> str:
     if text[0] in "eE":
         return re.sub(r"''|\\(.)", _unescape, text[2:-1], flags=re.DOTALL)
     return text[1:-1].replace(text[0] * 2, text[0])
+
+
+def shown(token: Token) -> str:
+    """The token as an error names it: in quotes, its own or ours."""
+    text = shorten(token.text)
+    return text if token.kind in (TokenKind.STRING, TokenKind.QUOTED) else f"'{text}'"
 
 
 def _unescape(match: "re.Match[str]") -> str:

@@ -41,7 +41,10 @@ _CLAUSES = (
     "THEN",
     "ELSE",
 )
-_DESCRIPTIONS = ((re.compile(r"^Expecting (\S+)"), r"\1"), (re.compile(r"^Expected (.+?)\.?$"), r"\1"))
+_DESCRIPTIONS = (
+    (re.compile(r"^Expecting (\S+)"), r"\1"),
+    (re.compile(r"^Expected (.+?)(?: but got .*)?\.?$", re.DOTALL), r"\1"),
+)
 _LOOK_BACK = 3
 
 

@@ -5,7 +5,8 @@ from collections.abc import Set as AbstractSet
 
 from services.parser.core.faults import fault, nearest, shorten
 from services.parser.core.fragment import Fragment
-from services.parser.core.scanner import Token, TokenKind
+from services.parser.core.nesting import QUERY_STARTS
+from services.parser.core.scanner import Token, TokenKind, shown
 from thanosql_runtime.errors import ThanosqlError
 
 STATEMENTS = (
@@ -97,7 +98,7 @@ _LABEL_WORDS = frozenset(
         "DATASET",
     )
 )
-_SPOKEN = frozenset({"AS", "OPTIONS", "USING", "TRUE", "FALSE", "NONE"})
+_NOT_KEYWORDS = frozenset(_WORDS) - {"AS", "OPTIONS", "USING", "TRUE", "FALSE", "NONE"}
 
 
 def label(statement: Fragment, index: int) -> str:
@@ -125,23 +126,27 @@ def unexpected(statement: Fragment, index: int, accepted: AbstractSet[str]) -> T
     if index >= statement.high:
         message = f"{label(statement, index)} ends too early"
         return fault(message, statement.source.span(statement.end, statement.end), expected=expected)
+    if statement.word_at(index - 1) in accepted - _NOT_KEYWORDS:
+        message = f"a name is missing in {label(statement, index)}"
+        return fault(message, statement.token_span(index - 1), expected=["a name in front"])
     token = statement.tokens[index]
     last = _last_meant(statement, index) if accepted & _STRINGS and token.upper else index
     place = statement.token_span(index, last)
-    shown = shorten(statement.source.text[place.start : place.end])
-    if token.kind not in (TokenKind.STRING, TokenKind.QUOTED):
-        shown = f"'{shown}'"
+    meant = shown(token) if last == index else f"'{shorten(statement.source.text[place.start : place.end])}'"
     name = label(statement, index)
     where = f", after the end of {name}" if accepted == {"$END"} else f" in {name}"
-    message = f"syntax error at {shown}{where}{_remark(statement, index, accepted)}"
+    message = f"syntax error at {meant}{where}{_remark(statement, index, accepted)}"
     return fault(message, place, expected=expected, suggestion=_meant(token, accepted))
 
 
 def _remark(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
     """What is worth saying about some slips that are made often."""
-    token = statement.tokens[index]
-    if token.text == "." and statement.word_at(index - 1):
-        return ": names here have no schema"
+    token, before = statement.tokens[index], statement.word_at(index - 1)
+    if before and token.text == ".":
+        models = statement.word_at(index - 2) in ("USING", "MODEL")
+        return ": a version is a number, as in m.2" if models else ": names here have no schema"
+    if before and token.text == "-" and token.start == statement.tokens[index - 1].end:
+        return ": a name with '-' stands in double quotes"
     if token.kind is TokenKind.STRING and accepted & _NAMES:
         return ": a name has no single quotes"
     if token.upper and accepted & _STRINGS and not _meant(token, accepted):
@@ -154,7 +159,7 @@ def _unknown_statement(statement: Fragment, index: int) -> ThanosqlError:
     firsts = {name.split()[0]: name for name in reversed(STATEMENTS)}
     near = _OTHER_WORDS.get(token.upper) or nearest(token.upper, firsts)
     return fault(
-        f"unknown statement '{shorten(token.text)}'",
+        f"unknown statement {shown(token)}",
         statement.token_span(index),
         expected=["a statement"],
         suggestion=near,
@@ -170,8 +175,8 @@ def _in_words(accepted: Iterable[str]) -> list[str]:
 def _meant(token: Token, accepted: AbstractSet[str]) -> str:
     if token.kind is not TokenKind.WORD:
         return ""
-    keywords = [terminal for terminal in accepted if terminal not in _WORDS or terminal in _SPOKEN]
-    near = nearest(token.text, keywords)
+    keywords = [terminal for terminal in accepted if terminal not in _NOT_KEYWORDS]
+    near = nearest(token.upper, [*keywords, *(QUERY_STARTS if "QUERY" in accepted else ())])
     return _WORDS[near] if near in ("TRUE", "FALSE", "NONE") else near
 
 

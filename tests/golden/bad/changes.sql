@@ -16,7 +16,7 @@ CREATE TABLE t
 CREATE OR REPLACE TABLE IF NOT EXISTS t AS SELECT 1
 --| error: OR REPLACE and IF NOT EXISTS contradict each other
 --|   line 1  |   CREATE OR REPLACE TABLE IF NOT EXISTS t AS SELECT 1
---|           |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected one of them
+--|           |   ^^^^^^^^^ expected one of them
 --| SYNTAX_ERROR
 
 --# CREATE IF EXISTS
@@ -51,7 +51,7 @@ INSERT INTO t
 INSERT INTO t VALUE (1)
 --| error: syntax error at 'VALUE' in INSERT INTO
 --|   line 1  |   INSERT INTO t VALUE (1)
---|           |                 ^^^^^ expected '(' or a query or AS query
+--|           |                 ^^^^^ did you mean 'VALUES'?
 --| SYNTAX_ERROR
 
 --# a column named twice
@@ -105,16 +105,16 @@ UPDATE t SET a = 1, A = 2
 
 --# UPDATE FROM
 UPDATE t SET a = u.a FROM u WHERE u.id = t.id
---| error: the statement takes no FROM clause here
+--| error: UPDATE takes no FROM clause
 --|   line 1  |   UPDATE t SET a = u.a FROM u WHERE u.id = t.id
---|           |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected column = expression
+--|           |                        ^^^^ expected column = expression
 --| SYNTAX_ERROR
 
 --# UPDATE with a subquery
 UPDATE t SET a = (SELECT max(a) FROM u)
---| error: a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes columns from queries
+--| error: a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes from queries
 --|   line 1  |   UPDATE t SET a = (SELECT max(a) FROM u)
---|           |                ^^^^^^^^^^^^^^^^^^^^^^^^^^ expected column = expression
+--|           |                     ^^^^^^ expected column = expression
 --| SYNTAX_ERROR
 
 --# DELETE without FROM
@@ -133,9 +133,9 @@ DELETE FROM t WHERE
 
 --# DELETE with a subquery
 DELETE FROM t WHERE id IN (SELECT id FROM u)
---| error: a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes columns from queries
+--| error: a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes from queries
 --|   line 1  |   DELETE FROM t WHERE id IN (SELECT id FROM u)
---|           |                       ^^^^^^^^^^^^^^^^^^^^^^^^ expected a condition
+--|           |                              ^^^^^^ expected a condition
 --| SYNTAX_ERROR
 
 --# DELETE USING
@@ -147,9 +147,9 @@ DELETE FROM t USING u WHERE u.id = t.id
 
 --# DELETE that answers rows
 DELETE FROM t WHERE a = 1 RETURNING *
---| error: the statement takes no RETURNING clause here
+--| error: DELETE takes no RETURNING clause
 --|   line 1  |   DELETE FROM t WHERE a = 1 RETURNING *
---|           |                       ^^^^^^^^^^^^^^^^^ expected a condition
+--|           |                             ^^^^^^^^^ expected a condition
 --| SYNTAX_ERROR
 
 --# DROP several
@@ -196,14 +196,14 @@ ALTER TABLE t ADD COLUMN a
 
 --# a type that is none
 ALTER TABLE t ADD COLUMN a banana
---| error: this is not a type
+--| error: a new column has a name and a type
 --|   line 1  |   ALTER TABLE t ADD COLUMN a banana
 --|           |                              ^^^^^^ expected a type such as VARCHAR
 --| SYNTAX_ERROR
 
 --# a default
 ALTER TABLE t ADD COLUMN a INTEGER DEFAULT 5
---| error: this is not a type
+--| error: a new column has a name and a type
 --|   line 1  |   ALTER TABLE t ADD COLUMN a INTEGER DEFAULT 5
 --|           |                              ^^^^^^^^^^^^^^^^^ expected a type such as VARCHAR
 --| SYNTAX_ERROR
@@ -217,7 +217,7 @@ ALTER TABLE t RENAME COLUMN a b
 
 --# RENAME the table
 ALTER TABLE t RENAME TO u
---| error: syntax error at 'u' in ALTER TABLE
+--| error: a name is missing in ALTER TABLE
 --|   line 1  |   ALTER TABLE t RENAME TO u
---|           |                           ^ expected TO
+--|           |                        ^^ expected a name in front
 --| SYNTAX_ERROR

@@ -65,7 +65,7 @@ COPY t OPTION(overwrite=True) FROM 'data.csv'
 COPY t FROM ''
 --| error: the path is empty
 --|   line 1  |   COPY t FROM ''
---|           |               ^^ expected a path
+--|           |               ^^
 --| INVALID_ARGUMENT
 
 --# a slip in the choice

@@ -14,9 +14,9 @@ BUILD MODLE m USING b AS SELECT * FROM t
 
 --# no name
 BUILD MODEL USING b AS SELECT * FROM t
---| error: syntax error at 'b' in BUILD MODEL
+--| error: a name is missing in BUILD MODEL
 --|   line 1  |   BUILD MODEL USING b AS SELECT * FROM t
---|           |                     ^ expected USING model
+--|           |               ^^^^^ expected a name in front
 --| SYNTAX_ERROR
 
 --# USING is missing
@@ -105,7 +105,7 @@ BUILD MODEL 2nd USING b AS SELECT * FROM t
 
 --# a hyphen without quotes
 BUILD MODEL my-model USING b AS SELECT * FROM t
---| error: syntax error at '-' in BUILD MODEL
+--| error: syntax error at '-' in BUILD MODEL: a name with '-' stands in double quotes
 --|   line 1  |   BUILD MODEL my-model USING b AS SELECT * FROM t
 --|           |                 ^ expected USING model
 --| SYNTAX_ERROR
@@ -126,7 +126,7 @@ PREDICT USING m
 
 --# a version that is no number
 PREDICT USING m.latest AS SELECT * FROM t
---| error: syntax error at '.' in PREDICT: names here have no schema
+--| error: syntax error at '.' in PREDICT: a version is a number, as in m.2
 --|   line 1  |   PREDICT USING m.latest AS SELECT * FROM t
 --|           |                  ^ expected AS query or OPTIONS(...)
 --| SYNTAX_ERROR
@@ -147,7 +147,7 @@ PREDICT USING m AS SELET * FROM t
 
 --# a query in quotes
 PREDICT USING m AS 'SELECT * FROM t'
---| error: ''SELECT * FROM t'' does not begin a query
+--| error: 'SELECT * FROM t' does not begin a query
 --|   line 1  |   PREDICT USING m AS 'SELECT * FROM t'
 --|           |                      ^^^^^^^^^^^^^^^^^ known: SELECT, WITH, VALUES, TABLE, LIST, PREDICT, ...
 --| SYNTAX_ERROR
@@ -217,9 +217,9 @@ SHOW JOB 7f3a
 
 --# an empty job
 CANCEL JOB ''
---| error: the id is empty
+--| error: the id of the job is empty
 --|   line 1  |   CANCEL JOB ''
---|           |              ^^ expected a id
+--|           |              ^^
 --| INVALID_ARGUMENT
 
 --# CANCEL without JOB
@@ -234,4 +234,18 @@ UPLOAD MODEL m FROM folder
 --| error: syntax error at 'folder' in UPLOAD MODEL: a text stands in quotes
 --|   line 1  |   UPLOAD MODEL m FROM folder
 --|           |                       ^^^^^^ expected a path in quotes
+--| SYNTAX_ERROR
+
+--# CREATE without a name
+CREATE TABLE AS SELECT 1
+--| error: a name is missing in CREATE TABLE
+--|   line 1  |   CREATE TABLE AS SELECT 1
+--|           |                ^^ expected a name in front
+--| SYNTAX_ERROR
+
+--# COPY without a name
+COPY FROM 'a.csv'
+--| error: a name is missing in COPY
+--|   line 1  |   COPY FROM 'a.csv'
+--|           |        ^^^^ expected a name in front
 --| SYNTAX_ERROR

@@ -105,9 +105,9 @@ SELECT * FROM (PREDICT USING m)
 
 --# a nested statement in an UPDATE
 UPDATE t SET text = (SELECT predicted FROM (PREDICT USING m AS SELECT * FROM t))
---| error: a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes columns from queries
+--| error: a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes from queries
 --|   line 1  |   UPDATE t SET text = (SELECT predicted FROM (PREDICT USING m AS SELECT * FROM t))
---|           |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected column = expression
+--|           |                        ^^^^^^ expected column = expression
 --| SYNTAX_ERROR
 
 --# in the second statement

@@ -44,7 +44,7 @@ SELECT * FROM t WHERE
 SELECT * FROM
 --| error: the query does not read as SQL after 'FROM'
 --|   line 1  |   SELECT * FROM
---|           |            ^^^^ expected table name but got <Token token_type: TokenType.SENTINEL, text: SENTINEL, line: 1, col: 1, start: 0, end: 0, comments: []>
+--|           |            ^^^^ expected table name
 --| SYNTAX_ERROR
 
 --# nothing behind SELECT
@@ -166,7 +166,7 @@ SELECT * FROM duckdb_settings()
 SELECT * FROM information_schema.tables
 --| error: 'information_schema.tables' names a schema; tables here have none
 --|   line 1  |   SELECT * FROM information_schema.tables
---|           |                                    ^^^^^^ did you mean 'tables'?
+--|           |                 ^^^^^^^^^^^^^^^^^^^^^^^^^ did you mean 'tables'?
 --| INVALID_NAME
 
 --# a reserved name

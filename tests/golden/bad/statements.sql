@@ -70,7 +70,7 @@ INSTALL httpfs
 
 --# a string
 'SELECT 1'
---| error: unknown statement ''SELECT 1''
+--| error: unknown statement 'SELECT 1'
 --|   line 1  |   'SELECT 1'
 --|           |   ^^^^^^^^^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
 --| SYNTAX_ERROR
@@ -116,7 +116,7 @@ EXPLAIN
 EXPLAIN EXPLAIN SELECT 1
 --| error: EXPLAIN cannot explain EXPLAIN
 --|   line 1  |   EXPLAIN EXPLAIN SELECT 1
---|           |           ^^^^^^^^^^^^^^^^ expected a statement
+--|           |           ^^^^^^^ expected another statement
 --| SYNTAX_ERROR
 
 --# an error behind EXPLAIN

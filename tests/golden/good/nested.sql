@@ -241,11 +241,8 @@ SELECT '(PREDICT USING m AS SELECT 1)' FROM t
 
 --# parentheses around the whole
 (LIST MODEL)
---| RunQuery
---|   query: SELECT * FROM __nested_1
---|     __nested_1: ListObjects
---|       kind: 'MODEL'
---|       canonical: LIST MODEL
+--| ListObjects
+--|   kind: 'MODEL'
 --|   canonical: LIST MODEL
 
 --# notices of a nested statement stay with it
