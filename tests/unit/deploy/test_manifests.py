@@ -48,16 +48,21 @@ def of_kind(documents: list[Document], kind: str) -> dict[str, Document]:
 
 
 def variables(documents: list[Document], workload: Document) -> dict[str, str]:
-    """The container's environment; a value from a Secret shows as the key that it comes from."""
+    """The container's environment; a value from elsewhere shows as the place that it comes from."""
     config = of_kind(documents, "ConfigMap")
     (container,) = pod(workload)["containers"]
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
         found |= config[source["configMapRef"]["name"]]["data"]
     for variable in container.get("env", []):
-        secret = variable.get("valueFrom", {}).get("secretKeyRef", {})
-        found[variable["name"]] = variable.get("value") or f"secret {secret['name']}/{secret['key']}"
+        found[variable["name"]] = variable.get("value") or place_of(variable["valueFrom"])
     return found
+
+
+def place_of(source: Document) -> str:
+    if "resourceFieldRef" in source:
+        return f"resource {source['resourceFieldRef']['resource']}"
+    return f"secret {source['secretKeyRef']['name']}/{source['secretKeyRef']['key']}"
 
 
 @pytest.fixture(params=TARGETS)
@@ -130,6 +135,12 @@ def test_resources_are_asked_for_and_bounded(documents: list[Document]) -> None:
     for container in containers(documents):
         for bound in ("requests", "limits"):
             assert {"cpu", "memory"} <= set(container["resources"][bound])
+
+
+def test_threads_follow_the_limit_of_processors(documents: list[Document]) -> None:
+    for name in ("trainer", "predictor"):
+        given = variables(documents, workloads(documents)[name])
+        assert given[f"THANOSQL_{name.upper()}__THREADS"] == "resource limits.cpu"
 
 
 def test_images_are_pinned(documents: list[Document], root: Path) -> None:
