@@ -1,0 +1,228 @@
+"""The parser's plans to the statements that core knows."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.gateway.core import plans
+from thanosql.v1 import parser_pb2, types_pb2
+from thanosql_runtime.errors import Span
+
+_ListKind = parser_pb2.ListKind
+_MediaKind = parser_pb2.MediaKind
+_SearchKind = parser_pb2.SearchKind
+_GetKind = parser_pb2.GetKind
+
+_INSTEAD_OF_EMBEDDINGS = "use PREDICT for the text of recordings, and SQL over it (LIKE, regexp_matches)"
+_INSTEAD_OF_GET = "LIST THANOSQL MODEL shows what is here already; COPY reads data from the workspace"
+_INSTEAD_OF_UPLOAD = "set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, and BUILD from it"
+_INSTEAD_OF_PICTURES = "PRINT AUDIO plays recordings; SELECT shows the paths of other files"
+
+
+def plan(message: parser_pb2.Plan) -> plans.Plan:
+    """One statement of a text."""
+    return plans.Plan(
+        span=span(message.span),
+        canonical_text=message.canonical_text,
+        explain=message.explain,
+        notices=[
+            plans.PlanNotice(message=n.message, span=span(n.span) if n.HasField("span") else None)
+            for n in message.notices
+        ],
+        statement=statement(message),
+    )
+
+
+def statement(message: parser_pb2.Plan) -> plans.Statement:
+    """The statement of a plan."""
+    field = message.WhichOneof("statement")
+    if field is None:
+        raise ValueError("a plan without a statement")
+    return _STATEMENTS[field](getattr(message, field), span(message.span))
+
+
+def span(message: types_pb2.SourceSpan) -> Span:
+    """A place in the text."""
+    return Span(start=message.start, end=message.end, line=message.line, column=message.column)
+
+
+def _name(message: parser_pb2.Name) -> plans.Name:
+    return plans.Name(text=message.text, span=span(message.span))
+
+
+def _query(message: parser_pb2.QueryPlan, _place: Span | None = None) -> plans.Query:
+    return plans.Query(
+        sql=message.sql,
+        tables=[_name(name) for name in message.tables],
+        nested=[
+            plans.Nested(relation=nested.relation, statement=statement(nested.plan))
+            for nested in message.nested
+        ],
+        span=span(message.span),
+    )
+
+
+def _copy(message: parser_pb2.CopyPlan, _place: Span) -> plans.Copy:
+    return plans.Copy(
+        table=_name(message.table),
+        source=message.source,
+        source_span=span(message.source_span),
+        if_exists=parser_pb2.IfExists.Name(message.if_exists).removeprefix("IF_EXISTS_"),
+    )
+
+
+def _create(message: parser_pb2.CreateTableAsPlan, _place: Span) -> plans.CreateTableAs:
+    return plans.CreateTableAs(
+        table=_name(message.table),
+        query=_query(message.query),
+        or_replace=message.or_replace,
+        if_not_exists=message.if_not_exists,
+    )
+
+
+def _insert(message: parser_pb2.InsertPlan, _place: Span) -> plans.Insert:
+    return plans.Insert(
+        table=_name(message.table), columns=list(message.columns), query=_query(message.query)
+    )
+
+
+def _update(message: parser_pb2.UpdatePlan, _place: Span) -> plans.Update:
+    return plans.Update(
+        table=_name(message.table),
+        assignments=[(item.column, item.expression) for item in message.assignments],
+        condition=message.condition,
+    )
+
+
+def _delete(message: parser_pb2.DeletePlan, _place: Span) -> plans.Delete:
+    return plans.Delete(table=_name(message.table), condition=message.condition)
+
+
+def _drop(message: parser_pb2.DropTablePlan, _place: Span) -> plans.DropTable:
+    return plans.DropTable(table=_name(message.table), if_exists=message.if_exists)
+
+
+def _alter(message: parser_pb2.AlterTablePlan, _place: Span) -> plans.AlterTable:
+    action: plans.AddColumn | plans.DropColumn | plans.RenameColumn
+    match message.WhichOneof("action"):
+        case "add_column":
+            action = plans.AddColumn(name=message.add_column.name, type=message.add_column.type)
+        case "drop_column":
+            dropped = message.drop_column
+            action = plans.DropColumn(name=dropped.name, if_exists=dropped.if_exists)
+        case _:
+            renamed = message.rename_column
+            action = plans.RenameColumn(name=renamed.name, new_name=renamed.new_name)
+    return plans.AlterTable(table=_name(message.table), action=action)
+
+
+def _print(message: parser_pb2.PrintPlan, place: Span) -> plans.PrintAudio | plans.Unavailable:
+    if message.kind != _MediaKind.MEDIA_KIND_AUDIO:
+        kind = _MediaKind.Name(message.kind).removeprefix("MEDIA_KIND_")
+        return plans.Unavailable(kind=f"PRINT {kind}", instead=_INSTEAD_OF_PICTURES)
+    return plans.PrintAudio(audio_col=message.audio_col, query=_query(message.query), span=place)
+
+
+def _build(message: parser_pb2.BuildModelPlan, place: Span) -> plans.BuildModel:
+    options = message.options
+    return plans.BuildModel(
+        model=_name(message.model),
+        base=_name(message.base),
+        fit=message.fit,
+        options=plans.TrainingOptions(
+            audio_col=options.audio_col,
+            text_col=options.text_col,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            overwrite=options.overwrite,
+        ),
+        query=_query(message.query),
+        span=place,
+    )
+
+
+def training_options(options: plans.TrainingOptions) -> parser_pb2.TrainingOptions:
+    """The options as the trainer reads them."""
+    return parser_pb2.TrainingOptions(
+        audio_col=options.audio_col,
+        text_col=options.text_col,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        overwrite=options.overwrite,
+    )
+
+
+def _predict(message: parser_pb2.PredictPlan, place: Span) -> plans.Predict:
+    return plans.Predict(
+        model=_name(message.model),
+        audio_col=message.audio_col,
+        batch_size=message.batch_size,
+        result_col=message.result_col,
+        language=message.language,
+        task=parser_pb2.SpeechTask.Name(message.task).removeprefix("SPEECH_TASK_"),
+        query=_query(message.query),
+        span=place,
+    )
+
+
+def _evaluate(message: parser_pb2.EvaluatePlan, place: Span) -> plans.Evaluate:
+    return plans.Evaluate(
+        model=_name(message.model),
+        audio_col=message.audio_col,
+        text_col=message.text_col,
+        batch_size=message.batch_size,
+        query=_query(message.query),
+        span=place,
+    )
+
+
+def _convert(_message: parser_pb2.ConvertPlan, _place: Span) -> plans.Unavailable:
+    return plans.Unavailable(kind="CONVERT", instead=_INSTEAD_OF_EMBEDDINGS)
+
+
+def _search(message: parser_pb2.SearchPlan, _place: Span) -> plans.Unavailable:
+    kind = _SearchKind.Name(message.kind).removeprefix("SEARCH_KIND_")
+    return plans.Unavailable(kind=f"SEARCH {kind}", instead=_INSTEAD_OF_EMBEDDINGS)
+
+
+def _list(message: parser_pb2.ListPlan, _place: Span) -> plans.ListNames:
+    kind = _ListKind.Name(message.kind).removeprefix("LIST_KIND_")
+    return plans.ListNames(what=kind.replace("_", " "))
+
+
+def _get(message: parser_pb2.GetPlan, _place: Span) -> plans.Unavailable:
+    kind = _GetKind.Name(message.kind).removeprefix("GET_KIND_")
+    return plans.Unavailable(kind=f"GET THANOSQL {kind}", instead=_INSTEAD_OF_GET)
+
+
+def _upload(_message: parser_pb2.UploadModelPlan, _place: Span) -> plans.Unavailable:
+    return plans.Unavailable(kind="UPLOAD MODEL", instead=_INSTEAD_OF_UPLOAD)
+
+
+# One converter a field of the `oneof`; what each takes is the message of that field.
+_STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
+    "query": _query,
+    "copy": _copy,
+    "create_table_as": _create,
+    "insert": _insert,
+    "update": _update,
+    "delete": _delete,
+    "drop_table": _drop,
+    "alter_table": _alter,
+    "print": _print,
+    "build_model": _build,
+    "predict": _predict,
+    "evaluate": _evaluate,
+    "convert": _convert,
+    "search": _search,
+    "list": _list,
+    "get": _get,
+    "upload_model": _upload,
+    "delete_model": lambda message, _place: plans.DeleteModel(model=_name(message.model)),
+    "describe_model": lambda message, _place: plans.DescribeModel(model=_name(message.model)),
+    "show_model_versions": lambda message, _place: plans.ShowModelVersions(model=_name(message.model)),
+    "show_jobs": lambda _message, _place: plans.ShowJobs(),
+    "show_job": lambda message, _place: plans.ShowJob(job_id=_name(message.job_id)),
+    "cancel_job": lambda message, _place: plans.CancelJob(job_id=_name(message.job_id)),
+}

@@ -1,0 +1,213 @@
+"""BUILD MODEL and FIT MODEL: rows kept for a job, the job started, watched, and stopped with its caller."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable
+
+import pyarrow as pa
+import structlog
+
+from services.gateway.core.columns import check_texts, find_column
+from services.gateway.core.events import JobChanged, Progress
+from services.gateway.core.places import option_place, place, placed_at
+from services.gateway.core.plans import BuildModel, split_version
+from services.gateway.core.ports import TrainingRequest, WriteTarget
+from services.gateway.core.queries import open_query
+from services.gateway.core.records import ModelVersion, Rows, TrainingJob
+from services.gateway.core.run import Run, count_of
+from services.gateway.core.watching import watch_job
+from thanosql_runtime.errors import Reason, Span, ThanosqlError, error
+
+_log = structlog.get_logger("gateway")
+
+_REQUESTS = uuid.UUID("8a5c2f0e-6d0b-4e53-9a57-3c1f7f0f4d11")
+
+
+async def run_build(run: Run, statement: BuildModel) -> None:
+    """Train, telling progress; answer one row about the model made."""
+    begun_s = run.clock()
+    base = await find_base(run, statement)
+    await check_free(run, statement)
+    await run.notify(_base_words(base), statement.base.span)
+    request_id = str(uuid.uuid5(_REQUESTS, run.request_key))
+    request = TrainingRequest(
+        request_id=request_id,
+        model=statement.model.text,
+        base=base.full_name,
+        options=statement.options,
+        snapshot_id=f"build-{request_id}",
+        statement=run.plan.canonical_text,
+    )
+    job = await _train(run, await _started(run, statement, request))
+    await _answer(run, job, run.clock() - begun_s)
+
+
+async def find_base(run: Run, statement: BuildModel) -> ModelVersion:
+    """The model to start from; BUILD needs a base, FIT takes any model."""
+    with placed_at(statement.base.span):
+        try:
+            base = await run.peers.catalog.get(*split_version(statement.base.text))
+        except ThanosqlError as failure:
+            if failure.reason is Reason.MODEL_NOT_FOUND and not statement.fit:
+                failure.reason = Reason.BASE_MODEL_NOT_FOUND
+            raise
+        if base.kind == "BASE" or statement.fit:
+            return base
+        raise error(
+            Reason.BASE_MODEL_NOT_FOUND,
+            f"'{statement.base.text}' is no base model; to train it further, write "
+            f"FIT MODEL {statement.model.text} USING {statement.base.text}",
+            model=statement.base.text,
+        )
+
+
+async def check_free(run: Run, statement: BuildModel) -> None:
+    """Raise where the name is taken and overwriting was not asked for."""
+    if statement.options.overwrite:
+        return
+    try:
+        existing = await run.peers.catalog.get(statement.model.text, 0)
+    except ThanosqlError as failure:
+        if failure.reason is Reason.MODEL_NOT_FOUND:
+            return
+        raise
+    raise place(
+        error(
+            Reason.MODEL_ALREADY_EXISTS,
+            f"model '{existing.name}' exists, in version {existing.version}; "
+            "add overwrite=True to make a new version of it, or choose another name",
+            model=existing.name,
+        ),
+        statement.model.span,
+    )
+
+
+def training_columns(text: str, statement: BuildModel, schema: pa.Schema) -> tuple[int, int]:
+    """Indices of the paths and the texts; raises where the query's columns do not fit the statement."""
+    options = statement.options
+    with placed_at(option_place(text, statement, options.audio_col)):
+        audio = find_column(schema, options.audio_col, "recordings")
+        check_texts(schema, audio, "paths of recordings")
+    with placed_at(option_place(text, statement, options.text_col)):
+        spoken = find_column(schema, options.text_col, "texts")
+        check_texts(schema, spoken, "texts")
+        if audio == spoken:
+            raise error(
+                Reason.INVALID_OPTION_VALUE,
+                f"audio_col and text_col both name '{options.text_col}'; name two columns",
+                option="text_col",
+            )
+    return audio, spoken
+
+
+async def _keep_rows(run: Run, statement: BuildModel, snapshot_id: str) -> None:
+    await run.emit(Progress(stage="reading rows", done=0, unit="rows"))
+    async with open_query(run, statement.query) as rows:
+        columns = training_columns(run.text, statement, rows.schema)
+        chosen = await _some_rows(_choose(rows, columns, statement), statement.query.span)
+        written = await run.peers.tables.write(WriteTarget(table=snapshot_id, mode="SNAPSHOT"), chosen)
+    await run.emit(Progress(stage="reading rows", done=written.rows, unit="rows", total=written.rows))
+
+
+def _choose(rows: Rows, columns: tuple[int, int], statement: BuildModel) -> Rows:
+    names = (statement.options.audio_col, statement.options.text_col)
+    schema = pa.schema([pa.field(name, pa.string()) for name in names])
+    return Rows(schema=schema, batches=_chosen_batches(rows, columns, schema))
+
+
+async def _chosen_batches(
+    rows: Rows, columns: tuple[int, int], schema: pa.Schema
+) -> AsyncIterator[pa.RecordBatch]:
+    async for batch in rows.batches:
+        chosen = [batch.column(index).cast(pa.string()) for index in columns]
+        yield pa.RecordBatch.from_arrays(chosen, schema=schema)
+
+
+async def _some_rows(rows: Rows, span: Span) -> Rows:
+    """The same rows; raises where there are none, before anything is written."""
+    async for first in rows.batches:
+        if first.num_rows:
+            return Rows(schema=rows.schema, batches=_with_first(first, rows.batches))
+    raise place(error(Reason.NO_USABLE_ROWS, "the query answers no rows, so nothing can be learned"), span)
+
+
+async def _with_first(
+    first: pa.RecordBatch, rest: AsyncIterator[pa.RecordBatch]
+) -> AsyncIterator[pa.RecordBatch]:
+    yield first
+    async for batch in rest:
+        yield batch
+
+
+async def _started(run: Run, statement: BuildModel, request: TrainingRequest) -> TrainingJob:
+    """The job, its rows kept; the job itself forgets them at its end."""
+    try:
+        await _keep_rows(run, statement, request.snapshot_id)
+        starting = asyncio.create_task(run.peers.trainer.create(request))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # The request is on its way: its job must be known before it can be stopped.
+            await _quietly(run, _stop_started(run, starting))
+            raise
+    except BaseException:
+        await _quietly(run, run.peers.tables.delete_snapshot(request.snapshot_id))
+        raise
+
+
+async def _stop_started(run: Run, starting: Awaitable[TrainingJob]) -> None:
+    await run.peers.trainer.cancel((await starting).job_id)
+
+
+async def _train(run: Run, job: TrainingJob) -> TrainingJob:
+    """Follow the job to its end; a caller who leaves takes the job along."""
+    try:
+        await run.emit(JobChanged(job=job))
+        return await watch_job(run, job)
+    except asyncio.CancelledError:
+        await _quietly(run, run.peers.trainer.cancel(job.job_id))
+        raise
+
+
+async def _quietly(run: Run, tidying: Awaitable[object]) -> None:
+    """Tidy up behind a failure, which must not be hidden by another."""
+    try:
+        await asyncio.wait_for(tidying, run.limits.cancel_timeout_s)
+    except (ThanosqlError, TimeoutError) as failure:
+        _log.warning("tidying up failed", statement=run.plan.statement.kind, failure=str(failure))
+
+
+async def _answer(run: Run, job: TrainingJob, elapsed_s: float) -> None:
+    await run.report(job.left_out)
+    unlisted = job.rows_left_out - len(job.left_out)
+    run.outcome.row_errors += max(0, unlisted)
+    run.outcome.model = job.result
+    model = job.result
+    version = model.version if model else 0
+    row = {
+        "model": job.model,
+        "version": version,
+        "base": job.base,
+        "rows_used": job.rows_used,
+        "rows_held_out": job.rows_held_out,
+        "rows_left_out": job.rows_left_out,
+        "wer_before": job.wer_before,
+        "wer": job.wer,
+        "cer": job.cer,
+        "loss": job.loss,
+        "seconds": round(elapsed_s, 3),
+    }
+    schema = pa.schema([pa.field(name, _type_of(name)) for name in row])
+    await run.answer_table(pa.Table.from_pylist([row], schema=schema))
+    run.outcome.message = f"model '{job.model}' version {version} made from {count_of(job.rows_used, 'row')}"
+
+
+def _type_of(name: str) -> pa.DataType:
+    texts = ("model", "base")
+    whole = ("version", "rows_used", "rows_held_out", "rows_left_out")
+    return pa.string() if name in texts else pa.int64() if name in whole else pa.float64()
+
+
+def _base_words(base: ModelVersion) -> str:
+    origin = f": {base.origin}" if base.origin else f", trained from {base.base}" if base.base else ""
+    return f"training starts from {base.full_name}{origin}"

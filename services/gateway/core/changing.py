@@ -1,0 +1,118 @@
+"""Statements that change tables, models or jobs in one step: CREATE TABLE AS, INSERT, UPDATE and the like."""
+
+from services.gateway.core.copying import run_copy
+from services.gateway.core.events import JobChanged
+from services.gateway.core.places import place, placed_at
+from services.gateway.core.plans import (
+    AlterTable,
+    CancelJob,
+    Change,
+    Copy,
+    CreateTableAs,
+    Delete,
+    DeleteModel,
+    DropTable,
+    Insert,
+    Name,
+    Update,
+)
+from services.gateway.core.ports import WriteTarget
+from services.gateway.core.queries import open_query
+from services.gateway.core.run import Run, count_of
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+
+async def run_change(run: Run, statement: Change) -> None:
+    """Make the change; the outcome says what it was."""
+    match statement:
+        case Copy():
+            await run_copy(run, statement)
+        case CreateTableAs():
+            await _create(run, statement)
+        case Insert():
+            await _insert(run, statement)
+        case DeleteModel() | CancelJob():
+            await _end(run, statement)
+        case _:
+            with placed_at(statement.table.span):
+                await _alter(run, statement)
+
+
+async def _create(run: Run, statement: CreateTableAs) -> None:
+    name = statement.table
+    # Asked before the rows are made: a prediction over a large table would be made for nothing.
+    if not statement.or_replace and await table_exists(run, name.text):
+        if statement.if_not_exists:
+            run.outcome.message = f"table '{name.text}' exists; nothing was done"
+            return
+        raise place(
+            error(
+                Reason.TABLE_ALREADY_EXISTS,
+                f"table '{name.text}' exists; write CREATE OR REPLACE TABLE, or choose another name",
+                table=name.text,
+            ),
+            name.span,
+        )
+    mode = "REPLACE" if statement.or_replace else "CREATE"
+    async with open_query(run, statement.query) as rows:
+        with placed_at(name.span):
+            written = await run.peers.tables.write(WriteTarget(table=name.text, mode=mode), rows)
+    run.outcome.rows_changed = written.rows
+    run.outcome.message = f"table '{name.text}' made with {count_of(written.rows, 'row')}"
+
+
+async def table_exists(run: Run, name: str) -> bool:
+    """Whether there is a table of that name."""
+    try:
+        await run.peers.tables.get(name)
+    except ThanosqlError as failure:
+        if failure.reason is Reason.TABLE_NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+async def _insert(run: Run, statement: Insert) -> None:
+    name = statement.table
+    with placed_at(name.span):
+        await run.peers.tables.get(name.text)
+    target = WriteTarget(table=name.text, mode="APPEND", columns=statement.columns)
+    async with open_query(run, statement.query) as rows:
+        with placed_at(name.span):
+            written = await run.peers.tables.write(target, rows)
+    _changed(run, written.rows, "inserted into", name)
+
+
+async def _alter(run: Run, statement: Update | Delete | DropTable | AlterTable) -> None:
+    tables, name = run.peers.tables, statement.table
+    match statement:
+        case Update():
+            rows = await tables.update(name.text, statement.assignments, statement.condition)
+            _changed(run, rows, "changed in", name)
+        case Delete():
+            _changed(run, await tables.delete(name.text, statement.condition), "deleted from", name)
+        case DropTable():
+            dropped = await tables.drop(name.text, statement.if_exists)
+            was = "dropped" if dropped else "did not exist; nothing was done"
+            run.outcome.message = f"table '{name.text}' {was}"
+        case AlterTable():
+            table = await tables.alter(statement)
+            columns = ", ".join(column for column, _type in table.columns)
+            run.outcome.message = f"table '{name.text}' has the columns {columns}"
+
+
+async def _end(run: Run, statement: DeleteModel | CancelJob) -> None:
+    if isinstance(statement, DeleteModel):
+        with placed_at(statement.model.span):
+            versions = await run.peers.catalog.delete(statement.model.text)
+        run.outcome.message = f"model '{statement.model.text}' deleted, {count_of(versions, 'version')}"
+        return
+    with placed_at(statement.job_id.span):
+        job = await run.peers.trainer.cancel(statement.job_id.text)
+    await run.emit(JobChanged(job=job))
+    run.outcome.message = f"job '{job.job_id}' is {job.state.lower()}"
+
+
+def _changed(run: Run, rows: int, how: str, name: Name) -> None:
+    run.outcome.rows_changed = rows
+    run.outcome.message = f"{count_of(rows, 'row')} {how} '{name.text}'"

@@ -1,0 +1,67 @@
+"""Columns of streams of rows: found by name, read as text, added at the end."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+from rapidfuzz import process
+
+from services.gateway.core.places import NOWHERE
+from thanosql_runtime.errors import Reason, StatementError, ThanosqlError
+
+
+def find_column(schema: pa.Schema, name: str, purpose: str) -> int:
+    """Index of the column: the exact name first, then without regard to case.
+
+    Raises:
+        ThanosqlError: COLUMN_NOT_FOUND, with the columns that there are.
+    """
+    names: list[str] = schema.names
+    if name in names:
+        return names.index(name)
+    folded = [known.casefold() for known in names]
+    if name.casefold() in folded:
+        return folded.index(name.casefold())
+    raise _column_not_found(schema.names, name, purpose)
+
+
+def check_texts(schema: pa.Schema, index: int, purpose: str) -> None:
+    """Raise INVALID_DATA unless the column can hold text."""
+    column = schema.field(index)
+    if not holds_text(column.type):
+        raise ThanosqlError(
+            reason=Reason.INVALID_DATA,
+            message=f"column '{column.name}' holds {column.type}, not {purpose}; choose a column of text",
+            metadata={"column": column.name},
+        )
+
+
+def holds_text(kind: pa.DataType) -> bool:
+    """Whether values of this type are text or nothing."""
+    value_type = kind.value_type if pa.types.is_dictionary(kind) else kind
+    is_text = pa.types.is_string(value_type) or pa.types.is_large_string(value_type)
+    return bool(is_text or pa.types.is_string_view(value_type) or pa.types.is_null(value_type))
+
+
+def texts(batch: pa.RecordBatch, index: int) -> list[str | None]:
+    """The column's values; None where there is none."""
+    values: list[str | None] = batch.column(index).to_pylist()
+    return values
+
+
+def without(schema: pa.Schema, names: Sequence[str]) -> list[int]:
+    """Indices of the columns whose names are not among `names`, whatever their case."""
+    dropped = {name.casefold() for name in names}
+    return [index for index, name in enumerate(schema.names) if name.casefold() not in dropped]
+
+
+def _column_not_found(known: Sequence[str], name: str, purpose: str) -> ThanosqlError:
+    nearest = process.extractOne(name, list(known), score_cutoff=60)
+    suggestion = nearest[0] if nearest else ""
+    hint = f"; did you mean '{suggestion}'?" if suggestion else "; "
+    columns = ", ".join(known) or "none"
+    return ThanosqlError(
+        reason=Reason.COLUMN_NOT_FOUND,
+        message=f"the query has no column '{name}' for the {purpose}{hint.rstrip('; ')}; it has: {columns}",
+        metadata={"column": name},
+        statement=StatementError(span=NOWHERE, suggestion=suggestion, known=tuple(known)),
+    )

@@ -1,0 +1,45 @@
+"""COPY: a file or folder of the workspace becomes a table."""
+
+from services.gateway.core.events import Progress
+from services.gateway.core.places import place
+from services.gateway.core.plans import Copy
+from services.gateway.core.records import CopyProgress, CopyResult
+from services.gateway.core.run import Run, count_of
+from thanosql_runtime.errors import Reason, Span, ThanosqlError, error
+
+# What is wrong with the table's name or its being there; all else is about the source.
+_ABOUT_THE_TABLE = (Reason.TABLE_ALREADY_EXISTS, Reason.TABLE_NOT_FOUND, Reason.INVALID_NAME)
+
+
+async def run_copy(run: Run, statement: Copy) -> None:
+    """Copy, telling progress and the rows that could not be read."""
+    result = await _copied(run, statement)
+    await run.report(result.quarantined)
+    run.outcome.row_errors += max(0, result.rows_quarantined - len(result.quarantined))
+    run.outcome.rows_changed = result.rows_copied
+    left = f", {count_of(result.rows_quarantined, 'row')} left out" if result.rows_quarantined else ""
+    run.outcome.message = f"{count_of(result.rows_copied, 'row')} copied into {statement.table.text}{left}"
+
+
+async def _copied(run: Run, statement: Copy) -> CopyResult:
+    result: CopyResult | None = None
+    try:
+        parts = run.peers.tables.copy(statement.table.text, statement.source, statement.if_exists)
+        async for part in parts:
+            if isinstance(part, CopyResult):
+                result = part
+            else:
+                await run.emit(_progress(part))
+    except ThanosqlError as failure:
+        raise place(failure, _fault(failure, statement))  # noqa: B904 - the same error, placed
+    if result is not None:
+        return result
+    raise error(Reason.INTERNAL, "the storage service ended a copy without its result")
+
+
+def _fault(failure: ThanosqlError, statement: Copy) -> Span:
+    return statement.table.span if failure.reason in _ABOUT_THE_TABLE else statement.source_span
+
+
+def _progress(part: CopyProgress) -> Progress:
+    return Progress(stage="copying", done=part.done, total=part.total or None, unit="bytes")

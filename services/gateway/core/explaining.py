@@ -1,0 +1,172 @@
+"""EXPLAIN: names resolved, columns and options checked, the steps told; nothing is changed.
+
+Queries are asked for their columns with a limit of no rows, and nested statements stand in them as
+relations without rows, so that the whole statement is checked as it would run.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+
+from services.gateway.core.building import check_free, find_base, training_columns
+from services.gateway.core.evaluating import evaluation_task
+from services.gateway.core.explaining_changes import change_steps
+from services.gateway.core.listing import listing_schema
+from services.gateway.core.lookups import not_available
+from services.gateway.core.places import placed_at, placed_in
+from services.gateway.core.plans import (
+    BuildModel,
+    Change,
+    CreateTableAs,
+    DescribeModel,
+    Evaluate,
+    Insert,
+    ListNames,
+    Name,
+    Predict,
+    PrintAudio,
+    Query,
+    ShowJob,
+    ShowModelVersions,
+    Statement,
+    Unavailable,
+    split_version,
+)
+from services.gateway.core.ports import Relation
+from services.gateway.core.predicting import prediction_schema
+from services.gateway.core.printing import media_column
+from services.gateway.core.records import ModelVersion, Rows
+from services.gateway.core.run import Run
+
+_NO_COLUMNS = pa.schema([])
+STEPS = pa.schema([("step", pa.int64()), ("what", pa.string())])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """What would run, and the columns it would answer with."""
+
+    steps: Sequence[str]
+    schema: pa.Schema
+
+
+async def explanation_table(run: Run) -> pa.Table:
+    """The steps of the statement, one a row."""
+    steps = (await explain(run, run.plan.statement)).steps
+    return pa.Table.from_pylist(
+        [{"step": number, "what": what} for number, what in enumerate(steps, start=1)], schema=STEPS
+    )
+
+
+async def explain(run: Run, statement: Statement) -> Explained:
+    """Check the statement against what is stored, and say what it would do."""
+    match statement:
+        case Query():
+            return await _explain_query(run, statement)
+        case Predict():
+            return await _explain_predict(run, statement)
+        case Unavailable():
+            raise not_available(statement)
+        case Evaluate() | BuildModel() | PrintAudio():
+            return Explained(steps=await _media_steps(run, statement), schema=_NO_COLUMNS)
+        case CreateTableAs() | Insert():
+            inner = await _explain_query(run, statement.query)
+            return Explained(steps=[*inner.steps, *await change_steps(run, statement)], schema=_NO_COLUMNS)
+        case _ if isinstance(statement, Change):
+            return Explained(steps=await change_steps(run, statement), schema=_NO_COLUMNS)
+        case _:
+            return await _explain_listing(run, statement)
+
+
+async def _explain_query(run: Run, query: Query) -> Explained:
+    steps: list[str] = []
+    relations: list[Relation] = []
+    for nested in query.nested:
+        inner = await explain(run, nested.statement)
+        steps.extend(inner.steps)
+        relations.append(Relation(name=nested.relation, open=partial(_no_rows, inner.schema)))
+    sql = f"SELECT * FROM (\n{query.sql}\n) AS explained LIMIT 0"  # noqa: S608 - a sandboxed SELECT
+    tables = [name.text for name in query.tables]
+    with placed_in(query, run.text):
+        async with run.peers.tables.query(sql, tables, relations) as rows:
+            schema = rows.schema
+    source = f"the tables {', '.join(tables)}" if tables else "no stored table"
+    nested_words = f" and the rows of {len(relations)} nested statements" if relations else ""
+    return Explained(steps=[*steps, f"query {source}{nested_words}: {query.sql}"], schema=schema)
+
+
+async def _explain_predict(run: Run, statement: Predict) -> Explained:
+    inner = await _explain_query(run, statement.query)
+    schema = prediction_schema(run.text, statement, inner.schema)
+    model = await _model(run, statement.model)
+    step = (
+        f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}, "
+        f"{statement.batch_size} rows a batch; add the columns '{statement.result_col}' and 'error'"
+    )
+    return Explained(steps=[*inner.steps, step], schema=schema)
+
+
+async def _media_steps(run: Run, statement: Evaluate | BuildModel | PrintAudio) -> list[str]:
+    inner = await _explain_query(run, statement.query)
+    match statement:
+        case Evaluate():
+            evaluation_task(run.text, statement, inner.schema)
+            model = await _model(run, statement.model)
+            steps = [
+                f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}",
+                f"compare with the texts in column '{statement.text_col}' and count the errors",
+            ]
+        case BuildModel():
+            steps = await _build_steps(run, statement, inner.schema)
+        case PrintAudio():
+            name = inner.schema.names[media_column(run.text, statement, inner.schema)]
+            limit = run.limits.media_files
+            steps = [f"send the recordings in column '{name}', the first {limit} at most"]
+    return [*inner.steps, *steps]
+
+
+async def _build_steps(run: Run, statement: BuildModel, schema: pa.Schema) -> list[str]:
+    training_columns(run.text, statement, schema)
+    base = await find_base(run, statement)
+    await check_free(run, statement)
+    options = statement.options
+    return [
+        f"keep the columns '{options.audio_col}' and '{options.text_col}' of the rows for the job",
+        f"train from {base.full_name}{f' ({base.origin})' if base.origin else ''}: {options.epochs} epochs, "
+        f"{options.batch_size} rows a batch, learning rate {options.learning_rate:g}",
+        f"register the result as the active version of model '{statement.model.text}'",
+    ]
+
+
+async def _explain_listing(run: Run, statement: Statement) -> Explained:
+    match statement:
+        case ListNames():
+            return Explained(steps=[f"{statement.kind.lower()}s"], schema=listing_schema(statement))
+        case DescribeModel() | ShowModelVersions():
+            model = await _model(run, statement.model)
+            return Explained(steps=[f"{statement.kind.lower()} of {model.name}"], schema=_NO_COLUMNS)
+        case ShowJob():
+            with placed_at(statement.job_id.span):
+                await run.peers.trainer.get(statement.job_id.text)
+            return Explained(steps=[f"show job '{statement.job_id.text}'"], schema=_NO_COLUMNS)
+        case _:
+            return Explained(steps=["list the training jobs, newest first"], schema=_NO_COLUMNS)
+
+
+async def _model(run: Run, name: Name) -> ModelVersion:
+    with placed_at(name.span):
+        return await run.peers.catalog.get(*split_version(name.text))
+
+
+@asynccontextmanager
+async def _no_rows(schema: pa.Schema) -> AsyncIterator[Rows]:
+    yield Rows(schema=schema, batches=_nothing())
+
+
+async def _nothing() -> AsyncIterator[pa.RecordBatch]:
+    no_batches: tuple[pa.RecordBatch, ...] = ()
+    for batch in no_batches:
+        yield batch

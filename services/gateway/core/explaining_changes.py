@@ -1,0 +1,92 @@
+"""EXPLAIN of statements that change something: what is there already, and what would become of it."""
+
+from services.gateway.core.changing import table_exists
+from services.gateway.core.places import place, placed_at
+from services.gateway.core.plans import (
+    AlterTable,
+    CancelJob,
+    Change,
+    Copy,
+    CreateTableAs,
+    Delete,
+    DeleteModel,
+    DropTable,
+    Insert,
+    Update,
+)
+from services.gateway.core.run import Run, count_of
+from thanosql_runtime.errors import Reason, error
+
+
+async def change_steps(run: Run, statement: Change) -> list[str]:
+    """What the change would do; the query inside, where there is one, is explained elsewhere."""
+    match statement:
+        case Copy():
+            return await _copy_steps(run, statement)
+        case CreateTableAs():
+            return await _create_steps(run, statement)
+        case DeleteModel():
+            with placed_at(statement.model.span):
+                model = await run.peers.catalog.get(statement.model.text, 0)
+            return [f"delete model '{model.name}' with all its versions"]
+        case CancelJob():
+            with placed_at(statement.job_id.span):
+                job = await run.peers.trainer.get(statement.job_id.text)
+            return [f"stop job '{job.job_id}', which is {job.state.lower()}"]
+        case _:
+            return await _table_steps(run, statement)
+
+
+async def _copy_steps(run: Run, statement: Copy) -> list[str]:
+    name = statement.table
+    exists = await table_exists(run, name.text)
+    if exists and statement.if_exists == "FAIL":
+        raise place(
+            error(
+                Reason.TABLE_ALREADY_EXISTS,
+                f"table '{name.text}' exists; add overwrite=True",
+                table=name.text,
+            ),
+            name.span,
+        )
+    what = {"REPLACE": "replace", "APPEND": "add to"}.get(statement.if_exists, "make") if exists else "make"
+    return [f"read '{statement.source}'", f"{what} table '{name.text}' in one commit"]
+
+
+async def _create_steps(run: Run, statement: CreateTableAs) -> list[str]:
+    name = statement.table
+    if not await table_exists(run, name.text):
+        return [f"make table '{name.text}' in one commit"]
+    if statement.or_replace:
+        return [f"replace table '{name.text}' in one commit"]
+    if statement.if_not_exists:
+        return [f"do nothing, because table '{name.text}' exists"]
+    raise place(
+        error(Reason.TABLE_ALREADY_EXISTS, f"table '{name.text}' exists; write CREATE OR REPLACE TABLE"),
+        name.span,
+    )
+
+
+async def _table_steps(run: Run, statement: Insert | Update | Delete | DropTable | AlterTable) -> list[str]:
+    name = statement.table
+    if isinstance(statement, DropTable) and statement.if_exists and not await table_exists(run, name.text):
+        return [f"do nothing, because there is no table '{name.text}'"]
+    with placed_at(name.span):
+        table = await run.peers.tables.get(name.text)
+    held = f"'{name.text}', which has {count_of(table.row_count, 'row')}"
+    match statement:
+        case Insert():
+            return [f"add the rows to table {held}"]
+        case Update():
+            columns = ", ".join(column for column, _expression in statement.assignments)
+            return [f"set {columns} in the rows of table {held}, {_where(statement.condition)}"]
+        case Delete():
+            return [f"delete rows of table {held}, {_where(statement.condition)}"]
+        case DropTable():
+            return [f"drop table {held}"]
+        case AlterTable():
+            return [f"change the columns of table {held}"]
+
+
+def _where(condition: str) -> str:
+    return f"where {condition}" if condition else "all of them"

@@ -1,0 +1,84 @@
+"""Where in the text an error is: the parser's spans, put on errors that other services raise."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from services.gateway.core.plans import BuildModel, Evaluate, Name, Predict, PrintAudio, Query
+from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
+
+NOWHERE = Span(start=0, end=0, line=0, column=0)
+"""The span of an error that is not placed yet; lines count from 1."""
+
+
+def is_placed(failure: ThanosqlError) -> bool:
+    """Whether the error has a place in the text of the call."""
+    return failure.statement is not None and failure.statement.span.line > 0
+
+
+def place(failure: ThanosqlError, span: Span) -> ThanosqlError:
+    """The error itself, with `span` as its place unless it has one."""
+    if not is_placed(failure):
+        known = failure.statement
+        failure.statement = StatementError(
+            span=span,
+            expected=known.expected if known else (),
+            suggestion=known.suggestion if known else "",
+            known=known.known if known else (),
+        )
+    return failure
+
+
+@contextmanager
+def placed_at(span: Span) -> Iterator[None]:
+    """Put `span` on errors raised inside that have no place."""
+    try:
+        yield
+    except ThanosqlError as failure:
+        raise place(failure, span)  # noqa: B904 - the same error, not one caused by it
+
+
+@contextmanager
+def placed_in(query: Query, text: str) -> Iterator[None]:
+    """Put the place of the table or column at fault on errors of a query."""
+    try:
+        yield
+    except ThanosqlError as failure:
+        raise place(failure, _fault(failure, query, text))  # noqa: B904 - see above
+
+
+def option_place(text: str, statement: Predict | Evaluate | BuildModel | PrintAudio, value: str) -> Span:
+    """Where an option's value stands in the statement; the query where it is a default, or stands twice."""
+    within = statement.span
+    found = list(re.finditer(f"['\"]{re.escape(value)}['\"]", text[within.start : within.end]))
+    if len(found) != 1:
+        return statement.query.span
+    return _span_at(text, within.start + found[0].start(), len(found[0].group()))
+
+
+def _fault(failure: ThanosqlError, query: Query, text: str) -> Span:
+    if failure.reason is Reason.TABLE_NOT_FOUND:
+        return _named(query.tables, failure.metadata.get("table", "")) or query.span
+    if failure.reason is Reason.COLUMN_NOT_FOUND and failure.metadata.get("column"):
+        return _word_place(text, query.span, failure.metadata["column"])
+    return query.span
+
+
+def _named(names: Sequence[Name], wanted: str) -> Span | None:
+    return next((name.span for name in names if name.text.casefold() == wanted.casefold()), None)
+
+
+def _word_place(text: str, within: Span, word: str) -> Span:
+    pattern = rf"(?<!\w){re.escape(word)}(?!\w)"
+    found = re.search(pattern, text[within.start : within.end], re.IGNORECASE)
+    return _span_at(text, within.start + found.start(), len(word)) if found else within
+
+
+def _span_at(text: str, start: int, length: int) -> Span:
+    line_start = text.rfind("\n", 0, start) + 1
+    return Span(
+        start=start,
+        end=start + length,
+        line=text.count("\n", 0, start) + 1,
+        column=start - line_start + 1,
+    )

@@ -1,0 +1,204 @@
+"""What core needs from the other services; `services.gateway.peers` brings it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.gateway.core.plans import AlterTable, Plan, TrainingOptions
+from services.gateway.core.records import (
+    AudioRow,
+    CopyProgress,
+    CopyResult,
+    FileFacts,
+    ModelVersion,
+    OpenFile,
+    Rows,
+    ScoredRow,
+    Scores,
+    Table,
+    TrainingJob,
+    Transcription,
+)
+
+OpenRows = Callable[[], AbstractAsyncContextManager[Rows]]
+"""Begins to make rows when it is entered, and stops when it is left."""
+
+SendRow = Callable[[AudioRow], Awaitable[None]]
+"""Hands one row to the predictor; waits while the predictor has enough."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """Rows that stand in a query under a name; opened when their turn comes."""
+
+    name: str
+    open: OpenRows
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteTarget:
+    """Where rows go; `mode` is `CREATE`, `REPLACE`, `APPEND` or `SNAPSHOT`."""
+
+    table: str
+    mode: str
+    columns: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a write left."""
+
+    table: Table
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRequest:
+    """What to train; the same `request_id` starts one job."""
+
+    request_id: str
+    model: str
+    base: str
+    options: TrainingOptions
+    snapshot_id: str
+    statement: str
+
+
+class Parser(Protocol):
+    """Text to plans."""
+
+    async def parse(self, text: str) -> Sequence[Plan]:
+        """The statements of `text`, in order."""
+        ...
+
+
+class Tables(Protocol):
+    """Tables and queries over them."""
+
+    def query(
+        self, sql: str, tables: Sequence[str], relations: Sequence[Relation]
+    ) -> AbstractAsyncContextManager[Rows]:
+        """Run a query; leaving the context stops it."""
+        ...
+
+    async def write(self, target: WriteTarget, rows: Rows) -> Written:
+        """Write rows as one commit: all of them, or none when this does not return."""
+        ...
+
+    def copy(self, table: str, source: str, if_exists: str) -> AsyncIterator[CopyProgress | CopyResult]:
+        """Make a table from a file; the result comes last."""
+        ...
+
+    async def update(self, table: str, assignments: Sequence[tuple[str, str]], condition: str) -> int:
+        """Rows changed."""
+        ...
+
+    async def delete(self, table: str, condition: str) -> int:
+        """Rows deleted."""
+        ...
+
+    async def drop(self, table: str, if_exists: bool) -> bool:
+        """Whether there was a table."""
+        ...
+
+    async def alter(self, statement: AlterTable) -> Table:
+        """The table with the column added, dropped or renamed."""
+        ...
+
+    async def get(self, table: str) -> Table:
+        """The table; TABLE_NOT_FOUND where there is none."""
+        ...
+
+    def pages(self) -> AsyncIterator[Sequence[Table]]:
+        """All tables by name, a page at a time."""
+        ...
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        """Forget rows kept for a job; done also where there are none."""
+        ...
+
+
+class Catalog(Protocol):
+    """Models and their versions."""
+
+    async def get(self, name: str, version: int) -> ModelVersion:
+        """A version; 0 means the active one. MODEL_NOT_FOUND where there is none."""
+        ...
+
+    def pages(self, kinds: Sequence[str]) -> AsyncIterator[Sequence[ModelVersion]]:
+        """The active versions by name; no kinds mean all."""
+        ...
+
+    def version_pages(self, name: str) -> AsyncIterator[Sequence[ModelVersion]]:
+        """The versions of a model, newest first."""
+        ...
+
+    async def delete(self, name: str) -> int:
+        """Versions deleted."""
+        ...
+
+
+class Files(Protocol):
+    """Files of the workspace."""
+
+    def read(self, path: str) -> AbstractAsyncContextManager[OpenFile]:
+        """Open a file; leaving the context stops the reading."""
+        ...
+
+    def pages(self, prefix: str) -> AsyncIterator[Sequence[FileFacts]]:
+        """Files whose path begins with `prefix`, by path."""
+        ...
+
+
+class Trainer(Protocol):
+    """Training jobs, and scores."""
+
+    async def create(self, request: TrainingRequest) -> TrainingJob:
+        """Start a job."""
+        ...
+
+    def watch(self, job_id: str, after_sequence: int) -> AsyncIterator[TrainingJob]:
+        """The job at every change until it has ended."""
+        ...
+
+    async def get(self, job_id: str) -> TrainingJob:
+        """A job; JOB_NOT_FOUND where there is none."""
+        ...
+
+    def pages(self) -> AsyncIterator[Sequence[TrainingJob]]:
+        """All jobs, newest first."""
+        ...
+
+    async def cancel(self, job_id: str) -> TrainingJob:
+        """Stop a job."""
+        ...
+
+    async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Scores:
+        """Count the errors of all rows."""
+        ...
+
+
+class Predictor(Protocol):
+    """Speech to text."""
+
+    def transcribe(
+        self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+    ) -> AbstractAsyncContextManager[Transcription]:
+        """Transcribe what `send_rows` sends; every row is answered once, in any order.
+
+        Leaving the context stops both directions.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peers:
+    """Everything behind the gateway."""
+
+    parser: Parser
+    tables: Tables
+    catalog: Catalog
+    files: Files
+    trainer: Trainer
+    predictor: Predictor

@@ -1,0 +1,217 @@
+"""What the other services tell the gateway, as core sees it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """A stream of rows: the schema is known, the rows come as they are made.
+
+    Attributes:
+        schema: Columns of every batch.
+        batches: The rows; iterated once.
+    """
+
+    schema: pa.Schema
+    batches: AsyncIterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowError:
+    """A row that could not be used, and why."""
+
+    row: int
+    subject: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of the workspace; `columns` are names with Arrow types in words."""
+
+    name: str
+    row_count: int
+    columns: Sequence[tuple[str, str]]
+    version: int
+    update_time: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """One version of a model.
+
+    Attributes:
+        name: Name, case sensitive.
+        version: From 1.
+        kind: `BASE`, `PREBUILT`, `TRAINED` or `UPLOADED`.
+        base: Name and version of what it was trained from; empty for a base.
+        origin: The checkpoint behind a base, in words.
+        metrics: Measured on held-out rows, by name.
+        properties: Facts of its making, by name.
+        active: Whether statements without a version mean it.
+        create_time: When it was registered.
+        size_bytes: Of all its files.
+        received: The message that it came in; goes out unchanged.
+    """
+
+    name: str
+    version: int
+    kind: str
+    base: str = ""
+    origin: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    active: bool = True
+    create_time: datetime | None = None
+    size_bytes: int = 0
+    received: object = None
+
+    @property
+    def full_name(self) -> str:
+        """Such as `my_model.2`."""
+        return f"{self.name}.{self.version}"
+
+
+ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """One run of training, at one moment.
+
+    Attributes:
+        job_id: Id.
+        sequence: Raised by every change.
+        state: Such as `TRAINING`.
+        received: The message that it came in; goes out unchanged.
+
+    The other attributes are those of `TrainingJob` in trainer.proto.
+    """
+
+    job_id: str
+    sequence: int
+    state: str
+    model: str
+    base: str
+    step: int = 0
+    step_total: int = 0
+    epoch: int = 0
+    epoch_total: int = 0
+    loss: float | None = None
+    wer: float | None = None
+    cer: float | None = None
+    wer_before: float | None = None
+    seconds_left: float | None = None
+    rows_used: int = 0
+    rows_held_out: int = 0
+    rows_left_out: int = 0
+    left_out: Sequence[RowError] = ()
+    failure_reason: str = ""
+    failure_message: str = ""
+    result: ModelVersion | None = None
+    create_time: datetime | None = None
+    end_time: datetime | None = None
+    received: object = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether its state is final."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Errors of transcription over a set of rows; see `Scores` in types.proto."""
+
+    wer: float
+    cer: float
+    substitutions: int
+    deletions: int
+    insertions: int
+    reference_words: int
+    rows: int
+    rows_left_out: int
+    audio_s: float
+    normaliser: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFacts:
+    """One file of the workspace."""
+
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenFile:
+    """A file that is being read, 64 KB at most a chunk."""
+
+    facts: FileFacts
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyProgress:
+    """How far a copy is; `total` is 0 while unknown."""
+
+    rows: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyResult:
+    """What a copy made."""
+
+    table: Table
+    rows_copied: int
+    rows_quarantined: int
+    quarantined: Sequence[RowError]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioRow:
+    """A row on its way to the predictor."""
+
+    key: int
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowAnswer:
+    """The answer to one row: a transcript, or why there is none."""
+
+    key: int
+    text: str = ""
+    audio_s: float = 0.0
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no transcript."""
+        return bool(self.reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transcription:
+    """A stream of answers, in any order, by the model named."""
+
+    model: ModelVersion
+    answers: AsyncIterator[RowAnswer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredRow:
+    """One row to score; a failed one is counted alone."""
+
+    reference: str
+    hypothesis: str
+    audio_s: float
+    failed: bool

@@ -1,0 +1,112 @@
+"""One statement while it runs: what it may use, whom it tells, and what it has counted."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from services.gateway.core.events import Event, Notice, RowsFailed, RowsReady, SchemaKnown
+from services.gateway.core.plans import Plan, Statement
+from services.gateway.core.ports import Peers
+from services.gateway.core.records import ModelVersion, RowError, Rows, Scores
+from thanosql_runtime.arrow import encode_batches
+from thanosql_runtime.errors import Span
+
+ROW_ERRORS_TOLD = 100
+
+Emit = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one statement may use.
+
+    Attributes:
+        window_batches: Batches of rows in flight to the predictor and back.
+        media_files: Recordings that one PRINT plays.
+        progress_interval_s: Shortest time between two progress events.
+        cancel_timeout_s: How long stopping a job may take.
+    """
+
+    window_batches: int = 4
+    media_files: int = 100
+    progress_interval_s: float = 0.5
+    cancel_timeout_s: float = 10.0
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a statement has done so far."""
+
+    message: str = ""
+    rows: int = 0
+    rows_changed: int = 0
+    row_errors: int = 0
+    model: ModelVersion | None = None
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One statement of one call.
+
+    Attributes:
+        peers: The services behind the gateway.
+        limits: What it may use.
+        emit: Tells the caller; waits while the caller is slow.
+        open_nested: Opens the rows of a statement that stands in another.
+        text: The text of the call, which spans point into.
+        plan: The statement.
+        request_key: Names this statement of this call, the same when the call is repeated.
+        clock: Seconds that only grow.
+        outcome: What it has done so far.
+    """
+
+    peers: Peers
+    limits: Limits
+    emit: Emit
+    open_nested: "OpenNested"
+    text: str
+    plan: Plan
+    request_key: str
+    clock: Callable[[], float] = time.monotonic
+    outcome: Outcome = field(default_factory=Outcome)
+
+    async def notify(self, message: str, span: Span | None = None) -> None:
+        """Say something that stops nothing."""
+        await self.emit(Notice(message=message, span=span))
+
+    async def report(self, errors: Sequence[RowError]) -> None:
+        """Count rows that failed, and tell the first of them."""
+        told = max(0, ROW_ERRORS_TOLD - self.outcome.row_errors)
+        self.outcome.row_errors += len(errors)
+        if errors[:told]:
+            await self.emit(RowsFailed(errors=errors[:told]))
+
+    async def answer(self, rows: Rows) -> None:
+        """Send rows as the statement's result."""
+        await self.emit(SchemaKnown(schema=rows.schema))
+        async for batch in rows.batches:
+            await self.answer_batch(batch)
+
+    async def answer_batch(self, batch: pa.RecordBatch) -> None:
+        """Send rows of a result whose schema was sent."""
+        self.outcome.rows += batch.num_rows
+        for message in encode_batches(batch):
+            await self.emit(RowsReady(message=message))
+
+    async def answer_table(self, table: pa.Table) -> None:
+        """Send a small table as the statement's result."""
+        await self.emit(SchemaKnown(schema=table.schema))
+        for batch in table.to_batches():
+            await self.answer_batch(batch)
+
+
+OpenNested = Callable[[Run, Statement], AbstractAsyncContextManager[Rows]]
+
+
+def count_of(number: int, noun: str) -> str:
+    """Such as `1 row` or `5 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

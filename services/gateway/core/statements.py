@@ -1,0 +1,53 @@
+"""One statement, from its plan to its last event."""
+
+from services.gateway.core.building import run_build
+from services.gateway.core.changing import run_change
+from services.gateway.core.evaluating import run_evaluate
+from services.gateway.core.events import Done, Started
+from services.gateway.core.explaining import explanation_table
+from services.gateway.core.lookups import not_available, open_lookup
+from services.gateway.core.places import placed_at
+from services.gateway.core.plans import BuildModel, Change, Evaluate, PrintAudio, Statement, Unavailable
+from services.gateway.core.printing import run_print
+from services.gateway.core.run import Run, count_of
+
+
+async def run_statement(run: Run) -> None:
+    """Run the statement; its failure carries a place in the text of the call."""
+    begun_s = run.clock()
+    plan, outcome = run.plan, run.outcome
+    await run.emit(Started(kind=plan.statement.kind, canonical_text=plan.canonical_text))
+    for notice in plan.notices:
+        await run.notify(notice.message, notice.span)
+    with placed_at(plan.span):
+        if plan.explain:
+            await run.answer_table(await explanation_table(run))
+        else:
+            await _run(run, plan.statement)
+    await run.emit(
+        Done(
+            message=outcome.message or count_of(outcome.rows, "row"),
+            rows=outcome.rows,
+            rows_changed=outcome.rows_changed,
+            row_errors=outcome.row_errors,
+            elapsed_s=round(run.clock() - begun_s, 6),
+            model=outcome.model,
+            scores=outcome.scores,
+        )
+    )
+
+
+async def _run(run: Run, statement: Statement) -> None:
+    if isinstance(statement, Unavailable):
+        raise not_available(statement)
+    if isinstance(statement, BuildModel):
+        await run_build(run, statement)
+    elif isinstance(statement, Evaluate):
+        await run_evaluate(run, statement)
+    elif isinstance(statement, PrintAudio):
+        await run_print(run, statement)
+    elif isinstance(statement, Change):
+        await run_change(run, statement)
+    else:
+        async with open_lookup(run, statement) as rows:
+            await run.answer(rows)

@@ -1,0 +1,107 @@
+"""The token that users show: made once, told once, kept only as a hash.
+
+The token has 256 random bits, so nobody finds it by trying, and a fast hash keeps it as well as a slow
+one would; slow hashes protect words that people choose.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from thanosql_runtime.errors import Reason, error
+
+TOKEN_PREFIX = "thanosql_"  # noqa: S105 - the public start of every token
+_SCHEME = "bearer "
+_RANDOM_BYTES = 32
+
+
+class TokenKeeper:
+    """Makes, keeps and compares the token of one server."""
+
+    def __init__(self, path: Path, announce: Callable[[str], None]) -> None:
+        """Keep the hash at `path`; `announce` tells a new token to the person who started the server."""
+        self._path = path
+        self._announce = announce
+        self._digest = ""
+
+    def start(self) -> None:
+        """Read the hash, or make the first token and tell it.
+
+        Raises:
+            ThanosqlError: INVALID_DATA where the file is not readable as ours.
+        """
+        if self._path.exists():
+            self._digest = _read_digest(self._path)
+            return
+        token, _created = self.rotate()
+        self._announce(f"API token (shown this once): {token}")
+
+    def rotate(self) -> tuple[str, datetime]:
+        """Make a new token; the one before ends once the new hash is on disk."""
+        token = f"{TOKEN_PREFIX}{secrets.token_urlsafe(_RANDOM_BYTES)}"
+        created = datetime.now(UTC)
+        digest = _digest_of(token)
+        _write_private(self._path, json.dumps({"sha256": digest, "create_time": created.isoformat()}))
+        self._digest = digest
+        return token, created
+
+    def authorise(self, metadata: Mapping[str, str]) -> None:
+        """Let a call through whose `authorization` is `Bearer <the token>`.
+
+        Raises:
+            ThanosqlError: INVALID_TOKEN, saying what to do.
+        """
+        header = metadata.get("authorization", "")
+        if not header:
+            raise error(
+                Reason.INVALID_TOKEN,
+                "the call has no token; set API_TOKEN or THANOSQL_API_TOKEN to the token that the server "
+                "printed at its first start",
+            )
+        token = header[len(_SCHEME) :].strip() if header.lower().startswith(_SCHEME) else ""
+        if not (self._digest and hmac.compare_digest(_digest_of(token), self._digest)):
+            raise error(
+                Reason.INVALID_TOKEN,
+                "the token is not the one of this server; use the token that it printed at its "
+                "first start. A lost token is replaced by stopping the server, deleting gateway/token.json "
+                "in its home directory, and starting it again",
+            )
+
+
+def _digest_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _read_digest(path: Path) -> str:
+    try:
+        digest = str(json.loads(path.read_text("utf-8"))["sha256"])
+        if len(bytes.fromhex(digest)) != hashlib.sha256().digest_size:
+            raise ValueError("not a SHA-256")
+    except (ValueError, KeyError, TypeError) as failure:
+        raise error(
+            Reason.INVALID_DATA,
+            f"{path} does not hold the hash of a token ({failure}); "
+            "delete it to get a new token at the next start",
+        ) from failure
+    return digest
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace the file as a whole; only its owner may ever read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".token-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,124 @@
+"""The trainer and the predictor, behind the ports that core defines."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from services.gateway import convert
+from services.gateway.convert_plans import training_options
+from services.gateway.core.pipes import Pipe
+from services.gateway.core.ports import SendRow, TrainingRequest
+from services.gateway.core.records import AudioRow, RowAnswer, ScoredRow, Scores, TrainingJob, Transcription
+from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, peer_call
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, trainer_pb2, trainer_pb2_grpc
+
+_PAGE = 1000
+
+
+class TrainerPeer:
+    """Training jobs, and scores."""
+
+    def __init__(self, stub: "trainer_pb2_grpc.TrainerServiceAsyncStub", timeout_s: float) -> None:
+        self._stub = stub
+        self._timeout_s = timeout_s
+
+    async def create(self, request: TrainingRequest) -> TrainingJob:
+        """See `Trainer.create`."""
+        message = trainer_pb2.CreateTrainingJobRequest(
+            request_id=request.request_id,
+            model=request.model,
+            base=request.base,
+            options=training_options(request.options),
+            snapshot_id=request.snapshot_id,
+            statement=request.statement,
+        )
+        with peer_call("trainer"):
+            return convert.job((await self._stub.CreateTrainingJob(message, timeout=self._timeout_s)).job)
+
+    async def watch(self, job_id: str, after_sequence: int) -> AsyncIterator[TrainingJob]:
+        """See `Trainer.watch`."""
+        request = trainer_pb2.WatchTrainingJobRequest(job_id=job_id, after_sequence=after_sequence)
+        async for message in answers(self._stub.WatchTrainingJob(request), "trainer"):
+            yield convert.job(message.job)
+
+    async def get(self, job_id: str) -> TrainingJob:
+        """See `Trainer.get`."""
+        request = trainer_pb2.GetTrainingJobRequest(job_id=job_id)
+        with peer_call("trainer"):
+            return convert.job((await self._stub.GetTrainingJob(request, timeout=self._timeout_s)).job)
+
+    async def pages(self) -> AsyncIterator[Sequence[TrainingJob]]:
+        """See `Trainer.pages`."""
+        request = trainer_pb2.ListTrainingJobsRequest(page_size=_PAGE)
+        while True:
+            with peer_call("trainer"):
+                response = await self._stub.ListTrainingJobs(request, timeout=self._timeout_s)
+            yield [convert.job(message) for message in response.jobs]
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+    async def cancel(self, job_id: str) -> TrainingJob:
+        """See `Trainer.cancel`."""
+        request = trainer_pb2.CancelTrainingJobRequest(job_id=job_id)
+        with peer_call("trainer"):
+            return convert.job((await self._stub.CancelTrainingJob(request, timeout=self._timeout_s)).job)
+
+    async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Scores:
+        """See `Trainer.evaluate`."""
+        feed: Feed = Pipe(REQUESTS_AHEAD)
+        async with feed.fed_by(partial(_send_scored, rows, feed.put)):
+            response = await answer(self._stub.Evaluate(feed.items()), "trainer", feed)
+        return convert.scores(response.scores)
+
+
+class PredictorPeer:
+    """Speech to text."""
+
+    def __init__(self, stub: "predictor_pb2_grpc.PredictorServiceAsyncStub") -> None:
+        self._stub = stub
+
+    @asynccontextmanager
+    async def transcribe(
+        self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+    ) -> AsyncIterator[Transcription]:
+        """See `Predictor.transcribe`."""
+        config = predictor_pb2.TranscribeConfig(model=model, version=version)
+        feed: Feed = Pipe(REQUESTS_AHEAD)
+        async with feed.fed_by(partial(_send_audio, config, send_rows, feed.put)):
+            call = self._stub.Transcribe(feed.items())
+            messages = answers(call, "predictor", feed)
+            try:
+                opened = await first(messages, "predictor")
+                yield Transcription(model=convert.model(opened.model), answers=_row_answers(messages))
+            finally:
+                call.cancel()
+
+
+async def _send_audio(
+    config: predictor_pb2.TranscribeConfig,
+    send_rows: Callable[[SendRow], Awaitable[None]],
+    put: Callable[[predictor_pb2.TranscribeRequest], Awaitable[None]],
+) -> None:
+    async def send(row: AudioRow) -> None:
+        message = predictor_pb2.TranscribeRow(row_key=row.key, audio_path=row.path)
+        await put(predictor_pb2.TranscribeRequest(row=message))
+
+    await put(predictor_pb2.TranscribeRequest(config=config))
+    await send_rows(send)
+
+
+async def _row_answers(messages: AsyncIterator[predictor_pb2.TranscribeResponse]) -> AsyncIterator[RowAnswer]:
+    async for message in messages:
+        yield convert.row_answer(message.result)
+
+
+async def _send_scored(
+    rows: AsyncIterator[ScoredRow], put: Callable[[trainer_pb2.EvaluateRequest], Awaitable[None]]
+) -> None:
+    async for row in rows:
+        await put(
+            trainer_pb2.EvaluateRequest(
+                reference=row.reference, hypothesis=row.hypothesis, audio_s=row.audio_s, failed=row.failed
+            )
+        )

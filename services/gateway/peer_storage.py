@@ -1,0 +1,250 @@
+"""The storage service, behind the ports that core defines: tables, models, files."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pyarrow as pa
+
+from services.gateway import convert
+from services.gateway.core.pipes import Pipe
+from services.gateway.core.plans import AddColumn, AlterTable, DropColumn
+from services.gateway.core.ports import Relation, WriteTarget, Written
+from services.gateway.core.records import (
+    CopyProgress,
+    CopyResult,
+    FileFacts,
+    ModelVersion,
+    OpenFile,
+    Rows,
+    Table,
+)
+from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, peer_call
+from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc, types_pb2
+from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, encode_schema
+
+_PEER = "storage"
+_PAGE = 1000
+
+
+class StorageTables:
+    """Tables and queries over them."""
+
+    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub", timeout_s: float) -> None:
+        self._stub = stub
+        self._timeout_s = timeout_s
+
+    @asynccontextmanager
+    async def query(
+        self, sql: str, tables: Sequence[str], relations: Sequence[Relation]
+    ) -> AsyncIterator[Rows]:
+        """See `Tables.query`; the relations are opened and sent one after another."""
+        names = [relation.name for relation in relations]
+        start = storage_pb2.QueryStart(sql=sql, tables=tables, relations=names)
+        feed: Feed = Pipe(REQUESTS_AHEAD)
+        async with feed.fed_by(partial(_send_query, start, relations, feed.put)):
+            call = self._stub.Query(feed.items())
+            messages = answers(call, _PEER, feed)
+            try:
+                schema = decode_schema((await first(messages, _PEER)).schema)
+                yield Rows(schema=schema, batches=_batches(messages, schema))
+            finally:
+                call.cancel()
+
+    async def write(self, target: WriteTarget, rows: Rows) -> Written:
+        """See `Tables.write`."""
+        feed: Feed = Pipe(REQUESTS_AHEAD)
+        async with feed.fed_by(partial(_send_write, target, rows, feed.put)):
+            response = await answer(self._stub.WriteTable(feed.items()), _PEER, feed)
+        return Written(table=convert.table(response.table), rows=response.rows_written)
+
+    async def copy(self, table: str, source: str, if_exists: str) -> AsyncIterator[CopyProgress | CopyResult]:
+        """See `Tables.copy`."""
+        request = storage_pb2.CopyTableRequest(
+            table=table, source=source, if_exists=parser_pb2.IfExists.Value(f"IF_EXISTS_{if_exists}")
+        )
+        async for message in answers(self._stub.CopyTable(request), _PEER):
+            yield convert.copy_part(message)
+
+    async def update(self, table: str, assignments: Sequence[tuple[str, str]], condition: str) -> int:
+        """See `Tables.update`."""
+        request = storage_pb2.UpdateRowsRequest(
+            table=table,
+            assignments=[parser_pb2.Assignment(column=c, expression=e) for c, e in assignments],
+            condition=condition,
+        )
+        with peer_call(_PEER):
+            return (await self._stub.UpdateRows(request, timeout=self._timeout_s)).rows_changed
+
+    async def delete(self, table: str, condition: str) -> int:
+        """See `Tables.delete`."""
+        request = storage_pb2.DeleteRowsRequest(table=table, condition=condition)
+        with peer_call(_PEER):
+            return (await self._stub.DeleteRows(request, timeout=self._timeout_s)).rows_deleted
+
+    async def drop(self, table: str, if_exists: bool) -> bool:
+        """See `Tables.drop`."""
+        request = storage_pb2.DropTableRequest(table=table, if_exists=if_exists)
+        with peer_call(_PEER):
+            return (await self._stub.DropTable(request, timeout=self._timeout_s)).dropped
+
+    async def alter(self, statement: AlterTable) -> Table:
+        """See `Tables.alter`."""
+        with peer_call(_PEER):
+            response = await self._stub.AlterTable(_alter_request(statement), timeout=self._timeout_s)
+        return convert.table(response.table)
+
+    async def get(self, table: str) -> Table:
+        """See `Tables.get`."""
+        with peer_call(_PEER):
+            response = await self._stub.GetTable(
+                storage_pb2.GetTableRequest(table=table), timeout=self._timeout_s
+            )
+        return convert.table(response.table)
+
+    async def pages(self) -> AsyncIterator[Sequence[Table]]:
+        """See `Tables.pages`."""
+        request = storage_pb2.ListTablesRequest(page_size=_PAGE)
+        while True:
+            with peer_call(_PEER):
+                response = await self._stub.ListTables(request, timeout=self._timeout_s)
+            yield [convert.table(message) for message in response.tables]
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        """See `Tables.delete_snapshot`."""
+        request = storage_pb2.DeleteSnapshotRequest(snapshot_id=snapshot_id)
+        with peer_call(_PEER):
+            await self._stub.DeleteSnapshot(request, timeout=self._timeout_s)
+
+
+class StorageCatalog:
+    """Models and their versions."""
+
+    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub", timeout_s: float) -> None:
+        self._stub = stub
+        self._timeout_s = timeout_s
+
+    async def get(self, name: str, version: int) -> ModelVersion:
+        """See `Catalog.get`."""
+        request = storage_pb2.GetModelRequest(name=name, version=version)
+        with peer_call(_PEER):
+            return convert.model((await self._stub.GetModel(request, timeout=self._timeout_s)).model)
+
+    async def pages(self, kinds: Sequence[str]) -> AsyncIterator[Sequence[ModelVersion]]:
+        """See `Catalog.pages`."""
+        values = [types_pb2.ModelKind.Value(f"MODEL_KIND_{kind}") for kind in kinds]
+        request = storage_pb2.ListModelsRequest(page_size=_PAGE, kinds=values)
+        while True:
+            with peer_call(_PEER):
+                response = await self._stub.ListModels(request, timeout=self._timeout_s)
+            yield [convert.model(message) for message in response.models]
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+    async def version_pages(self, name: str) -> AsyncIterator[Sequence[ModelVersion]]:
+        """See `Catalog.version_pages`."""
+        request = storage_pb2.ListModelVersionsRequest(name=name, page_size=_PAGE)
+        while True:
+            with peer_call(_PEER):
+                response = await self._stub.ListModelVersions(request, timeout=self._timeout_s)
+            yield [convert.model(message) for message in response.models]
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+    async def delete(self, name: str) -> int:
+        """See `Catalog.delete`."""
+        request = storage_pb2.DeleteModelRequest(name=name)
+        with peer_call(_PEER):
+            return (await self._stub.DeleteModel(request, timeout=self._timeout_s)).versions_deleted
+
+
+class StorageFiles:
+    """Files of the workspace."""
+
+    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub", timeout_s: float) -> None:
+        self._stub = stub
+        self._timeout_s = timeout_s
+
+    @asynccontextmanager
+    async def read(self, path: str) -> AsyncIterator[OpenFile]:
+        """See `Files.read`."""
+        call = self._stub.ReadFile(storage_pb2.ReadFileRequest(path=path))
+        messages = answers(call, _PEER)
+        try:
+            file = (await first(messages, _PEER)).file
+            facts = FileFacts(path=file.path, size_bytes=file.size_bytes)
+            yield OpenFile(facts=facts, chunks=_chunks(messages))
+        finally:
+            call.cancel()
+
+    async def pages(self, prefix: str) -> AsyncIterator[Sequence[FileFacts]]:
+        """See `Files.pages`."""
+        request = storage_pb2.ListFilesRequest(prefix=prefix, page_size=_PAGE)
+        while True:
+            with peer_call(_PEER):
+                response = await self._stub.ListFiles(request, timeout=self._timeout_s)
+            yield [FileFacts(path=file.path, size_bytes=file.size_bytes) for file in response.files]
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+
+async def _send_query(
+    start: storage_pb2.QueryStart,
+    relations: Sequence[Relation],
+    put: Callable[[storage_pb2.QueryRequest], Awaitable[None]],
+) -> None:
+    await put(storage_pb2.QueryRequest(start=start))
+    for relation in relations:
+        async with relation.open() as rows:
+            schema = storage_pb2.RelationSchema(relation=relation.name, schema=encode_schema(rows.schema))
+            await put(storage_pb2.QueryRequest(relation_schema=schema))
+            async for batch in rows.batches:
+                for message in encode_batches(batch):
+                    part = storage_pb2.RelationBatch(relation=relation.name, record_batch=message)
+                    await put(storage_pb2.QueryRequest(relation_batch=part))
+
+
+async def _send_write(
+    target: WriteTarget, rows: Rows, put: Callable[[storage_pb2.WriteTableRequest], Awaitable[None]]
+) -> None:
+    start = storage_pb2.WriteStart(
+        table=target.table,
+        mode=storage_pb2.WriteMode.Value(f"WRITE_MODE_{target.mode}"),
+        columns=target.columns,
+    )
+    await put(storage_pb2.WriteTableRequest(start=start))
+    await put(storage_pb2.WriteTableRequest(schema=encode_schema(rows.schema)))
+    async for batch in rows.batches:
+        for message in encode_batches(batch):
+            await put(storage_pb2.WriteTableRequest(record_batch=message))
+    await put(storage_pb2.WriteTableRequest(commit=storage_pb2.WriteCommit()))
+
+
+async def _batches(
+    messages: AsyncIterator[storage_pb2.QueryResponse], schema: pa.Schema
+) -> AsyncIterator[pa.RecordBatch]:
+    async for message in messages:
+        yield decode_batch(message.record_batch, schema)
+
+
+async def _chunks(messages: AsyncIterator[storage_pb2.ReadFileResponse]) -> AsyncIterator[bytes]:
+    async for message in messages:
+        yield message.chunk
+
+
+def _alter_request(statement: AlterTable) -> storage_pb2.AlterTableRequest:
+    request = storage_pb2.AlterTableRequest(table=statement.table.text)
+    action = statement.action
+    if isinstance(action, AddColumn):
+        request.add_column.CopyFrom(parser_pb2.AddColumn(name=action.name, type=action.type))
+    elif isinstance(action, DropColumn):
+        request.drop_column.CopyFrom(parser_pb2.DropColumn(name=action.name, if_exists=action.if_exists))
+    else:
+        request.rename_column.CopyFrom(parser_pb2.RenameColumn(name=action.name, new_name=action.new_name))
+    return request

@@ -1,0 +1,119 @@
+"""A predictor that answers when, in which order and how a test says."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from google.protobuf import duration_pb2
+
+from tests.fakes.gateway_peer import FakeService
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, types_pb2
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.status import to_status
+
+MAX_DELAY_S = 0.01
+
+MODEL = types_pb2.ModelVersion(name="tutorial_audio_recognition", version=1, active=True)
+
+
+class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
+    """Hears `heard <path>`; paths in `failures` fail with their error.
+
+    `in_flight` are the rows that wait, `most_in_flight` the most that ever did.
+    """
+
+    name = "PredictorService"
+    add_to_server = staticmethod(predictor_pb2_grpc.add_PredictorServiceServicer_to_server)
+
+    def __init__(self) -> None:
+        self.models = {"tutorial_audio_recognition": MODEL}
+        self.failures: dict[str, ThanosqlError] = {}
+        self.hear: Callable[[str], str] = lambda path: f"heard {path}"
+        self.hold = 1
+        self.rows_seen: list[str] = []
+        self.most_in_flight = 0
+        self.open_streams = 0
+        self.streams_begun = 0
+        self.random = random.Random(7)
+        self.fail_stream_after: int | None = None
+        self.hang = False
+
+    async def Transcribe(
+        self, request_iterator: Any, context: Any
+    ) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
+        self.open_streams += 1
+        self.streams_begun += 1
+        try:
+            async for response in self._answers(request_iterator):
+                yield response
+        finally:
+            self.open_streams -= 1
+
+    async def _answers(self, requests: Any) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
+        config = await anext(aiter(requests))
+        yield predictor_pb2.TranscribeResponse(model=self._model(config.config.model))
+        waiting: list[predictor_pb2.TranscribeRow] = []
+        arriving = asyncio.create_task(self._next(requests))
+        try:
+            while arriving or waiting:
+                # Like a batcher: full, or as much as came within a short time.
+                full = len(waiting) >= self.hold or not arriving
+                if waiting and not self.hang and (full or not await _comes(arriving)):
+                    yield self._answer(waiting.pop(self.random.randrange(len(waiting))))
+                elif arriving:
+                    row = await arriving
+                    arriving = asyncio.create_task(self._next(requests)) if row else None
+                    waiting.extend([row] if row else [])
+                    self.most_in_flight = max(self.most_in_flight, len(waiting))
+                else:
+                    await asyncio.Event().wait()
+        finally:
+            if arriving:
+                arriving.cancel()
+
+    async def _next(self, requests: Any) -> predictor_pb2.TranscribeRow | None:
+        async for request in requests:
+            self.rows_seen.append(request.row.audio_path)
+            if len(self.rows_seen) == self.fail_stream_after:
+                raise error(Reason.STORE_UNAVAILABLE, "the object store is gone")
+            row: predictor_pb2.TranscribeRow = request.row
+            return row
+        return None
+
+    def _model(self, name: str) -> types_pb2.ModelVersion:
+        if name not in self.models:
+            raise error(Reason.MODEL_NOT_FOUND, f"model '{name}' does not exist", model=name)
+        return self.models[name]
+
+    def _answer(self, row: predictor_pb2.TranscribeRow) -> predictor_pb2.TranscribeResponse:
+        result = predictor_pb2.TranscribeResult(row_key=row.row_key)
+        if row.audio_path in self.failures:
+            result.status.CopyFrom(to_status(self.failures[row.audio_path]))
+        else:
+            result.transcript.text = self.hear(row.audio_path)
+            result.transcript.audio_duration.CopyFrom(duration_pb2.Duration(seconds=2))
+        return predictor_pb2.TranscribeResponse(result=result)
+
+    async def Recognize(self, request: Any, context: Any) -> Any:
+        raise error(Reason.INTERNAL, "the gateway never calls this")
+
+    async def StreamingRecognize(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
+        raise error(Reason.INTERNAL, "the gateway never calls this")
+        yield
+
+    async def LoadModel(self, request: Any, context: Any) -> Any:
+        raise error(Reason.INTERNAL, "the gateway never calls this")
+
+    async def UnloadModel(self, request: Any, context: Any) -> Any:
+        raise error(Reason.INTERNAL, "the gateway never calls this")
+
+    async def ListLoadedModels(self, request: Any, context: Any) -> Any:
+        raise error(Reason.INTERNAL, "the gateway never calls this")
+
+    async def GetStatistics(self, request: Any, context: Any) -> Any:
+        raise error(Reason.INTERNAL, "the gateway never calls this")
+
+
+async def _comes(arriving: "asyncio.Task[Any] | None") -> bool:
+    return bool(arriving and (await asyncio.wait([arriving], timeout=MAX_DELAY_S))[0])

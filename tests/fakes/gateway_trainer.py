@@ -1,0 +1,128 @@
+"""A trainer whose jobs go through the states that a test scripts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tests.fakes.gateway_peer import FakeService
+from thanosql.v1 import errors_pb2, trainer_pb2, trainer_pb2_grpc, types_pb2
+from thanosql_runtime.errors import Reason, error
+
+_State = trainer_pb2.TrainingJob
+
+
+class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
+    """Jobs by id; `hang` keeps them in training until they are cancelled."""
+
+    name = "TrainerService"
+    add_to_server = staticmethod(trainer_pb2_grpc.add_TrainerServiceServicer_to_server)
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, trainer_pb2.TrainingJob] = {}
+        self.requests: list[trainer_pb2.CreateTrainingJobRequest] = []
+        self.scored: list[trainer_pb2.EvaluateRequest] = []
+        self.cancelled: list[str] = []
+        self.watchers = 0
+        self.hang = False
+        self.fails_with: tuple[Any, str] | None = None
+        self.refuses_with: Exception | None = None
+        self.breaks_watch_after = 0
+        self.left_out: list[types_pb2.RowError] = []
+
+    async def CreateTrainingJob(self, request: Any, context: Any) -> trainer_pb2.CreateTrainingJobResponse:
+        if self.refuses_with is not None:
+            raise self.refuses_with
+        job_id = f"job-{request.request_id}"
+        self.requests.append(request)
+        self.jobs[job_id] = trainer_pb2.TrainingJob(
+            job_id=job_id,
+            sequence=1,
+            state=_State.STATE_QUEUED,
+            model=request.model,
+            base=request.base,
+            statement=request.statement,
+        )
+        return trainer_pb2.CreateTrainingJobResponse(job=self.jobs[job_id])
+
+    def _job(self, job_id: str) -> trainer_pb2.TrainingJob:
+        if job_id not in self.jobs:
+            raise error(Reason.JOB_NOT_FOUND, f"no job '{job_id}'", job=job_id)
+        return self.jobs[job_id]
+
+    async def GetTrainingJob(self, request: Any, context: Any) -> trainer_pb2.GetTrainingJobResponse:
+        return trainer_pb2.GetTrainingJobResponse(job=self._job(request.job_id))
+
+    async def ListTrainingJobs(self, request: Any, context: Any) -> trainer_pb2.ListTrainingJobsResponse:
+        ids = [job_id for job_id in sorted(self.jobs) if job_id > request.page_token]
+        size = min(request.page_size or 100, 2)
+        token = ids[size - 1] if len(ids) > size else ""
+        jobs = [self.jobs[job_id] for job_id in ids[:size]]
+        return trainer_pb2.ListTrainingJobsResponse(jobs=jobs, next_page_token=token)
+
+    async def WatchTrainingJob(
+        self, request: Any, context: Any
+    ) -> AsyncIterator[trainer_pb2.WatchTrainingJobResponse]:
+        job = self._job(request.job_id)
+        self.watchers += 1
+        try:
+            async for change in self._changes(job):
+                if change.sequence > request.after_sequence:
+                    yield trainer_pb2.WatchTrainingJobResponse(job=change)
+                if self.breaks_watch_after == change.sequence:
+                    self.breaks_watch_after = 0
+                    raise error(Reason.PEER_UNAVAILABLE, "the connection broke")
+        finally:
+            self.watchers -= 1
+
+    async def _changes(self, job: trainer_pb2.TrainingJob) -> AsyncIterator[trainer_pb2.TrainingJob]:
+        yield job
+        job.MergeFrom(
+            trainer_pb2.TrainingJob(
+                state=_State.STATE_TRAINING, sequence=2, step=5, step_total=10, epoch=1, epoch_total=1
+            )
+        )
+        job.loss = 2.5
+        yield job
+        if self.hang:
+            await asyncio.Event().wait()
+        self._end(job)
+        yield job
+
+    def _end(self, job: trainer_pb2.TrainingJob) -> None:
+        job.sequence = 3
+        if self.fails_with is not None:
+            job.state = _State.STATE_FAILED
+            job.failure_reason, job.failure_message = self.fails_with
+            return
+        job.state = _State.STATE_SUCCEEDED
+        job.wer_before, job.wer, job.cer = 0.9, 0.4, 0.2
+        job.rows_used, job.rows_held_out, job.rows_left_out = 8, 2, len(self.left_out)
+        del job.left_out[:]
+        job.left_out.extend(self.left_out)
+        job.result.CopyFrom(types_pb2.ModelVersion(name=job.model, version=1, active=True))
+
+    async def CancelTrainingJob(self, request: Any, context: Any) -> trainer_pb2.CancelTrainingJobResponse:
+        job = self._job(request.job_id)
+        self.cancelled.append(request.job_id)
+        job.state = _State.STATE_CANCELLED
+        return trainer_pb2.CancelTrainingJobResponse(job=job)
+
+    async def Evaluate(self, request_iterator: Any, context: Any) -> trainer_pb2.EvaluateResponse:
+        rows = [request async for request in request_iterator]
+        self.scored.extend(rows)
+        used = [row for row in rows if not row.failed]
+        wrong = sum(row.reference != row.hypothesis for row in used)
+        scores = types_pb2.Scores(
+            wer=wrong / len(used) if used else 0.0,
+            cer=0.1,
+            substitutions=wrong,
+            reference_words=sum(len(row.reference.split()) for row in used),
+            rows=len(used),
+            rows_left_out=len(rows) - len(used),
+            audio_s=sum(row.audio_s for row in used),
+            normaliser="none",
+        )
+        return trainer_pb2.EvaluateResponse(scores=scores)
+
+
+TRAINING_DIVERGED = errors_pb2.ERROR_REASON_TRAINING_DIVERGED
