@@ -1,5 +1,6 @@
 """Puts the trainer together."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -8,7 +9,7 @@ from services.trainer.core.board import JobBoard
 from services.trainer.core.flow import FlowParts, JobFlow
 from services.trainer.core.jobs import Jobs
 from services.trainer.core.journal import Journal
-from services.trainer.core.runner import ProcessRunner
+from services.trainer.core.runner import WORKER_COMMAND, ProcessRunner
 from services.trainer.peers import StorageCatalog, StorageSnapshots, storage_stub
 from services.trainer.servicer import TrainerServicer
 from services.trainer.settings import TrainerSettings, worker_environment
@@ -52,8 +53,14 @@ class TrainerApp:
         self._executor.shutdown(wait=True)
 
 
-def build(settings: TrainerSettings, context: Context) -> TrainerApp:
-    """Build the trainer; nothing is read or started before `start`."""
+def build(settings: TrainerSettings, context: Context, command: Sequence[str] = WORKER_COMMAND) -> TrainerApp:
+    """Build the trainer; nothing is read or started before `start`.
+
+    Args:
+        settings: The trainer's.
+        context: What the root gives to every service.
+        command: Starts the training process; tests give one that answers at once.
+    """
     objects = settings.objects_in(context.home)
     stub = storage_stub(context.channels.to("storage"))
     catalog = StorageCatalog(stub)
@@ -61,6 +68,7 @@ def build(settings: TrainerSettings, context: Context) -> TrainerApp:
     board = JobBoard(journal)
     executor = ThreadPoolExecutor(max_workers=_FILE_THREADS, thread_name_prefix="trainer-files")
     runner = ProcessRunner(
+        command,
         {**environment(), **worker_environment(objects)},
         silence_limit_s=settings.silence_limit_s,
         cancel_grace_s=settings.cancel_grace_s,

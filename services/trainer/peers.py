@@ -1,17 +1,20 @@
 """The storage service, as the trainer's core wants it."""
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import grpc
 import pyarrow as pa
 
 from services.trainer.convert import model_from_message, model_to_message
 from services.trainer.core.types import Model
-from thanosql.v1 import storage_pb2
-from thanosql.v1.storage_pb2_grpc import StorageServiceAsyncStub, StorageServiceStub
+from thanosql.v1 import storage_pb2, storage_pb2_grpc
 from thanosql_runtime.arrow import decode_batch, decode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.status import peer_errors
+
+if TYPE_CHECKING:
+    from thanosql.v1.storage_pb2_grpc import StorageServiceAsyncStub
 
 _CALL_S = 20.0
 _READ_S = 3600.0
@@ -19,16 +22,15 @@ _PAGE_SIZE = 1000
 _ABSENT = frozenset({Reason.MODEL_NOT_FOUND, Reason.BASE_MODEL_NOT_FOUND})
 
 
-def storage_stub(channel: grpc.aio.Channel) -> StorageServiceAsyncStub:
-    """The stub over a channel."""
-    stub: StorageServiceAsyncStub = StorageServiceStub(channel)
-    return stub
+def storage_stub(channel: grpc.aio.Channel) -> "storage_pb2_grpc.StorageServiceAsyncStub":
+    """The stub over a channel; its asynchronous type exists for the type checker alone."""
+    return storage_pb2_grpc.StorageServiceStub(channel)
 
 
 class StorageCatalog:
     """`core.ports.Catalog` over the storage service."""
 
-    def __init__(self, stub: StorageServiceAsyncStub) -> None:
+    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub") -> None:
         self._stub = stub
 
     async def find(self, name: str, version: int = 0) -> Model | None:
@@ -64,7 +66,7 @@ class StorageCatalog:
 class StorageSnapshots:
     """`core.ports.Snapshots` over the storage service."""
 
-    def __init__(self, stub: StorageServiceAsyncStub) -> None:
+    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub") -> None:
         self._stub = stub
 
     async def read(self, snapshot_id: str) -> AsyncIterator[pa.Schema | pa.RecordBatch]:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -14,7 +14,7 @@ from services.trainer.core.messages import Failed, Finished, Message, MessageCod
 from services.trainer.core.spec import LOG_FILE
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-_WORKER = "services.trainer.core.worker"
+WORKER_COMMAND = (sys.executable, "-m", "services.trainer.core.worker")
 _LONGEST_LINE_BYTES = 1 << 20
 _TAIL_BYTES = 2000
 _TAIL_LINES = 8
@@ -23,17 +23,24 @@ _log = structlog.get_logger("runner")
 
 
 class ProcessRunner:
-    """Starts `python -m services.trainer.core.worker <folder>` and never leaves it behind.
+    """Starts the process and never leaves it behind.
 
     Args:
+        command: What to run; the job's folder is added as the last argument.
         environment: Added to this process's own environment for the child.
         silence_limit_s: A process that says nothing for so long is taken for lost.
         cancel_grace_s: Time between asking it to end and killing it.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], *, silence_limit_s: float, cancel_grace_s: float
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        silence_limit_s: float,
+        cancel_grace_s: float,
     ) -> None:
+        self._command = tuple(command)
         self._environment = dict(environment)
         self._silence_limit_s = silence_limit_s
         self._cancel_grace_s = cancel_grace_s
@@ -66,9 +73,7 @@ class ProcessRunner:
     async def _start(self, folder: Path, log_path: Path) -> asyncio.subprocess.Process:
         with log_path.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                _WORKER,
+                *self._command,
                 str(folder),
                 stdin=asyncio.subprocess.PIPE,  # held open: its end tells the child that we are gone
                 stdout=asyncio.subprocess.PIPE,

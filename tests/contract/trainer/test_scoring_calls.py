@@ -1,0 +1,65 @@
+"""TrainerService.Evaluate over real gRPC."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from services.trainer.app import build
+from services.trainer.settings import TrainerSettings
+from thanosql.v1 import trainer_pb2, trainer_pb2_grpc
+from thanosql_runtime.errors import Reason
+from thanosql_runtime.status import from_rpc_error
+from thanosql_runtime.testing import peer_channel, serving
+
+if TYPE_CHECKING:
+    from thanosql.v1.trainer_pb2_grpc import TrainerServiceAsyncStub as Stub
+
+Row = trainer_pb2.EvaluateRequest
+
+
+@pytest.fixture
+async def stub(tmp_path: Path) -> "AsyncIterator[Stub]":
+    settings = TrainerSettings()
+    async with (
+        serving([lambda context: build(settings, context)], tmp_path) as address,
+        peer_channel(address) as channel,
+    ):
+        stub: Stub = trainer_pb2_grpc.TrainerServiceStub(channel)
+        yield stub
+
+
+async def test_counts_rows_and_leaves_failed_ones_out(stub: "Stub") -> None:
+    rows = [
+        Row(reference="the cat sat", hypothesis="THE CAT SAT", audio_s=2),
+        Row(reference="on the mat", hypothesis="ON MAT", audio_s=1),
+        Row(reference="x", hypothesis="", audio_s=9, failed=True),
+        Row(reference=" ... ", hypothesis="A", audio_s=9),
+    ]
+    scores = (await stub.Evaluate(iter(rows))).scores
+
+    assert (scores.rows, scores.rows_left_out, scores.audio_s) == (2, 2, 3.0)
+    assert (scores.substitutions, scores.deletions, scores.insertions) == (0, 1, 0)
+    assert scores.reference_words == 6
+    assert scores.wer == pytest.approx(1 / 6)
+    assert scores.normaliser == "upper-words-v1"
+
+
+async def test_takes_more_rows_than_it_counts_at_once(stub: "Stub") -> None:
+    scores = (await stub.Evaluate(Row(reference="A B", hypothesis="A") for _ in range(1000))).scores
+    assert (scores.rows, scores.deletions, scores.wer) == (1000, 1000, 0.5)
+
+
+@pytest.mark.parametrize("rows", [[], [Row(reference="A", failed=True)]])
+async def test_no_row_to_score_is_an_error(stub: "Stub", rows: list[Row]) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await stub.Evaluate(iter(rows))
+    assert from_rpc_error(raised.value, "trainer").reason is Reason.NO_USABLE_ROWS
+
+
+async def test_a_text_that_would_take_for_ever_is_refused(stub: "Stub") -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await stub.Evaluate(iter([Row(reference="A", hypothesis="A" * 200_000)]))
+    assert from_rpc_error(raised.value, "trainer").reason is Reason.INVALID_ARGUMENT
