@@ -10,8 +10,7 @@ from minio import Minio
 from moto.server import ThreadedMotoServer
 
 from tests.deployment import ROOT, SHARED_DATA, TOPOLOGIES, one_process
-from thanosql import ThanoSQL
-from thanosql.events import Progress
+from thanosql import Progress, ThanoSQL
 
 EXAMPLES = ROOT / "examples"
 SHIPPED = "tutorial_data/librispeech_data"
