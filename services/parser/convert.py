@@ -2,49 +2,20 @@
 
 from collections.abc import Iterable
 
-from services.parser.core import plan
-from services.parser.core.plan_options import (
-    GetKind,
-    IfExists,
-    ListKind,
-    MediaKind,
-    SearchKind,
-    SpeechTask,
-    TrainingOptions,
+from services.parser.convert_choices import (
+    GET_KINDS,
+    IF_EXISTS,
+    LIST_KINDS,
+    MEDIA_KINDS,
+    SEARCH_KINDS,
+    SPEECH_TASKS,
 )
+from services.parser.core import plan
+from services.parser.core.plan_options import TrainingOptions
+from services.parser.core.plan_parts import Name, Query
 from services.parser.core.render import render
 from thanosql.v1 import parser_pb2, types_pb2
 from thanosql_runtime.errors import Span
-
-_IF_EXISTS = {
-    IfExists.FAIL: parser_pb2.IF_EXISTS_FAIL,
-    IfExists.REPLACE: parser_pb2.IF_EXISTS_REPLACE,
-    IfExists.APPEND: parser_pb2.IF_EXISTS_APPEND,
-}
-_MEDIA_KINDS = {
-    MediaKind.AUDIO: parser_pb2.MEDIA_KIND_AUDIO,
-    MediaKind.IMAGE: parser_pb2.MEDIA_KIND_IMAGE,
-    MediaKind.VIDEO: parser_pb2.MEDIA_KIND_VIDEO,
-}
-_SPEECH_TASKS = {
-    SpeechTask.TRANSCRIBE: parser_pb2.SPEECH_TASK_TRANSCRIBE,
-    SpeechTask.TRANSLATE: parser_pb2.SPEECH_TASK_TRANSLATE,
-}
-_SEARCH_KINDS = {
-    SearchKind.AUDIO: parser_pb2.SEARCH_KIND_AUDIO,
-    SearchKind.TEXT: parser_pb2.SEARCH_KIND_TEXT,
-    SearchKind.KEYWORD: parser_pb2.SEARCH_KIND_KEYWORD,
-}
-_LIST_KINDS = {
-    ListKind.MODEL: parser_pb2.LIST_KIND_MODEL,
-    ListKind.TABLE: parser_pb2.LIST_KIND_TABLE,
-    ListKind.THANOSQL_MODEL: parser_pb2.LIST_KIND_THANOSQL_MODEL,
-    ListKind.THANOSQL_DATASET: parser_pb2.LIST_KIND_THANOSQL_DATASET,
-}
-_GET_KINDS = {
-    GetKind.MODEL: parser_pb2.GET_KIND_MODEL,
-    GetKind.DATASET: parser_pb2.GET_KIND_DATASET,
-}
 
 
 def to_response(plans: Iterable[plan.Plan]) -> parser_pb2.ParseResponse:
@@ -119,7 +90,7 @@ def _put_workspace(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
     """Fill in the message of a statement about models, jobs and lists; False for others."""
     match statement:
         case plan.ListObjects(kind=kind):
-            message.list.kind = _LIST_KINDS[kind]
+            message.list.kind = LIST_KINDS[kind]
         case plan.Get():
             message.get.CopyFrom(_get(statement))
         case plan.UploadModel():
@@ -145,11 +116,11 @@ def _span(span: Span) -> types_pb2.SourceSpan:
     return types_pb2.SourceSpan(start=span.start, end=span.end, line=span.line, column=span.column)
 
 
-def _name(name: plan.Name) -> parser_pb2.Name:
+def _name(name: Name) -> parser_pb2.Name:
     return parser_pb2.Name(text=name.text, span=_span(name.span))
 
 
-def _query(query: plan.Query) -> parser_pb2.QueryPlan:
+def _query(query: Query) -> parser_pb2.QueryPlan:
     return parser_pb2.QueryPlan(
         sql=query.sql,
         tables=[_name(table) for table in query.tables],
@@ -165,7 +136,7 @@ def _copy(statement: plan.Copy) -> parser_pb2.CopyPlan:
         table=_name(statement.table),
         source=statement.source.text,
         source_span=_span(statement.source.span),
-        if_exists=_IF_EXISTS[statement.if_exists],
+        if_exists=IF_EXISTS[statement.if_exists],
     )
 
 
@@ -213,13 +184,13 @@ def _alter_table(statement: plan.AlterTable) -> parser_pb2.AlterTablePlan:
 
 def _print(statement: plan.Print) -> parser_pb2.PrintPlan:
     return parser_pb2.PrintPlan(
-        kind=_MEDIA_KINDS[statement.kind],
+        kind=MEDIA_KINDS[statement.kind],
         audio_col=statement.options.audio_col,
         query=_query(statement.query),
     )
 
 
-def _build_model(statement: plan.BuildModel | plan.FitModel, base: plan.Name) -> parser_pb2.BuildModelPlan:
+def _build_model(statement: plan.BuildModel | plan.FitModel, base: Name) -> parser_pb2.BuildModelPlan:
     return parser_pb2.BuildModelPlan(
         model=_name(statement.model),
         base=_name(base),
@@ -247,7 +218,7 @@ def _predict(statement: plan.Predict) -> parser_pb2.PredictPlan:
         batch_size=statement.options.batch_size,
         result_col=statement.options.result_col,
         language=statement.options.language,
-        task=_SPEECH_TASKS[statement.options.task],
+        task=SPEECH_TASKS[statement.options.task],
         query=_query(statement.query),
     )
 
@@ -275,7 +246,7 @@ def _convert(statement: plan.Convert) -> parser_pb2.ConvertPlan:
 
 def _search(statement: plan.Search) -> parser_pb2.SearchPlan:
     return parser_pb2.SearchPlan(
-        kind=_SEARCH_KINDS[statement.kind],
+        kind=SEARCH_KINDS[statement.kind],
         model=None if statement.model is None else _name(statement.model),
         search_by=statement.options.search_by,
         search_input=statement.options.search_input,
@@ -289,7 +260,7 @@ def _search(statement: plan.Search) -> parser_pb2.SearchPlan:
 
 def _get(statement: plan.Get) -> parser_pb2.GetPlan:
     return parser_pb2.GetPlan(
-        kind=_GET_KINDS[statement.kind],
+        kind=GET_KINDS[statement.kind],
         name=_name(statement.name),
         model_name=statement.options.model_name or "",
         overwrite=statement.options.overwrite,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
-from services.parser.core.plan import Name, Notice, Plan, Query
+from services.parser.core.plan import Plan
+from services.parser.core.plan_parts import Name, Notice, Query
 from services.parser.core.render import render
 from thanosql.drawing import draw
 from thanosql.values import Span

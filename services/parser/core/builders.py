@@ -12,6 +12,7 @@ from services.parser.core.fragment import Fragment
 from services.parser.core.nesting import starts_nested
 from services.parser.core.node import Node
 from services.parser.core.plan_options import GetKind, IfExists, ListKind, MediaKind, SearchKind
+from services.parser.core.plan_parts import Name, Notice, Query
 from services.parser.core.queries import QueryReader
 
 
@@ -58,7 +59,7 @@ class PlanBuilder:
         node = Node(statement, tree)
         return self._rules[node.rule](node)
 
-    def _read_query(self, node: Node) -> plan.Query:
+    def _read_query(self, node: Node) -> Query:
         return self._queries.read(node.rest("QUERY"))
 
     def _explain(self, node: Node) -> plan.Explain:
@@ -168,7 +169,7 @@ class PlanBuilder:
         options, notices = option_sets.SEARCH[kind].read(node.options(), node.head)
         model = node.model() if node.has("MODEL_REFERENCE") else None
         if model is not None and kind is SearchKind.KEYWORD:
-            remark = plan.Notice(message="SEARCH KEYWORD needs no model", span=model.span)
+            remark = Notice(message="SEARCH KEYWORD needs no model", span=model.span)
             model, notices = None, (*notices, remark)
         return plan.Search(
             span=node.statement.span,
@@ -195,7 +196,7 @@ def _copy(node: Node) -> plan.Copy:
     )
 
 
-def _columns(node: Node) -> tuple[plan.Name, ...]:
+def _columns(node: Node) -> tuple[Name, ...]:
     names = node.names("COLUMN_NAME")
     seen: set[str] = set()
     for name in names:

@@ -7,7 +7,8 @@ from sqlglot import exp
 
 from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
-from services.parser.core.plan import AddColumn, Assignment, Name
+from services.parser.core.plan import AddColumn, Assignment
+from services.parser.core.plan_parts import Name
 from services.parser.core.queries import check_expressions, word_span
 from services.parser.core.rewriting import Rewritten, rewrite
 from services.parser.core.sql import parse_sql, to_duckdb

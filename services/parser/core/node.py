@@ -9,7 +9,7 @@ from lark import Tree
 from services.parser.core.faults import fault, shorten
 from services.parser.core.fragment import Fragment
 from services.parser.core.option_types import GivenOption, Literal, read_number
-from services.parser.core.plan import Name
+from services.parser.core.plan_parts import Name
 from services.parser.core.scanner import TokenKind, string_value
 from thanosql_runtime.errors import Reason, Span
 

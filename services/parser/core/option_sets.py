@@ -14,7 +14,6 @@ from services.parser.core.option_types import (
     OptionType,
     TextType,
 )
-from services.parser.core.plan import Notice
 from services.parser.core.plan_options import (
     ConvertOptions,
     EvaluateOptions,
@@ -28,6 +27,7 @@ from services.parser.core.plan_options import (
     TrainingOptions,
     UploadOptions,
 )
+from services.parser.core.plan_parts import Notice
 from thanosql_runtime.errors import Reason, Span, ThanosqlError
 
 Made = TypeVar("Made")

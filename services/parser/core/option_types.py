@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from services.parser.core.faults import fault, nearest, shorten
-from services.parser.core.plan import Name
+from services.parser.core.plan_parts import Name
 from thanosql_runtime.errors import Reason, Span, ThanosqlError
 
 _LONGEST_NUMBER = 40

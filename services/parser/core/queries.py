@@ -14,7 +14,8 @@ from services.parser.core.nesting import (
     starts_nested,
     starts_query,
 )
-from services.parser.core.plan import Name, Nested, Plan, Query
+from services.parser.core.plan import Plan
+from services.parser.core.plan_parts import Name, Nested, Query
 from services.parser.core.render import render
 from services.parser.core.rewriting import Rewritten, relation, rewrite, rewrite_nested
 from services.parser.core.scanner import shown

@@ -10,6 +10,7 @@ from enum import Enum
 
 from services.parser.core import plan
 from services.parser.core.plan_options import IfExists
+from services.parser.core.plan_parts import Name
 
 _PLAIN = re.compile(r"[^\W\d]\w*")
 # Keywords that the grammar accepts where it accepts a name.
@@ -112,15 +113,15 @@ def _table_change(action: plan.TableChange) -> str:
             return f"RENAME COLUMN {_name(column)} TO {_name(new_name)}"
 
 
-def _name(name: plan.Name) -> str:
+def _name(name: Name) -> str:
     if _PLAIN.fullmatch(name.text) and name.text.upper() not in _KEYWORDS:
         return name.text
     return '"' + name.text.replace('"', '""') + '"'
 
 
-def _model(name: plan.Name) -> str:
+def _model(name: Name) -> str:
     base, dot, version = name.text.partition(".")
-    return _name(plan.Name(text=base, span=name.span)) + dot + version
+    return _name(Name(text=base, span=name.span)) + dot + version
 
 
 def _literal(value: object) -> str:

@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from hypothesis import HealthCheck, given, settings
 
 from services.parser.core.parser import Parser
-from services.parser.core.plan import Query, Statement
+from services.parser.core.plan_parts import Query, Statement
 from services.parser.core.render import render
 from tests.property.parser.statement_texts import statements
 from thanosql_runtime.errors import Span

@@ -8,7 +8,7 @@ import pytest
 from services.parser.core.faults import nearest
 from services.parser.core.option_sets import OptionSet, option_sets
 from services.parser.core.option_types import GivenOption, Literal
-from services.parser.core.plan import Name
+from services.parser.core.plan_parts import Name
 from services.parser.core.unexpected import STATEMENTS
 from thanosql_runtime.errors import Reason, Span, ThanosqlError
 

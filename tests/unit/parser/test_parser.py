@@ -7,6 +7,7 @@ import pytest
 from services.parser.core import plan
 from services.parser.core.nesting import MAX_NESTING
 from services.parser.core.parser import Parser
+from services.parser.core.plan_parts import Query
 from services.parser.core.render import render
 from services.parser.core.rewriting import MAX_SQL_BRACKETS
 from thanosql_runtime.errors import Reason, StatementError, ThanosqlError
@@ -24,7 +25,7 @@ def failure(parser: Parser, text: str) -> tuple[ThanosqlError, StatementError]:
     return caught.value, caught.value.statement
 
 
-def query_of(parser: Parser, text: str) -> plan.Query:
+def query_of(parser: Parser, text: str) -> Query:
     (found,) = parser.parse(text)
     assert isinstance(found, plan.RunQuery)
     return found.query

@@ -1,0 +1,34 @@
+"""The choices of the language as the contract numbers them."""
+
+from services.parser.core.plan_options import GetKind, IfExists, ListKind, MediaKind, SearchKind, SpeechTask
+from thanosql.v1 import parser_pb2
+
+IF_EXISTS = {
+    IfExists.FAIL: parser_pb2.IF_EXISTS_FAIL,
+    IfExists.REPLACE: parser_pb2.IF_EXISTS_REPLACE,
+    IfExists.APPEND: parser_pb2.IF_EXISTS_APPEND,
+}
+MEDIA_KINDS = {
+    MediaKind.AUDIO: parser_pb2.MEDIA_KIND_AUDIO,
+    MediaKind.IMAGE: parser_pb2.MEDIA_KIND_IMAGE,
+    MediaKind.VIDEO: parser_pb2.MEDIA_KIND_VIDEO,
+}
+SPEECH_TASKS = {
+    SpeechTask.TRANSCRIBE: parser_pb2.SPEECH_TASK_TRANSCRIBE,
+    SpeechTask.TRANSLATE: parser_pb2.SPEECH_TASK_TRANSLATE,
+}
+SEARCH_KINDS = {
+    SearchKind.AUDIO: parser_pb2.SEARCH_KIND_AUDIO,
+    SearchKind.TEXT: parser_pb2.SEARCH_KIND_TEXT,
+    SearchKind.KEYWORD: parser_pb2.SEARCH_KIND_KEYWORD,
+}
+LIST_KINDS = {
+    ListKind.MODEL: parser_pb2.LIST_KIND_MODEL,
+    ListKind.TABLE: parser_pb2.LIST_KIND_TABLE,
+    ListKind.THANOSQL_MODEL: parser_pb2.LIST_KIND_THANOSQL_MODEL,
+    ListKind.THANOSQL_DATASET: parser_pb2.LIST_KIND_THANOSQL_DATASET,
+}
+GET_KINDS = {
+    GetKind.MODEL: parser_pb2.GET_KIND_MODEL,
+    GetKind.DATASET: parser_pb2.GET_KIND_DATASET,
+}
