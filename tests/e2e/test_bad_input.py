@@ -138,7 +138,7 @@ def test_a_second_statement_inside_an_as_clause_does_not_run(db: ThanoSQL) -> No
 def test_a_mistake_is_drawn_at_its_place(db: ThanoSQL) -> None:
     raised = failure(db, "BUILD MODEL m USING Wav2Vec2En\nOPTIONS (\n  epoch=1\n) AS SELECT * FROM rows")
     assert raised.reason == "UNKNOWN_OPTION"
-    drawn = str(raised)
+    drawn = raised.drawn()
     assert "line 3" in drawn
     assert "^^^^^" in drawn
     assert "did you mean 'epochs'?" in drawn
