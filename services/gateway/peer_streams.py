@@ -5,7 +5,7 @@ answers as a cancellation; here the reader gets the failure itself.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -55,12 +55,51 @@ def peer_call(peer: str) -> Iterator[None]:
         raise unplaced(failure)  # noqa: B904 - the same error
 
 
+class _EndOfCall:
+    """How a call ended, read at the very moment when it does.
+
+    When a request is written after the server has ended the call, grpc.aio replaces the server's status
+    by INTERNAL (https://github.com/grpc/grpc/issues/36066); callbacks run before that.
+    """
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+        self._failure: grpc.aio.AioRpcError | None = None
+        call.add_done_callback(self._read)
+
+    def or_else(self, failure: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
+        """The failure that the server sent, or `failure` where it sent none."""
+        return self._failure or failure
+
+    def _read(self, _call: Any) -> None:
+        code = _result_now(self._call.code())
+        if code not in (None, grpc.StatusCode.OK):
+            self._failure = grpc.aio.AioRpcError(
+                code,
+                _result_now(self._call.initial_metadata()) or grpc.aio.Metadata(),
+                _result_now(self._call.trailing_metadata()) or grpc.aio.Metadata(),
+                details=_result_now(self._call.details()),
+            )
+
+
+def _result_now(coroutine: Coroutine[Any, Any, A]) -> A | None:
+    """What the coroutine answers without waiting; None where it would wait."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: A = end.value
+        return result
+    coroutine.close()
+    return None
+
+
 @contextmanager
 def _failures(call: Any, peer: str, feed: Feed | None) -> Iterator[None]:
+    end = _EndOfCall(call)
     try:
         yield
     except grpc.aio.AioRpcError as failure:
-        raise _cause(feed) or unplaced(from_rpc_error(failure, peer)) from failure
+        raise _cause(feed) or unplaced(from_rpc_error(end.or_else(failure), peer)) from failure
     except asyncio.CancelledError as failure:
         cause = _cause(feed)
         if cause is None or _is_leaving():

@@ -54,7 +54,7 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         config = await anext(aiter(requests))
         yield predictor_pb2.TranscribeResponse(model=self._model(config.config.model))
         waiting: list[predictor_pb2.TranscribeRow] = []
-        arriving = asyncio.create_task(self._next(requests))
+        arriving: asyncio.Task[Any] | None = asyncio.create_task(self._next(requests))
         try:
             while arriving or waiting:
                 # Like a batcher: full, or as much as came within a short time.

@@ -60,7 +60,9 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
 
     async def _result(self, requests: Any) -> pa.Table:
         relations: dict[str, pa.Table] = {}
-        start, schemas, batches = None, {}, {}
+        start = None
+        schemas: dict[str, pa.Schema] = {}
+        batches: dict[str, list[pa.RecordBatch]] = {}
         async for request in requests:
             match request.WhichOneof("part"):
                 case "start":

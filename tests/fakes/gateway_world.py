@@ -1,7 +1,7 @@
 """A gateway on a real port with a real parser, and fakes for everything that holds data."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from tests.fakes.gateway_predictor import FakePredictor
 from tests.fakes.gateway_storage import FakeStorage
 from tests.fakes.gateway_trainer import FakeTrainer
 from thanosql_runtime.testing import serving
+
+NOBODY = "127.0.0.1:1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,8 @@ class World:
 
 
 @asynccontextmanager
-async def gateway_world(home: Path, **settings: Any) -> AsyncIterator[World]:
-    """Serve the gateway; `settings` are fields of `GatewaySettings`."""
+async def gateway_world(home: Path, absent: Sequence[str] = (), **settings: Any) -> AsyncIterator[World]:
+    """Serve the gateway; `settings` are of `GatewaySettings`, `absent` peers do not answer."""
     storage, trainer, predictor = FakeStorage(), FakeTrainer(), FakePredictor()
     announced: list[str] = []
     chosen = GatewaySettings(**{"progress_interval_s": 0.0, **settings})
@@ -44,7 +46,9 @@ async def gateway_world(home: Path, **settings: Any) -> AsyncIterator[World]:
         lambda _context: predictor,
         lambda context: build_gateway(chosen, context),
     ]
-    async with serving(builds, home, announce=announced.append) as address:
+    async with serving(
+        builds, home, peers=dict.fromkeys(absent, NOBODY), announce=announced.append
+    ) as address:
         token = token_in(announced)
         client = Client(address, token)
         try:

@@ -40,7 +40,7 @@ class TokenKeeper:
             self._digest = _read_digest(self._path)
             return
         token, _created = self.rotate()
-        self._announce(f"API token (shown this once): {token}")
+        self._announce(f"token: {token}")
 
     def rotate(self) -> tuple[str, datetime]:
         """Make a new token; the one before ends once the new hash is on disk."""
