@@ -26,6 +26,8 @@ class Hearing:
         window_s: Longest part of a recording that the model sees at once.
         overlap_s: What neighbouring parts share.
         silence_dbfs: Level below which nothing is heard.
+        shortest_s: What is shorter holds no sound; it is not computed. Longer clips are, filled up to what
+            one frame of the model needs.
         windows_in_flight: Parts of one recording in the queue at once.
         max_queue_size: Parts of all recordings in the queue.
     """
@@ -33,6 +35,7 @@ class Hearing:
     window_s: float = 30.0
     overlap_s: float = 4.0
     silence_dbfs: float = -70.0
+    shortest_s: float = 0.02
     windows_in_flight: int = 2
     max_queue_size: int = 1024
 
@@ -149,7 +152,8 @@ class LoadedModel:
     def _listen(self, samples: Samples) -> list[Window]:
         """Find the parts that the model must see; what is silent stays as an empty window."""
         geometry, quiet_dbfs = self._acoustics.geometry, self._hearing.silence_dbfs
-        if len(samples) < geometry.receptive_field or is_silent(samples, quiet_dbfs):
+        shortest = self._hearing.shortest_s * self.sample_rate_hz
+        if len(samples) < shortest or is_silent(samples, quiet_dbfs):
             return []
         heard = normalise_waveform(samples) if self._acoustics.do_normalize else samples
         pairs = zip(split(samples, geometry), split(heard, geometry), strict=True)

@@ -13,6 +13,12 @@ from thanosql_ctc.batch_invariant import padded_forward, receptive_field
 from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import Reason, error
 
+# Measured on two cores with 5.6 M parameters and clips of 2 to 10 s, in seconds of audio per second of CPU:
+# float32 60 alone, 57 in pairs, 49 in fours, 37 in eights; bfloat16 79, 97, 107, 80.
+_CPU_BATCH_SIZES = {"float32": 1, "bfloat16": 2}
+_GPU_BATCH_SIZE = 16
+_BUCKET_SAMPLES = 32_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
@@ -76,7 +82,7 @@ class TorchEngine:
 
     @property
     def policy(self) -> BatchPolicy:
-        """Singles on a CPU, where padding costs and sharing gains nothing; batches on a GPU."""
+        """Singles or pairs on a CPU, where padding costs and sharing gains little; batches on a GPU."""
         return self._policy
 
     def prepare(self, windows: Sequence[Samples]) -> Prepared:
@@ -111,10 +117,11 @@ class TorchEngine:
 
 def _policy(device: torch.device, options: EngineOptions) -> BatchPolicy:
     on_cpu = device.type == "cpu"
+    suits = _CPU_BATCH_SIZES[options.dtype] if on_cpu else _GPU_BATCH_SIZE
     delay_s = (0.0 if on_cpu else 0.01) if options.max_queue_delay_s is None else options.max_queue_delay_s
     return BatchPolicy(
-        max_batch_size=options.max_batch_size or (1 if on_cpu else 16),
+        max_batch_size=options.max_batch_size or suits,
         max_queue_delay_s=delay_s,
-        bucket_samples=32_000,
+        bucket_samples=_BUCKET_SAMPLES,
         pipeline_depth=1 if on_cpu else 2,
     )

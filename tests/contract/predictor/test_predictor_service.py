@@ -170,6 +170,15 @@ async def test_bad_rows_come_back_with_a_reason_and_good_ones_with_text(rig: Rig
             assert results[key].status.message
 
 
+@pytest.mark.parametrize("duration_s", [0.021, 0.05, 0.1])
+async def test_a_clip_shorter_than_a_frame_of_the_model_is_computed(rig: Rig, duration_s: float) -> None:
+    rig.put({"clip.wav": wav(babble(duration_s))})
+    _, results = await transcribe(rig, [config(), *rows(["clip.wav"])])
+    assert results[0].HasField("transcript")
+    (counted,) = (await rig.stub.GetStatistics(predictor_pb2.GetStatisticsRequest())).models
+    assert counted.batches == 1
+
+
 async def test_silence_and_a_clip_of_five_milliseconds_give_empty_text(rig: Rig) -> None:
     silence = np.zeros(48_000, dtype=np.float32)
     rig.put({"silence.wav": wav(silence), "offset.wav": wav(silence + 0.25), "clip.wav": wav(babble(0.005))})

@@ -1,0 +1,88 @@
+"""The predictor on the real storage service: seeded models, real files, real recordings."""
+
+import csv
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from services.predictor.app import build as build_predictor
+from services.predictor.settings import PredictorSettings
+from services.storage.app import build as build_storage
+from services.storage.settings import StorageSettings
+from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
+from tests.fakes.predictor_storage import babble, wav, write_workspace
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
+from thanosql_objects.opening import open_objects
+from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.errors import Reason
+from thanosql_runtime.status import from_status
+from thanosql_runtime.testing import peer_channel, serving
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+
+
+@asynccontextmanager
+async def running(
+    home: Path, workspace: Path
+) -> "AsyncIterator[predictor_pb2_grpc.PredictorServiceAsyncStub]":
+    objects = open_objects(ObjectSettings(uri=str(home / "objects"), workspace=str(workspace)))
+    storage = StorageSettings(bundled_checkpoint=write_tiny_checkpoint(home / "bundled"))
+    predictor = PredictorSettings(device="cpu")
+    services = [
+        lambda context: build_storage(storage, context, objects),
+        lambda context: build_predictor(predictor, context, objects),
+    ]
+    async with serving(services, home) as address, peer_channel(address) as channel:
+        yield predictor_pb2_grpc.PredictorServiceStub(channel)
+
+
+async def transcribe(
+    stub: "predictor_pb2_grpc.PredictorServiceAsyncStub", model: str, paths: list[str]
+) -> list[predictor_pb2.TranscribeResponse]:
+    async def requests() -> AsyncIterator[predictor_pb2.TranscribeRequest]:
+        yield predictor_pb2.TranscribeRequest(config=predictor_pb2.TranscribeConfig(model=model))
+        for key, path in enumerate(paths):
+            row = predictor_pb2.TranscribeRow(row_key=key, audio_path=path)
+            yield predictor_pb2.TranscribeRequest(row=row)
+
+    return [response async for response in stub.Transcribe(requests())]
+
+
+@pytest.mark.parametrize("model", ["tutorial_audio_recognition", "Wav2Vec2En"])
+async def test_the_models_of_a_new_workspace_transcribe(tmp_path: Path, model: str) -> None:
+    workspace = write_workspace(tmp_path / "workspace", {"a.wav": wav(babble(1.0))})
+    async with running(tmp_path, workspace) as stub:
+        first, row = await transcribe(stub, model, ["a.wav"])
+    assert first.model.name == model
+    assert row.result.HasField("transcript")
+
+
+async def test_the_tutorial_model_is_warm_when_the_service_is_ready(tmp_path: Path) -> None:
+    async with running(tmp_path, tmp_path) as stub:
+        listed = await stub.ListLoadedModels(predictor_pb2.ListLoadedModelsRequest())
+    assert [model.model for model in listed.models] == ["tutorial_audio_recognition"]
+    assert listed.models[0].state == predictor_pb2.LoadedModel.STATE_READY
+
+
+async def test_hidden_files_are_no_recordings(tmp_path: Path) -> None:
+    workspace = write_workspace(tmp_path / "workspace", {".hidden/a.wav": wav(babble(1.0))})
+    async with running(tmp_path, workspace) as stub:
+        _, row = await transcribe(stub, "tutorial_audio_recognition", [".hidden/a.wav"])
+    assert from_status(row.result.status).reason is Reason.AUDIO_NOT_FOUND
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.exists(), reason="no shared recordings on this machine")
+async def test_real_recordings_and_a_long_one_are_answered(tmp_path: Path) -> None:
+    with (SHARED / "librispeech_data" / "librispeech_test.csv").open(encoding="utf-8") as lines:
+        paths = [row["audio_path"] for row in csv.DictReader(lines)][:10]
+    paths.append("long/26-496.flac")
+    async with running(tmp_path, SHARED) as stub:
+        first, *answers = await transcribe(stub, "tutorial_audio_recognition", paths)
+    assert first.model.version == 1
+    assert sorted(answer.result.row_key for answer in answers) == list(range(11))
+    assert all(answer.result.HasField("transcript") for answer in answers)
+    seconds = {answer.result.row_key: answer.result.transcript.audio_duration.seconds for answer in answers}
+    assert seconds[10] > 300
