@@ -1,7 +1,6 @@
 """The storage service, as the trainer's core wants it."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 import grpc
 import pyarrow as pa
@@ -12,9 +11,6 @@ from thanosql.v1 import storage_pb2, storage_pb2_grpc
 from thanosql_runtime.arrow import decode_batch, decode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.status import peer_errors
-
-if TYPE_CHECKING:
-    from thanosql.v1.storage_pb2_grpc import StorageServiceAsyncStub
 
 _CALL_S = 20.0
 _READ_S = 3600.0

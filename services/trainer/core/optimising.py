@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import Wav2Vec2ForCTC
 
 from services.trainer.core.augment import mask_length
@@ -51,7 +50,9 @@ class Optimiser:
         self._longest_mask = int(model.config.mask_time_length)
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._adam = torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=_WEIGHT_DECAY)
-        self._schedule = LambdaLR(self._adam, lambda step: schedule_factor(step, steps))
+        self._learning_rate = learning_rate
+        self._steps = steps
+        self._step = 0
 
     def step(self, batch: Batch) -> StepResult:
         """Learn from one batch; a step whose gradient is no number changes nothing."""
@@ -59,11 +60,12 @@ class Optimiser:
         self._adam.zero_grad(set_to_none=True)
         loss = sum(self._backward(rows, batch.rows) for rows in batch.passes)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, _LARGEST_NORM)
-        learning_rate = float(self._schedule.get_last_lr()[0])
+        learning_rate = self._learning_rate * schedule_factor(self._step, self._steps)
         finite = math.isfinite(loss) and bool(torch.isfinite(norm))
         if finite:
+            self._adam.param_groups[0]["lr"] = learning_rate
             self._adam.step()
-        self._schedule.step()
+        self._step += 1
         return StepResult(loss=loss, learning_rate=learning_rate, finite=finite)
 
     def _backward(self, rows: Pass, batch_rows: int) -> float:
