@@ -1,0 +1,215 @@
+"""The asynchronous client; everything that talks to a server is here."""
+
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from thanosql.connection import open_channel, resolve_address, resolve_token
+from thanosql.convert import to_explanation, to_file, to_job, to_server_info
+from thanosql.decoding import EventDecoder
+from thanosql.events import Event
+from thanosql.failures import rpc_errors
+from thanosql.result import Result, ResultBuilder
+from thanosql.transfer import upload_parts, write_parts
+from thanosql.v1 import gateway_pb2, gateway_pb2_grpc
+from thanosql.values import Explanation, File, Job, ServerInfo
+
+_TIMEOUT_S = 30.0
+_TRANSFER_TIMEOUT_S = 3600.0
+
+OnEvent = Callable[[Event], None]
+
+
+class AsyncThanoSQL:
+    """Runs statements on a server, from asynchronous code.
+
+    Example:
+        >>> async def main() -> None:
+        ...     async with AsyncThanoSQL() as client:
+        ...         result = await client.execute("SELECT * FROM librispeech_test LIMIT 5")
+        ...         print(result.rows)
+
+    Args:
+        address: `host:port`; else THANOSQL_ADDRESS, else 127.0.0.1:50051.
+        token: Else THANOSQL_API_TOKEN, else what `thanosql token set` has kept.
+    """
+
+    def __init__(self, address: str | None = None, token: str | None = None) -> None:
+        self.address = resolve_address(address)
+        self._token = resolve_token(token)
+        self._channel: grpc.aio.Channel | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(address={self.address!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; what still runs is cancelled."""
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = None
+
+    async def execute(self, text: str, *, on_event: OnEvent | None = None) -> Result:
+        """Run the statements of a text; answers the last one's result.
+
+        Args:
+            text: One statement, or several separated by `;`.
+            on_event: Called with every event as it comes.
+
+        Raises:
+            ThanoSQLError: The first statement that fails ends the call.
+        """
+        results = await self.execute_all(text, on_event=on_event)
+        return results[-1] if results else Result()
+
+    async def execute_all(self, text: str, *, on_event: OnEvent | None = None) -> list[Result]:
+        """Run the statements of a text; answers every result."""
+        builder = ResultBuilder()
+        async for event in self.stream(text):
+            if on_event is not None:
+                on_event(event)
+            builder.add(event)
+        return builder.results
+
+    async def stream(self, text: str) -> AsyncGenerator[Event, None]:
+        """Run the statements of a text and hand on events as they come; leaving early cancels the work."""
+        request = gateway_pb2.ExecuteRequest(text=text, request_id=str(uuid.uuid4()))
+        decoder = EventDecoder()
+        with rpc_errors(self.address, text):
+            call = self._stub().Execute(request, metadata=self._metadata())
+            try:
+                async for message in call:
+                    for event in decoder.decode(message):
+                        yield event
+            finally:
+                call.cancel()
+
+    async def explain(self, text: str) -> list[Explanation]:
+        """Say what would run, statement by statement, and change nothing."""
+        with rpc_errors(self.address, text):
+            answer = await self._stub().Explain(
+                gateway_pb2.ExplainRequest(text=text), metadata=self._metadata(), timeout=_TIMEOUT_S
+            )
+        return [to_explanation(explanation) for explanation in answer.explanations]
+
+    async def jobs(self) -> list[Job]:
+        """All training runs, newest first."""
+        found: list[Job] = []
+        token = ""
+        while True:
+            request = gateway_pb2.ListJobsRequest(page_token=token)
+            with rpc_errors(self.address):
+                page = await self._stub().ListJobs(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
+            found += [to_job(job) for job in page.jobs]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def job(self, job_id: str) -> Job:
+        """One training run."""
+        request = gateway_pb2.GetJobRequest(job_id=job_id)
+        with rpc_errors(self.address):
+            answer = await self._stub().GetJob(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
+        return to_job(answer.job)
+
+    async def watch_job(self, job_id: str, *, after_sequence: int = 0) -> AsyncGenerator[Job, None]:
+        """Follow a training run to its end; leaving early leaves it alone.
+
+        Args:
+            job_id: Id.
+            after_sequence: `Job.sequence` of the newest state already seen.
+        """
+        request = gateway_pb2.WatchJobRequest(job_id=job_id, after_sequence=after_sequence)
+        with rpc_errors(self.address):
+            call = self._stub().WatchJob(request, metadata=self._metadata())
+            try:
+                async for message in call:
+                    yield to_job(message.job)
+            finally:
+                call.cancel()
+
+    async def cancel_job(self, job_id: str) -> Job:
+        """Stop a training run."""
+        request = gateway_pb2.CancelJobRequest(job_id=job_id)
+        with rpc_errors(self.address):
+            answer = await self._stub().CancelJob(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
+        return to_job(answer.job)
+
+    async def upload(self, local_path: str | Path, path: str) -> File:
+        """Put a file under `uploads/` of the workspace.
+
+        Args:
+            local_path: The file here.
+            path: Where it goes, such as `uploads/meeting.flac`.
+        """
+        parts: AsyncIterator[gateway_pb2.UploadFileRequest] = upload_parts(Path(local_path), path)
+        with rpc_errors(self.address):
+            answer = await self._stub().UploadFile(
+                parts, metadata=self._metadata(), timeout=_TRANSFER_TIMEOUT_S
+            )
+        return to_file(answer.file)
+
+    async def download(self, path: str, local_path: str | Path) -> File:
+        """Write a file of the workspace to a file here, whole or not at all."""
+        request = gateway_pb2.DownloadFileRequest(path=path)
+        with rpc_errors(self.address):
+            call = self._stub().DownloadFile(request, metadata=self._metadata(), timeout=_TRANSFER_TIMEOUT_S)
+            try:
+                return to_file(await write_parts(call.__aiter__(), Path(local_path)))
+            finally:
+                call.cancel()
+
+    async def files(self, prefix: str = "") -> list[File]:
+        """The files of the workspace whose path begins with `prefix`."""
+        found: list[File] = []
+        token = ""
+        while True:
+            request = gateway_pb2.ListWorkspaceFilesRequest(prefix=prefix, page_token=token)
+            with rpc_errors(self.address):
+                page = await self._stub().ListWorkspaceFiles(
+                    request, metadata=self._metadata(), timeout=_TIMEOUT_S
+                )
+            found += [to_file(file) for file in page.files]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def rotate_token(self) -> str:
+        """Replace the token; the old one ends at once, and this client goes on with the new one."""
+        with rpc_errors(self.address):
+            answer = await self._stub().RotateToken(
+                gateway_pb2.RotateTokenRequest(), metadata=self._metadata(), timeout=_TIMEOUT_S
+            )
+        self._token = answer.token
+        return answer.token
+
+    async def server_info(self, *, timeout_s: float = _TIMEOUT_S) -> ServerInfo:
+        """What the server is; the cheapest way to see whether it answers."""
+        with rpc_errors(self.address):
+            answer = await self._stub().GetServerInfo(
+                gateway_pb2.GetServerInfoRequest(), metadata=self._metadata(), timeout=timeout_s
+            )
+        return to_server_info(answer)
+
+    def _stub(self) -> "gateway_pb2_grpc.GatewayServiceAsyncStub":
+        # A channel belongs to the loop that runs when it is made, so it is made at the first call.
+        if self._channel is None:
+            self._channel = open_channel(self.address)
+        return gateway_pb2_grpc.GatewayServiceStub(self._channel)
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self._token}"),) if self._token else ()

@@ -1,0 +1,55 @@
+"""`thanosql files`: files of the workspace."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from thanosql.cli.context import address_option, guarded, open_client
+from thanosql.cli.output import write_table
+
+_EPILOG = """\b
+Examples:
+  thanosql files
+  thanosql files --prefix uploads/
+  thanosql files put meeting.flac uploads/meeting.flac
+  thanosql files get uploads/meeting.flac copy.flac"""
+
+
+@click.group(invoke_without_command=True, epilog=_EPILOG)
+@click.option("--prefix", default="", help="Start of the paths to list.")
+@address_option
+@click.pass_context
+@guarded
+def files(context: click.Context, prefix: str, address: str | None) -> None:
+    """List the files of the workspace."""
+    context.obj = address
+    if context.invoked_subcommand is not None:
+        return
+    with open_client(address) as client:
+        lines = [[file.path, f"{file.size_bytes:,}"] for file in client.files(prefix)]
+    write_table(["path", "bytes"], lines, sys.stdout)
+
+
+@files.command(epilog="\b\nExample:\n  thanosql files put meeting.flac uploads/meeting.flac")
+@click.argument("local_path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path")
+@click.pass_obj
+@guarded
+def put(address: str | None, local_path: Path, path: str) -> None:
+    """Upload LOCAL_PATH to PATH, which begins with uploads/."""
+    with open_client(address) as client:
+        file = client.upload(local_path, path)
+    click.echo(f"{file.path}: {file.size_bytes:,} bytes")
+
+
+@files.command(epilog="\b\nExample:\n  thanosql files get uploads/meeting.flac copy.flac")
+@click.argument("path")
+@click.argument("local_path", type=click.Path(path_type=Path))
+@click.pass_obj
+@guarded
+def get(address: str | None, path: str, local_path: Path) -> None:
+    """Download PATH to LOCAL_PATH."""
+    with open_client(address) as client:
+        file = client.download(path, local_path)
+    click.echo(f"{local_path}: {file.size_bytes:,} bytes")

@@ -1,0 +1,104 @@
+"""Results on the standard output, as tables for people or as data for programs."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from thanosql.facts import Facts, model_facts, score_facts
+from thanosql.result import Result
+
+FORMATS = ("table", "csv", "json")
+
+_ERRORS_SHOWN = 10
+
+
+def write_result(result: Result, output_format: str, stream: TextIO | None = None) -> None:
+    """Write a result; with a data format, what it says beside its rows goes to the error output."""
+    target = stream or sys.stdout
+    if output_format == "csv":
+        _write_csv(result, target)
+    elif output_format == "json":
+        _write_json(result, target)
+    else:
+        _write_table(result, target)
+    if result.message:
+        click.echo(result.message, err=output_format != "table")
+    _write_remarks(result)
+
+
+def _write_csv(result: Result, target: TextIO) -> None:
+    if not result.has_rows:
+        return
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(result.columns)
+    writer.writerows(["" if value is None else value for value in row.values()] for row in result)
+
+
+def _write_json(result: Result, target: TextIO) -> None:
+    rows: list[dict[str, Any]] = result.rows  # a cell holds whatever its column holds
+    if not result.has_rows:
+        rows = [dict(_facts(result))] if _facts(result) else []
+    target.write(json.dumps(rows, ensure_ascii=False, default=str, indent=2) + "\n")
+
+
+def _write_table(result: Result, target: TextIO) -> None:
+    if result.has_rows:
+        rows = [[_cell(value) for value in row.values()] for row in result]
+        write_table(result.columns, rows, target)
+    elif _facts(result):
+        _write_facts(_facts(result), target)
+    for media in result.media:
+        click.echo(f"{media.path}  {media.mime_type}  {len(media.data):,} bytes", file=target)
+
+
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], target: TextIO) -> None:
+    """Write rows under their columns: boxed in a terminal, aligned elsewhere."""
+    if target.isatty():
+        table = Table()
+        for column in columns:
+            table.add_column(Text(column))
+        for row in rows:
+            table.add_row(*[Text(value) for value in row])
+        Console(file=target).print(table)
+        return
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for row in (columns, ["-" * width for width in widths], *rows):
+        line = "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip(), file=target)
+
+
+def _write_facts(facts: Facts, target: TextIO) -> None:
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        click.echo(f"{name.ljust(width)}  {value}", file=target)
+
+
+def _facts(result: Result) -> Facts:
+    if result.scores is not None:
+        return score_facts(result.scores)
+    if result.model is not None and result.kind.endswith("MODEL"):
+        return model_facts(result.model, result.job)
+    return []
+
+
+def _write_remarks(result: Result) -> None:
+    for notice in result.notices:
+        click.echo(f"notice: {notice.message}", err=True)
+    if result.row_error_count:
+        click.echo(f"{result.row_error_count} rows failed:", err=True)
+    for failed in result.row_errors[:_ERRORS_SHOWN]:
+        click.echo(f"  row {failed.row}  {failed.subject}: {failed.message}", err=True)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    return text.replace("\n", "\\n").replace("\t", "\\t")

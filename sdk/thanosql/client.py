@@ -1,0 +1,144 @@
+"""The synchronous client: the asynchronous one, driven from a thread of its own."""
+
+import weakref
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from thanosql.aio import AsyncThanoSQL, OnEvent
+from thanosql.events import Event
+from thanosql.loop import BackgroundLoop
+from thanosql.result import Result, ResultBuilder
+from thanosql.values import Explanation, File, Job, ServerInfo
+
+_T = TypeVar("_T")
+
+
+class ThanoSQL:
+    """Runs statements on a server.
+
+    Works in scripts, in notebooks and from several threads at once. Ctrl-C cancels the statement
+    in the server too. It does not survive `fork`: a child process must be started with `spawn`, and
+    makes a client of its own.
+
+    Example:
+        >>> with ThanoSQL() as client:  # doctest: +SKIP
+        ...     client.execute("SELECT * FROM librispeech_test LIMIT 5").to_pandas()
+
+    Args:
+        address: `host:port`; else THANOSQL_ADDRESS, else 127.0.0.1:50051.
+        token: Else THANOSQL_API_TOKEN, else what `thanosql token set` has kept.
+    """
+
+    def __init__(self, address: str | None = None, token: str | None = None) -> None:
+        self._client = AsyncThanoSQL(address, token)
+        self._background = BackgroundLoop()
+        weakref.finalize(self, self._background.stop)
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._client.address
+
+    def __repr__(self) -> str:
+        return f"ThanoSQL(address={self.address!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; what still runs is cancelled."""
+        self._run(lambda client: client.close())
+        self._background.stop()
+
+    def execute(self, text: str, *, on_event: OnEvent | None = None) -> Result:
+        """Run the statements of a text; answers the last one's result.
+
+        Args:
+            text: One statement, or several separated by `;`.
+            on_event: Called with every event as it comes, in the thread of the caller.
+
+        Raises:
+            ThanoSQLError: The first statement that fails ends the call.
+        """
+        results = self.execute_all(text, on_event=on_event)
+        return results[-1] if results else Result()
+
+    def execute_all(self, text: str, *, on_event: OnEvent | None = None) -> list[Result]:
+        """Run the statements of a text; answers every result."""
+        builder = ResultBuilder()
+        for event in self.stream(text):
+            if on_event is not None:
+                on_event(event)
+            builder.add(event)
+        return builder.results
+
+    def stream(self, text: str) -> Iterator[Event]:
+        """Run the statements of a text and hand on events as they come; leaving early cancels the work."""
+        return self._iterate(lambda client: client.stream(text))
+
+    def explain(self, text: str) -> list[Explanation]:
+        """Say what would run, statement by statement, and change nothing."""
+        return self._run(lambda client: client.explain(text))
+
+    def jobs(self) -> list[Job]:
+        """All training runs, newest first."""
+        return self._run(lambda client: client.jobs())
+
+    def job(self, job_id: str) -> Job:
+        """One training run."""
+        return self._run(lambda client: client.job(job_id))
+
+    def watch_job(self, job_id: str, *, after_sequence: int = 0) -> Iterator[Job]:
+        """Follow a training run to its end; leaving early leaves it alone."""
+        return self._iterate(lambda client: client.watch_job(job_id, after_sequence=after_sequence))
+
+    def cancel_job(self, job_id: str) -> Job:
+        """Stop a training run."""
+        return self._run(lambda client: client.cancel_job(job_id))
+
+    def upload(self, local_path: str | Path, path: str) -> File:
+        """Put a file under `uploads/` of the workspace."""
+        return self._run(lambda client: client.upload(local_path, path))
+
+    def download(self, path: str, local_path: str | Path) -> File:
+        """Write a file of the workspace to a file here, whole or not at all."""
+        return self._run(lambda client: client.download(path, local_path))
+
+    def files(self, prefix: str = "") -> list[File]:
+        """The files of the workspace whose path begins with `prefix`."""
+        return self._run(lambda client: client.files(prefix))
+
+    def rotate_token(self) -> str:
+        """Replace the token; the old one ends at once, and this client goes on with the new one."""
+        return self._run(lambda client: client.rotate_token())
+
+    def server_info(self, *, timeout_s: float = 30.0) -> ServerInfo:
+        """What the server is; the cheapest way to see whether it answers."""
+        return self._run(lambda client: client.server_info(timeout_s=timeout_s))
+
+    # Coroutines and generators name what they receive too, and here they receive nothing.
+    def _run(self, call: Callable[[AsyncThanoSQL], Coroutine[Any, Any, _T]]) -> _T:
+        return self._background.run(call(self._client))
+
+    def _iterate(self, call: Callable[[AsyncThanoSQL], AsyncGenerator[_T, None]]) -> Iterator[_T]:
+        items = call(self._client)
+        ended = object()
+        try:
+            while (item := self._background.run(_next(items, ended))) is not ended:
+                yield item  # type: ignore[misc]  # the sentinel was compared away just before
+        finally:
+            self._background.run(items.aclose())
+
+
+async def _next(items: AsyncGenerator[_T, None], ended: object) -> _T | object:
+    return await anext(items, ended)

@@ -1,0 +1,76 @@
+"""The messages of an Execute call to events: Arrow is read, recordings are put together."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from thanosql.convert import to_job, to_model, to_notice, to_progress, to_row_error, to_scores
+from thanosql.events import Columns, Event, Rows, StatementDone, StatementStarted
+from thanosql.v1 import gateway_pb2
+from thanosql.values import Media
+
+
+@dataclass(kw_only=True)
+class EventDecoder:
+    """Turns messages into events; keeps the schema and the recording that is still arriving."""
+
+    _schema: Any = None  # pyarrow has no types
+    _media: gateway_pb2.MediaStart | None = None
+    _chunks: list[bytes] = field(default_factory=list)
+
+    def decode(self, message: gateway_pb2.ExecuteResponse) -> Iterator[Event]:
+        """The events of one message: none, one, or several."""
+        name = message.WhichOneof("event")
+        if name == "media_start":
+            self._media, self._chunks = message.media_start, []
+        elif name == "media_chunk":
+            yield from self._media_chunk(message.media_chunk)
+        elif name == "schema":
+            self._schema = pa.ipc.read_schema(pa.py_buffer(message.schema))
+            yield Columns(schema=self._schema)
+        elif name == "record_batch":
+            yield Rows(batch=pa.ipc.read_record_batch(pa.py_buffer(message.record_batch), self._schema))
+        elif name == "row_errors":
+            yield from (to_row_error(row) for row in message.row_errors.errors)
+        else:
+            yield from _simple(name, message)
+
+    def _media_chunk(self, chunk: gateway_pb2.MediaChunk) -> Iterator[Media]:
+        self._chunks.append(chunk.data)
+        start = self._media
+        if chunk.last and start is not None:
+            data = b"".join(self._chunks)
+            yield Media(row=start.row, path=start.path, mime_type=start.mime_type, data=data)
+            self._media, self._chunks = None, []
+
+
+def _simple(name: str | None, message: gateway_pb2.ExecuteResponse) -> Iterator[Event]:
+    """Events that stand alone; one of a newer server is skipped."""
+    if name == "started":
+        started = message.started
+        yield StatementStarted(
+            index=message.statement_index, kind=started.kind, canonical_text=started.canonical_text
+        )
+    elif name == "progress":
+        yield to_progress(message.progress)
+    elif name == "notice":
+        yield to_notice(message.notice)
+    elif name == "job":
+        yield to_job(message.job)
+    elif name == "done":
+        yield _done(message.statement_index, message.done)
+
+
+def _done(index: int, done: gateway_pb2.StatementDone) -> StatementDone:
+    return StatementDone(
+        index=index,
+        message=done.message,
+        rows=done.rows,
+        rows_changed=done.rows_changed,
+        row_errors=done.row_errors,
+        elapsed_s=done.elapsed_s,
+        model=to_model(done.model) if done.HasField("model") else None,
+        scores=to_scores(done.scores) if done.HasField("scores") else None,
+    )

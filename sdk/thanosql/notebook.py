@@ -1,0 +1,183 @@
+"""`%load_ext thanosql`: statements in notebook cells, with live progress and players for recordings.
+
+The magic is thin: a cell goes to the server unchanged, and what comes back is shown.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from html import escape
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.display import HTML, Audio, DisplayHandle, display
+
+from thanosql.client import ThanoSQL
+from thanosql.connection import resolve_token
+from thanosql.errors import AuthenticationError, ThanoSQLError
+from thanosql.html import notices_html, progress_html, row_errors_html
+from thanosql.result import Result, ResultBuilder
+from thanosql.values import Media, Progress
+
+_SETTINGS = ("API_TOKEN", "ADDRESS")
+_UPDATE_S = 0.2
+
+
+class CellError(Exception):
+    """Fails a cell; shown as the drawn error, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+class CellInterrupted(KeyboardInterrupt):
+    """An interrupted cell; the work in the server has been cancelled."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["interrupted; the work was cancelled"]
+
+
+def register(shell: InteractiveShell) -> None:
+    """Add the magics to a shell."""
+    shell.register_magics(ThanoSQLMagics(shell))
+
+
+# IPython has no types: its decorators give back what mypy cannot name.
+@magics_class
+class ThanoSQLMagics(Magics):  # type: ignore[misc]
+    """`%thanosql API_TOKEN=...` connects, `%%thanosql` runs a cell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._client: ThanoSQL | None = None
+        self._address: str | None = None
+        self._token: str | None = None
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_cell_magic  # type: ignore[untyped-decorator]
+    def thanosql(self, line: str, cell: str | None = None) -> Any:  # a frame, a result, or nothing
+        """Run statements, or say where the server is and who we are.
+
+        %thanosql API_TOKEN=thanosql_...
+        %thanosql ADDRESS=10.0.0.5:50051 API_TOKEN=thanosql_...
+        %thanosql SELECT * FROM t LIMIT 5
+
+        %%thanosql
+        PREDICT USING my_model AS SELECT * FROM t
+        """
+        words = line.split()
+        settings = [word for word in words if word.partition("=")[0] in _SETTINGS and "=" in word]
+        if words and len(settings) == len(words):
+            self._configure(dict(setting.split("=", 1) for setting in settings))
+            line = ""
+        text = line if cell is None else f"{line}\n{cell}" if line.strip() else cell
+        return self._run(text) if text.strip() else None
+
+    def _configure(self, settings: dict[str, str]) -> None:
+        token = settings.get("API_TOKEN", "").strip("'\"")
+        if token.startswith("<") and token.endswith(">"):
+            token = ""
+            print(_placeholder_notice())  # noqa: T201 - what a cell prints is shown below it
+        self._token = token or self._token
+        self._address = settings.get("ADDRESS", "").strip("'\"") or self._address
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+
+    def _run(self, text: str) -> Any:  # a frame, a result, or nothing
+        client = self._client = self._client or ThanoSQL(self._address, self._token)
+        try:
+            results = run_cell(client, text)
+        except ThanoSQLError as failure:
+            raise CellError(_drawn(failure)) from None
+        except (KeyboardInterrupt, CancelledError):
+            raise CellInterrupted from None
+        for result in results[:-1]:
+            display(shown(result))
+        return shown(results[-1]) if results else None
+
+
+def run_cell(client: ThanoSQL, text: str) -> list[Result]:
+    """Run a text, show its progress in place, and then what each statement says."""
+    builder = ResultBuilder()
+    live = LiveProgress()
+    try:
+        for event in client.stream(text):
+            if isinstance(event, Progress):
+                live.show(event)
+            result = builder.add(event)
+            if result is not None:
+                live.end(result)
+    except BaseException:
+        live.clear()
+        raise
+    return builder.results
+
+
+def shown(result: Result) -> Any:  # a frame, a result, or nothing
+    """What a cell answers with: a DataFrame for rows, nothing beside players, else the result itself."""
+    if result.media:
+        for media in result.media:
+            display(HTML(f"<div>{escape(media.path)}</div>"), player(media))
+        return None
+    if result.has_rows:
+        return result.to_pandas()
+    return result if result.scores is not None or result.model is not None else None
+
+
+def player(media: Media) -> Any:  # IPython has no types
+    """A player that holds the bytes of a recording, so that a saved notebook still plays."""
+    audio = Audio(data=media.data)
+    audio.mimetype = media.mime_type
+    return audio
+
+
+class LiveProgress:
+    """One place in a cell's output that follows a statement, and ends as what the statement says."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._handle: Any = None  # IPython has no types
+        self._next_s = 0.0
+
+    def show(self, progress: Progress) -> None:
+        """Show a progress, unless the last one is too fresh for an eye to have seen."""
+        if self._clock() < self._next_s:
+            return
+        self._next_s = self._clock() + _UPDATE_S
+        self._put(progress_html(progress))
+
+    def end(self, result: Result) -> None:
+        """Put what the statement says in the place of the bar; the next statement gets a new place."""
+        said = f"<div>{escape(result.message)} ({result.elapsed_s:.1f} s)</div>" if result.message else ""
+        self._put(said + notices_html(result.notices) + row_errors_html(result))
+        self._handle, self._next_s = None, 0.0
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self._handle is not None:
+            self._put("")
+            self._handle = None
+
+    def _put(self, html: str) -> None:
+        if self._handle is not None:
+            self._handle.update(HTML(html))
+        elif html:
+            self._handle = DisplayHandle()
+            self._handle.display(HTML(html))
+
+
+def _drawn(failure: ThanoSQLError) -> str:
+    hint = (
+        "\nconnect with: %thanosql API_TOKEN=thanosql_..." if isinstance(failure, AuthenticationError) else ""
+    )
+    return failure.drawn() + hint
+
+
+def _placeholder_notice() -> str:
+    if resolve_token(None):
+        return (
+            "API_TOKEN is the placeholder; the token of THANOSQL_API_TOKEN or of `thanosql token set` is used"
+        )
+    return "API_TOKEN is the placeholder; put the token there that the server printed at its first start"

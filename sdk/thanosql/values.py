@@ -1,0 +1,202 @@
+"""What the server tells, as plain immutable values."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A place in a text: offsets count characters from 0, line and column from 1."""
+
+    start: int
+    end: int
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something to know that stopped nothing."""
+
+    message: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowError:
+    """A row that could not be used, and why.
+
+    Attributes:
+        row: Number of the row in its query or file, from 0.
+        subject: What it speaks of, such as an audio path.
+        reason: One of the closed list of reasons.
+        message: One sentence.
+    """
+
+    row: int
+    subject: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a statement is; what is unknown is `None`."""
+
+    stage: str
+    done: float
+    total: float | None = None
+    unit: str = ""
+    seconds_left: float | None = None
+    audio_s: float | None = None
+    epoch: int | None = None
+    epoch_total: int | None = None
+    loss: float | None = None
+    wer: float | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """The share that is done, from 0 to 1; `None` while the total is unknown."""
+        return min(1.0, self.done / self.total) if self.total else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Media:
+    """One recording of a PRINT statement, with its bytes."""
+
+    row: int
+    path: str
+    mime_type: str
+    data: bytes = field(repr=False)
+
+    def save(self, local_path: str | Path) -> None:
+        """Write the recording to a file."""
+        Path(local_path).write_bytes(self.data)
+
+    def _repr_html_(self) -> str:
+        encoded = base64.b64encode(self.data).decode("ascii")
+        source = f"data:{escape(self.mime_type)};base64,{encoded}"
+        caption = f"<figcaption>{escape(self.path)}</figcaption>"
+        return f'<figure>{caption}<audio controls src="{source}"></audio></figure>'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One version of a model.
+
+    Attributes:
+        kind: `base`, `prebuilt`, `trained` or `uploaded`.
+        base: Name and version of the model that it was trained from; empty for a base.
+        origin: The checkpoint behind a base, in words.
+        metrics: Measured on held-out rows, such as `wer`.
+        properties: Facts of its making.
+        active: True for the version that statements use when they name none.
+        size_bytes: Size of its files together.
+    """
+
+    name: str
+    version: int
+    kind: str
+    base: str = ""
+    origin: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    active: bool = False
+    size_bytes: int = 0
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Errors of transcription over a set of rows; rates above 1 are possible."""
+
+    wer: float
+    cer: float
+    substitutions: int
+    deletions: int
+    insertions: int
+    reference_words: int
+    rows: int
+    rows_left_out: int
+    audio_s: float
+    normaliser: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training run, as it stands.
+
+    Attributes:
+        sequence: Raised by every change; give it to `watch_job` to go on from there.
+        state: `queued`, `preparing`, `training`, `evaluating`, `saving`, and at the end
+            `succeeded`, `failed` or `cancelled`.
+        wer: Newest word error rate on the held-out rows; `wer_before` is that of the base.
+        audio_s_per_s: Seconds of audio learned from in a second.
+        left_out: The first rows that could not be used.
+        failure_reason: One of the closed list, empty unless it failed.
+        result: The model version that it made.
+    """
+
+    job_id: str
+    sequence: int
+    state: str
+    model: str
+    base: str
+    attempt: int = 1
+    step: int = 0
+    step_total: int = 0
+    epoch: int = 0
+    epoch_total: int = 0
+    loss: float | None = None
+    learning_rate: float | None = None
+    wer: float | None = None
+    cer: float | None = None
+    wer_before: float | None = None
+    audio_s_per_s: float | None = None
+    seconds_left: float | None = None
+    rows_used: int = 0
+    rows_held_out: int = 0
+    rows_left_out: int = 0
+    left_out: tuple[RowError, ...] = ()
+    failure_reason: str = ""
+    failure_message: str = ""
+    result: Model | None = None
+    statement: str = ""
+    created: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def finished(self) -> bool:
+        """True once nothing more will happen."""
+        return self.state in {"succeeded", "failed", "cancelled"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One file of the workspace."""
+
+    path: str
+    size_bytes: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What one statement would do."""
+
+    kind: str
+    canonical_text: str
+    steps: tuple[str, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerInfo:
+    """What the server is."""
+
+    version: str
+    services: tuple[str, ...]
