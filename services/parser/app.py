@@ -1,5 +1,6 @@
 """Wires the parser service."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -15,6 +16,8 @@ class ParserApp:
     """The parser as the composition root runs it."""
 
     def __init__(self, settings: ParserSettings) -> None:
+        # sqlglot warns of syntax that it does not know and quotes the statement, which is no one's business.
+        logging.getLogger("sqlglot").setLevel(logging.ERROR)
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="parser")
         self._servicer = ParserServicer(Parser(max_text_bytes=settings.max_text_bytes), self._executor)
 

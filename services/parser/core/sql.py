@@ -1,16 +1,18 @@
 """sqlglot at arm's length: PostgreSQL's dialect in, a tree or an error with the user's place out."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ErrorLevel, OptimizeError, ParseError, SqlglotError
+from sqlglot.errors import ErrorLevel, ParseError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from services.parser.core.faults import fault, nearest, shorten
 from services.parser.core.fragment import Fragment
 from services.parser.core.rewriting import Rewritten
-from thanosql_runtime.errors import Span, ThanosqlError
+from thanosql_runtime.errors import ThanosqlError
 
 _CLAUSES = (
     "SELECT",
@@ -46,6 +48,7 @@ _DESCRIPTIONS = (
     (re.compile(r"^Expected (.+?)(?: but got .*)?\.?$", re.DOTALL), r"\1"),
 )
 _LOOK_BACK = 3
+_UNREADABLE = "the query cannot be read as SQL"
 
 
 def parse_sql(rewritten: Rewritten) -> exp.Expr:
@@ -55,16 +58,13 @@ def parse_sql(rewritten: Rewritten) -> exp.Expr:
         ThanosqlError: The text is not SQL, or nested too deeply for the parser.
     """
     fragment = rewritten.fragment
-    try:
-        statements = sqlglot.parse(rewritten.text, read="postgres")
-    except ParseError as problem:
-        raise _misfit(rewritten, problem) from problem
-    except SqlglotError as problem:
-        raise fault("the query cannot be read as SQL", fragment.span) from problem
-    except RecursionError as problem:
-        raise _too_deep(fragment) from problem
+    with _sqlglot_at_work(fragment):
+        try:
+            statements = sqlglot.parse(rewritten.text, read="postgres")
+        except ParseError as problem:
+            raise _misfit(rewritten, problem) from problem
     if len(statements) != 1 or not isinstance(statements[0], exp.Expr):
-        raise fault("the query cannot be read as SQL", fragment.span)
+        raise fault(_UNREADABLE, fragment.span)
     return statements[0]
 
 
@@ -72,43 +72,39 @@ def scopes(query: exp.Query, fragment: Fragment) -> list[Scope]:
     """The scopes of a query, which tell its tables from its common table expressions.
 
     Raises:
-        ThanosqlError: Two tables of one FROM share a name, or the query is nested too deeply.
+        ThanosqlError: The query is nested too deeply, or its tables cannot be told apart.
     """
-    try:
+    with _sqlglot_at_work(fragment):
         found = traverse_scope(query)
         for scope in found:
-            # Named on first use, which is where a repeated alias shows.
+            # Worked out on first use, which may fail.
             _ = scope.sources
-    except OptimizeError as problem:
-        alias = str(problem).rpartition(": ")[2]
-        message = f"two tables of the query are called '{shorten(alias)}'"
-        raise fault(message, _last(fragment, alias), expected=["an alias of its own for each"]) from problem
-    except RecursionError as problem:
-        raise _too_deep(fragment) from problem
-    return found
+        return found
 
 
 def to_duckdb(expression: exp.Expr, fragment: Fragment) -> str:
     """The text of an expression in DuckDB's dialect; the expression is spent.
 
     Raises:
-        ThanosqlError: The expression is nested too deeply.
+        ThanosqlError: The expression is nested too deeply, or has no form in that dialect.
     """
-    try:
+    with _sqlglot_at_work(fragment):
         return expression.sql("duckdb", copy=False, comments=False, unsupported_level=ErrorLevel.IGNORE)
+
+
+@contextmanager
+def _sqlglot_at_work(fragment: Fragment) -> Iterator[None]:
+    """Turn whatever sqlglot raises into an error at the place of the SQL."""
+    try:
+        yield
+    except ThanosqlError:
+        raise
     except RecursionError as problem:
-        raise _too_deep(fragment) from problem
-
-
-def _too_deep(fragment: Fragment) -> ThanosqlError:
-    return fault("the query is nested too deeply", fragment.span)
-
-
-def _last(fragment: Fragment, name: str) -> Span:
-    for index in range(fragment.high - 1, fragment.low - 1, -1):
-        if fragment.tokens[index].text.strip('"').lower() == name.lower():
-            return fragment.token_span(index)
-    return fragment.span
+        raise fault("the query is nested too deeply", fragment.span) from problem
+    except Exception as problem:
+        # Text that nobody means makes sqlglot fail in ways of its own, not only with its errors:
+        # `SELECT TIMESTAMP()` looks for the name of nothing.
+        raise fault(_UNREADABLE, fragment.span) from problem
 
 
 def _misfit(rewritten: Rewritten, problem: ParseError) -> ThanosqlError:

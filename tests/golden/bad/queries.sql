@@ -197,3 +197,10 @@ b' FROM t WHER x = 1
 --|   line 2  |   b' FROM t WHER x = 1
 --|           |             ^^^^ did you mean 'WHERE'?
 --| SYNTAX_ERROR
+
+--# a function that lacks what it needs
+SELECT TIMESTAMP () FROM t
+--| error: the query cannot be read as SQL
+--|   line 1  |   SELECT TIMESTAMP () FROM t
+--|           |   ^^^^^^^^^^^^^^^^^^^^^^^^^^
+--| SYNTAX_ERROR
