@@ -69,7 +69,11 @@ def _is_plain(tree: exp.Select) -> bool:
 
 
 def _literal(node: exp.Expr | None) -> int | None:
-    value = node.expression if isinstance(node, exp.Limit | exp.Offset) else None
+    if not isinstance(node, exp.Limit | exp.Offset):
+        return None
+    if any(other for key, other in node.args.items() if key != "expression"):
+        return None  # Such as LIMIT 10%.
+    value = node.expression
     if isinstance(value, exp.Literal) and not value.is_string and value.name.isdigit():
         return int(value.name)
     return None

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.csv as pacsv
 
 from services.storage.core.copying.columns import TypeGuess, clean_names
 from services.storage.core.copying.encoding import require_utf8
-from services.storage.core.copying.report import CopyReport
+from services.storage.core.copying.report import MOST_KEPT, CopyReport
 from services.storage.core.rows import Rows
 from services.storage.core.spooling import Spool
 from thanosql_runtime.errors import Reason, error
@@ -27,12 +28,13 @@ def read_delimited(path: Path, name: str, delimiter: str, report: CopyReport) ->
         ThanosqlError: INVALID_ENCODING, or INVALID_DATA for a file without a header.
     """
     require_utf8(path, name)
-    header = clean_names(_header(path, name, delimiter))
-    schema = pa.schema([pa.field(column, pa.string()) for column in header])
+    source = _Source(path=path, name=name, delimiter=delimiter, header=_header(path, name, delimiter))
+    names = clean_names(source.header.names)
+    schema = pa.schema([pa.field(column, pa.string()) for column in names])
     Rows(schema, ()).check_names()
     with Spool(schema) as spool:
-        guesses = [TypeGuess() for _ in header]
-        for batch in _text_batches(path, name, delimiter, schema, report):
+        guesses = [TypeGuess() for _ in names]
+        for batch in _text_batches(source, schema, report):
             for guess, column in zip(guesses, batch.columns, strict=True):
                 guess.look(column)
             spool.write(batch)
@@ -41,40 +43,97 @@ def read_delimited(path: Path, name: str, delimiter: str, report: CopyReport) ->
         yield Rows(typed, (_typed(batch, typed) for batch in spool.batches()))
 
 
-def _header(path: Path, name: str, delimiter: str) -> list[str]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = (line for line in file if line.strip())
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    """The names in the first line that is not blank, and how much of the file they take."""
+
+    names: list[str]
+    lines: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """A file and how to read it."""
+
+    path: Path
+    name: str
+    delimiter: str
+    header: _Header
+
+
+def _header(path: Path, name: str, delimiter: str) -> _Header:
+    size_bytes = lines = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal size_bytes, lines
+        for line in file:
+            size_bytes += len(line)
+            lines += 1
+            yield line.decode("utf-8-sig" if lines == 1 else "utf-8")
+
+    with path.open("rb") as file:
         try:
-            return next(csv.reader(lines, delimiter=delimiter))
+            names = next(fields for fields in csv.reader(texts(), delimiter=delimiter) if _has_text(fields))
         except StopIteration:
             raise error(Reason.INVALID_DATA, f"{name!r} is empty: it has no header line", path=name) from None
         except csv.Error as problem:
             message = f"the header of {name!r} cannot be read: {problem}"
             raise error(Reason.INVALID_DATA, message, path=name) from problem
+    return _Header(names=names, lines=lines, size_bytes=size_bytes)
 
 
-def _text_batches(
-    path: Path, name: str, delimiter: str, schema: pa.Schema, report: CopyReport
-) -> Iterator[pa.RecordBatch]:
+def _has_text(fields: list[str]) -> bool:
+    return len(fields) > 1 or bool(fields and fields[0].strip())
+
+
+def _text_batches(source: _Source, schema: pa.Schema, report: CopyReport) -> Iterator[pa.RecordBatch]:
+    bad: list[pacsv.InvalidRow] = []
+
     def leave_out(row: pacsv.InvalidRow) -> str:
-        message = f"{row.actual_columns} fields where the header has {row.expected_columns}"
-        number = row.number or 0
-        report.quarantine(max(0, number - 2), f"line {number}", message)
+        if len(bad) < MOST_KEPT:
+            bad.append(row)
+        else:
+            report.count_quarantined()
         return "skip"
 
-    total = path.stat().st_size
+    total = source.path.stat().st_size
     rows = 0
+    if total == source.header.size_bytes:
+        return
     try:
-        with path.open("rb") as file, _open(file, delimiter, schema, leave_out) as reader:
-            for batch in reader:
+        with source.path.open("rb") as file:
+            file.seek(source.header.size_bytes)
+            for batch in _open(file, source.delimiter, schema, leave_out):
                 rows += batch.num_rows
                 report.advance(rows=rows, done=min(file.tell(), total), total=total)
                 if batch.num_rows:
                     yield batch
     except pa.ArrowInvalid as problem:
-        if "Empty CSV" in str(problem):
-            return  # A header and nothing after it.
-        raise error(Reason.INVALID_DATA, f"{name!r} cannot be read: {problem}", path=name) from problem
+        if "Empty CSV" not in str(problem):
+            message = f"{source.name!r} cannot be read: {problem}"
+            raise error(Reason.INVALID_DATA, message, path=source.name) from problem
+    _quarantine(source, bad, report)
+
+
+def _quarantine(source: _Source, bad: list[pacsv.InvalidRow], report: CopyReport) -> None:
+    """Report the bad rows by their lines, which only a second reading can tell."""
+    lines = _lines_of_width_other_than(source, len(source.header.names)) if bad else iter(())
+    for row in bad:
+        message = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+        line = next(lines, None)
+        report.quarantine((row.number or 1) - 1, f"line {line}" if line else f"row {row.number}", message)
+
+
+def _lines_of_width_other_than(source: _Source, width: int) -> Iterator[int]:
+    with source.path.open(encoding="utf-8", newline="") as file:
+        file.seek(source.header.size_bytes)
+        reader = csv.reader(file, delimiter=source.delimiter)
+        line = source.header.lines + 1
+        for fields in reader:
+            if fields and len(fields) != width:
+                yield line
+            line = source.header.lines + reader.line_num + 1
 
 
 def _open(file: object, delimiter: str, schema: pa.Schema, invalid: object) -> pacsv.CSVStreamingReader:
@@ -85,7 +144,6 @@ def _open(file: object, delimiter: str, schema: pa.Schema, invalid: object) -> p
             use_threads=False,
             block_size=_BLOCK_BYTES,
             column_names=schema.names,
-            skip_rows_after_names=1,
         ),
         parse_options=pacsv.ParseOptions(
             delimiter=delimiter, newlines_in_values=True, invalid_row_handler=invalid

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from services.storage.core.types import CopyProgress, RowProblem
 from thanosql_runtime.errors import Reason
 
-_KEPT = 100
+MOST_KEPT = 100
 
 
 class CopyReport:
@@ -27,8 +27,12 @@ class CopyReport:
     def quarantine(self, row: int, subject: str, message: str, reason: Reason = Reason.INVALID_DATA) -> None:
         """Leave a row out; the first hundred are kept by name."""
         self.rows_quarantined += 1
-        if len(self._problems) < _KEPT:
+        if len(self._problems) < MOST_KEPT:
             self._problems.append(RowProblem(row=row, subject=subject, reason=reason, message=message))
+
+    def count_quarantined(self) -> None:
+        """Count a row left out that needs no name, because enough have one."""
+        self.rows_quarantined += 1
 
     @property
     def quarantined(self) -> tuple[RowProblem, ...]:

@@ -1,0 +1,171 @@
+"""Answers stream, in order, reading no more than they must."""
+
+import threading
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+
+from services.storage.core import pushdown
+from services.storage.core.queries import QueryEngine, QueryLimits
+from services.storage.core.sandbox import check
+from services.storage.core.spooling import Spool
+from services.storage.core.tables import Tables
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+Make = Callable[[str, pa.Table], None]
+Select = Callable[[str], list[dict[str, object]]]
+
+NUMBERS = pa.table(
+    {
+        "i": pa.array(range(50_000), pa.int64()),
+        "s": [f"row '{number % 100}" for number in range(50_000)],
+        "f": pa.array([number / 2 for number in range(50_000)], pa.float64()),
+    }
+)
+
+
+def planned(sql: str, schema: pa.Schema = NUMBERS.schema) -> pushdown.Pushdown | None:
+    return pushdown.plan(check(sql, ["numbers"]).tree, schema)
+
+
+@pytest.mark.parametrize(
+    ("sql", "limit", "columns", "condition"),
+    [
+        ("SELECT * FROM numbers LIMIT 5", 5, ("i", "s", "f"), ""),
+        ("SELECT * FROM numbers AS n LIMIT 5 OFFSET 7", 12, ("i", "s", "f"), ""),
+        ("SELECT F, n.I FROM Numbers n LIMIT 1", 1, ("i", "f"), ""),
+        (
+            "SELECT i FROM numbers WHERE s = 'a''b' AND i >= 3 LIMIT 2",
+            2,
+            ("i", "s"),
+            "`s` = 'a''b' AND `i` >= 3",
+        ),
+    ],
+)
+def test_simple_limits_go_down_to_lance(
+    sql: str, limit: int, columns: tuple[str, ...], condition: str
+) -> None:
+    assert planned(sql) == pushdown.Pushdown(limit=limit, columns=columns, condition=condition)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM numbers",
+        "SELECT count(*) FROM numbers LIMIT 1",
+        "SELECT max(i) FROM numbers LIMIT 1",
+        "SELECT DISTINCT s FROM numbers LIMIT 1",
+        "SELECT i FROM numbers ORDER BY i DESC LIMIT 1",
+        "SELECT s FROM numbers GROUP BY s LIMIT 1",
+        "SELECT i FROM numbers HAVING i > 1 LIMIT 1",
+        "SELECT a.i FROM numbers a JOIN numbers b USING (i) LIMIT 1",
+        "SELECT a.i FROM numbers a, numbers b LIMIT 1",
+        "SELECT row_number() OVER () FROM numbers LIMIT 1",
+        "SELECT unnest([i, i]) FROM numbers LIMIT 1",
+        "SELECT i FROM numbers LIMIT 10%",
+        "SELECT i FROM numbers LIMIT (SELECT 3)",
+        "SELECT i FROM numbers TABLESAMPLE 10% LIMIT 1",
+        "SELECT i FROM numbers USING SAMPLE 10 LIMIT 1",
+        "WITH x AS (SELECT 1) SELECT i FROM numbers LIMIT 1",
+        "SELECT i FROM numbers WHERE f = 1.5 LIMIT 1",
+        "SELECT i FROM numbers WHERE i = '3' LIMIT 1",
+        "SELECT i FROM numbers WHERE s = 'a' OR i = 1 LIMIT 1",
+        "SELECT i FROM numbers WHERE i IN (SELECT 1) LIMIT 1",
+        "SELECT nope FROM numbers LIMIT 1",
+        "SELECT a FROM numbers AS n(a, b, c) LIMIT 1",
+        "SELECT * EXCLUDE (i) FROM numbers LIMIT 1",
+        "SELECT i FROM numbers QUALIFY row_number() OVER () = 2 LIMIT 1",
+        "(SELECT i FROM numbers LIMIT 1) UNION ALL (SELECT 1)",
+    ],
+)
+def test_nothing_goes_down_where_it_could_change_the_answer(sql: str) -> None:
+    assert planned(sql) is None
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "LIMIT 7",
+        "LIMIT 3 OFFSET 49998",
+        "LIMIT 0",
+        "WHERE s = 'row ''5' LIMIT 4",
+        "WHERE i > 40000 AND s <> 'row ''1' LIMIT 5 OFFSET 3",
+        "WHERE i >= 49999 LIMIT 10",
+        "WHERE S < 'row ''2' AND I <= 20 LIMIT 100",
+    ],
+)
+def test_what_went_down_changes_no_answer(make: Make, select: Select, tail: str) -> None:
+    make("numbers", NUMBERS)
+    # The sum in the subquery keeps anything from going down on the right side.
+    plain = select(f"SELECT i, s FROM (SELECT *, sum(1) OVER () FROM numbers) {tail}")
+    assert select(f"SELECT i, s FROM numbers {tail}") == plain
+
+
+def test_rows_come_in_the_order_of_the_table(make: Make, select: Select) -> None:
+    make("numbers", NUMBERS)
+    assert [row["i"] for row in select("SELECT * FROM numbers")] == list(range(50_000))
+
+
+def test_answers_are_computed_as_they_are_taken(engine: QueryEngine) -> None:
+    with engine.run("SELECT i, repeat('x', 1000) AS t FROM range(100000000) r(i)") as running:
+        before = pa.total_allocated_bytes()
+        taken = [batch.num_rows for batch, _ in zip(running, range(5), strict=False)]
+        assert len(taken) == 5
+        assert pa.total_allocated_bytes() - before < 256 << 20
+
+
+def test_waiting_for_a_slow_reader_is_not_computing(tables: Tables) -> None:
+    engine = QueryEngine(tables, QueryLimits(compute_s=5.0))
+    with engine.run("SELECT i FROM range(100000) r(i)") as running:
+        rows = iter(running)
+        next(rows)
+        assert running._left_s > 3.0
+        assert sum(batch.num_rows for batch in rows) > 0
+
+
+def test_an_interrupted_query_says_cancelled(engine: QueryEngine) -> None:
+    running = engine.run("SELECT count(*) FROM range(1000000000000) a, range(1000000) b")
+    threading.Timer(0.2, running.interrupt).start()
+    with pytest.raises(ThanosqlError) as caught, running:
+        list(running)
+    assert caught.value.reason is Reason.CANCELLED
+
+
+def test_a_query_keeps_the_version_that_it_opened(make: Make, engine: QueryEngine) -> None:
+    make("numbers", NUMBERS)
+    with engine.run("SELECT i FROM numbers", ("numbers",)) as running:
+        rows = iter(running)
+        first = next(rows)
+        make("numbers", NUMBERS.slice(0, 1))
+        assert first.num_rows + sum(batch.num_rows for batch in rows) == 50_000
+
+
+def test_relations_can_be_read_more_than_once(engine: QueryEngine) -> None:
+    with Spool(NUMBERS.schema) as spool:
+        for batch in NUMBERS.to_batches(max_chunksize=1000):
+            spool.write(batch)
+        spool.finish()
+        sql = "SELECT count(*) AS n FROM __nested_1 a JOIN __nested_1 b USING (i)"
+        with engine.run(sql, (), {"__nested_1": spool}) as running:
+            assert [batch.to_pylist() for batch in running] == [[{"n": 50_000}]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason", "words"),
+    [
+        ("SELECT ii FROM numbers", Reason.COLUMN_NOT_FOUND, "did you mean 'i'? known: i, s, f"),
+        ("SELECT n.x FROM numbers n", Reason.COLUMN_NOT_FOUND, "known: i, s, f"),
+        ("SELECT * FROM number", Reason.TABLE_NOT_FOUND, "did you mean 'numbers'?"),
+        ("SELECT s::INT FROM numbers", Reason.QUERY_FAILED, "Could not convert string"),
+        ("SELECT flor(f) FROM numbers", Reason.QUERY_FAILED, 'Did you mean "floor"?'),
+        ("SELECT i FROM numbers WHERE", Reason.SYNTAX_ERROR, "cannot be read"),
+        ("SELECT i FROM numbers GROUP BY s", Reason.QUERY_FAILED, "GROUP BY"),
+    ],
+)
+def test_errors_say_what_to_do(make: Make, engine: QueryEngine, sql: str, reason: Reason, words: str) -> None:
+    make("numbers", NUMBERS)
+    with pytest.raises(ThanosqlError) as caught, engine.run(sql, ("numbers",)) as running:
+        list(running)
+    assert caught.value.reason is reason
+    assert words in caught.value.message

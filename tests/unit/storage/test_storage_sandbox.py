@@ -1,0 +1,243 @@
+"""What a query may not do, each way round that we could think of."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from services.storage.core.queries import QueryEngine, QueryLimits
+from services.storage.core.sandbox import check_expression
+from services.storage.core.tables import Tables
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+ESCAPES = [
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_csv_auto('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM read_blob('/etc/passwd')",
+    "SELECT * FROM read_json('/etc/passwd')",
+    "SELECT * FROM read_parquet('/etc/passwd')",
+    "SELECT * FROM parquet_scan('/etc/passwd')",
+    "SELECT * FROM parquet_metadata('/x')",
+    "SELECT * FROM sniff_csv('/etc/passwd')",
+    "SELECT * FROM glob('/*')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT * FROM '/etc/hosts.csv'",
+    'SELECT * FROM "/etc/passwd"',
+    "SELECT * FROM 'https://example.com/x.parquet'",
+    "SELECT * FROM people, read_csv('/etc/passwd')",
+    "SELECT (SELECT count(*) FROM read_text('/etc/passwd'))",
+    "SELECT * FROM people WHERE name IN (SELECT content FROM read_text('/etc/passwd'))",
+    "WITH x AS (SELECT * FROM read_text('/etc/passwd')) SELECT * FROM x",
+    "SELECT * FROM people UNION ALL SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM people p, LATERAL (SELECT * FROM read_text(p.name))",
+    "FROM read_csv('/etc/passwd')",
+    "SELECT * FROM duckdb_settings()",
+    "SELECT * FROM duckdb_settings",
+    "SELECT * FROM duckdb_secrets()",
+    "SELECT * FROM pragma_version()",
+    "SELECT * FROM information_schema.tables",
+    "SELECT * FROM pg_catalog.pg_tables",
+    "SELECT * FROM sqlite_master",
+    "SELECT * FROM system.information_schema.tables",
+    "SELECT * FROM temp.people",
+    "SELECT * FROM query('SELECT 1')",
+    "SELECT * FROM query_table('people')",
+    "SELECT * FROM arrow_scan(1, 2, 3)",
+    "SELECT * FROM python_arrow_scan(1, 2, 3)",
+    "SELECT * FROM pandas_scan(1)",
+    "SELECT * FROM seq_scan('people')",
+    "SELECT * FROM json_execute_serialized_sql('{}')",
+    "SELECT json_serialize_sql('SELECT 1')",
+    "SELECT * FROM which_secret('s3://x', 's3')",
+    "SELECT * FROM enable_logging()",
+    "SELECT * FROM checkpoint()",
+    "SELECT * FROM test_all_types()",
+    "SELECT * FROM repeat_row(1, num_rows=3)",
+    "SELECT getenv('HOME')",
+    "SELECT current_setting('temp_directory')",
+    "SELECT getvariable('x')",
+    "SELECT write_log('x')",
+    "SELECT nextval('x')",
+    "SELECT system.main.repeat('x', 5)",
+    "SELECT system.repeat('x', 5)",
+    "SET memory_limit = '100GB'",
+    "RESET memory_limit",
+    "PRAGMA version",
+    "CALL pragma_version()",
+    "COPY people TO '/tmp/out.csv'",
+    "COPY (SELECT 1) TO '/tmp/out.csv'",
+    "COPY people FROM '/etc/passwd'",
+    "EXPORT DATABASE '/tmp/x'",
+    "IMPORT DATABASE '/tmp/x'",
+    "ATTACH '/tmp/a.db'",
+    "DETACH memory",
+    "USE memory",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "CREATE TABLE x AS SELECT 1",
+    "CREATE MACRO f() AS 1",
+    "CREATE SECRET s (TYPE s3)",
+    "INSERT INTO people VALUES ('x', 1)",
+    "UPDATE people SET age = 1",
+    "DELETE FROM people",
+    "DROP TABLE people",
+    "ALTER TABLE people DROP COLUMN age",
+    "TRUNCATE people",
+    "VACUUM",
+    "CHECKPOINT",
+    "BEGIN",
+    "EXPLAIN SELECT 1",
+    "EXPLAIN ANALYZE SELECT 1",
+    "DESCRIBE people",
+    "SHOW TABLES",
+    "SUMMARIZE people",
+    "SELECT 1; DROP TABLE people",
+    "SELECT 1; SELECT 2",
+    "SELECT 1;;SELECT 2",
+    "SELECT 1 INTO x",
+    "WITH x AS (INSERT INTO people VALUES ('x', 1)) SELECT 1",
+    "WITH x AS (DELETE FROM people RETURNING *) SELECT * FROM x",
+    "SELECT * FROM (DESCRIBE people)",
+    "SELECT * FROM (SHOW TABLES)",
+    "SELECT * FROM people WHERE age = $1",
+    "SELECT * FROM people WHERE age = ?",
+    "PREPARE p AS SELECT 1",
+    "EXECUTE p",
+    "",
+    ";",
+    "-- nothing",
+]
+REFUSED = {Reason.QUERY_REJECTED, Reason.SYNTAX_ERROR, Reason.QUERY_FAILED, Reason.TABLE_NOT_FOUND}
+
+
+@pytest.fixture(autouse=True)
+def people(make: Callable[[str, pa.Table], None]) -> None:
+    make("people", pa.table({"name": ["/etc/passwd", "bob"], "age": pa.array([30, 40], pa.int64())}))
+
+
+@pytest.mark.parametrize("sql", ESCAPES)
+def test_an_escape_is_refused(engine: QueryEngine, sql: str) -> None:
+    with pytest.raises(ThanosqlError) as caught, engine.run(sql, ("people",)) as running:
+        list(running)
+    assert caught.value.reason in REFUSED
+    assert "/root" not in caught.value.message
+
+
+@pytest.mark.parametrize("sql", [sql for sql in ESCAPES if "read_" in sql or "passwd" in sql])
+def test_reading_files_is_a_rejection_not_a_failure(engine: QueryEngine, sql: str) -> None:
+    with pytest.raises(ThanosqlError) as caught, engine.run(sql, ("people",)) as running:
+        list(running)
+    assert caught.value.reason is Reason.QUERY_REJECTED
+
+
+def test_only_the_tables_named_for_a_query_can_be_read(
+    engine: QueryEngine, make: Callable[[str, pa.Table], None]
+) -> None:
+    make("secrets", pa.table({"x": [1]}))
+    with pytest.raises(ThanosqlError) as caught:
+        engine.run("SELECT * FROM secrets", ("people",))
+    assert caught.value.reason is Reason.TABLE_NOT_FOUND
+
+
+def test_variables_of_the_process_cannot_be_read(engine: QueryEngine) -> None:
+    hidden = pa.table({"secret": [1]})
+    assert hidden.num_rows == 1
+    with pytest.raises(ThanosqlError) as caught:
+        engine.run("SELECT * FROM hidden", ("hidden",))
+    assert caught.value.reason is Reason.TABLE_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT length(repeat('x', 3000000000))",
+        "SELECT length(repeat('x', age * 100000000)) FROM people",
+        "SELECT lpad('x', 2000000000, 'y')",
+        "SELECT rpad('x', 2000000000, 'y')",
+        "SELECT range(3000000000)",
+        "SELECT generate_series(3000000000)",
+        "SELECT list_resize([1], 3000000000)",
+        "SELECT array_resize([1], 3000000000, 0)",
+    ],
+)
+def test_functions_that_multiply_memory_are_bounded(engine: QueryEngine, sql: str) -> None:
+    with pytest.raises(ThanosqlError) as caught, engine.run(sql, ("people",)) as running:
+        list(running)
+    assert caught.value.reason is Reason.QUERY_FAILED
+    assert "1000000" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("sql", "answer"),
+    [
+        ("SELECT repeat('ab', 2) AS x", "abab"),
+        ("SELECT lpad('a', 3, '-') AS x", "--a"),
+        ("SELECT range(3) AS x", [0, 1, 2]),
+        ("SELECT range(1, 7, 3) AS x", [1, 4]),
+        ("SELECT generate_series(1, 3) AS x", [1, 2, 3]),
+        ("SELECT list_resize([1], 2, 9) AS x", [1, 9]),
+        ("SELECT sum(i)::INT AS x FROM range(4) r(i)", 6),
+        ("SELECT count(*) AS x FROM generate_series(1, 5)", 5),
+        ("SELECT x FROM (VALUES (7)) v(x)", 7),
+        ("VALUES (7)", 7),
+        ("FROM people SELECT max(age)", 40),
+        ("SELECT 1 AS x; -- done", 1),
+        (
+            "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) "
+            "SELECT max(n) FROM r",
+            5,
+        ),
+        ("SELECT list_transform([1, 2], lambda v: v + 1) AS x", [2, 3]),
+        ("SELECT pg_typeof(1) AS x", "integer"),
+        ('SELECT count(*) FROM people p JOIN PEOPLE q ON p."NAME" = q.name', 2),
+    ],
+)
+def test_honest_queries_are_answered(engine: QueryEngine, sql: str, answer: object) -> None:
+    with engine.run(sql, ("people",)) as running:
+        rows = [row for batch in running for row in batch.to_pylist()]
+    assert list(rows[0].values()) == [answer]
+
+
+@pytest.mark.parametrize("limits", [QueryLimits(compute_s=0.2), QueryLimits(compute_s=0.05, threads=1)])
+def test_an_endless_query_ends_at_its_limit(tables: Tables, limits: QueryLimits) -> None:
+    sql = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r"
+    with pytest.raises(ThanosqlError) as caught, QueryEngine(tables, limits).run(sql) as running:
+        list(running)
+    assert caught.value.reason is Reason.DEADLINE_EXCEEDED
+
+
+def test_a_query_that_outgrows_its_memory_fails_alone(tables: Tables, tmp_path: Path) -> None:
+    engine = QueryEngine(tables, QueryLimits(memory_bytes=64 << 20, spill_bytes=0))
+    with (
+        pytest.raises(ThanosqlError) as caught,
+        engine.run("SELECT list(i) FROM range(100000000) r(i)") as running,
+    ):
+        list(running)
+    assert caught.value.reason is Reason.QUERY_TOO_LARGE
+    with engine.run("SELECT 1") as running:
+        assert len(list(running)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1) , (2",
+        "1); DROP TABLE t; SELECT (1",
+        "1) FROM people WHERE (1=1",
+        "",
+        "1) AS x, (2",
+        "1 -- )\n) , (2",
+    ],
+)
+def test_an_expression_cannot_end_the_query_around_it(text: str) -> None:
+    with pytest.raises(ThanosqlError) as caught:
+        check_expression(text)
+    assert caught.value.reason in (Reason.QUERY_REJECTED, Reason.SYNTAX_ERROR)
+
+
+def test_a_deeply_nested_query_is_refused_and_harms_nothing(engine: QueryEngine) -> None:
+    with pytest.raises(ThanosqlError) as caught:
+        engine.run("SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
+    assert caught.value.reason in (Reason.QUERY_TOO_LARGE, Reason.SYNTAX_ERROR)
