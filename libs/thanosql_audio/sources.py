@@ -61,10 +61,6 @@ class FaithfulReader:
             self._failure = self._failure or failure
             return 0
 
-    def write(self, chunk: bytes) -> int:
-        """Refuse: soundfile asks for the method even where it only reads."""
-        raise io.UnsupportedOperation("a recording is only read")
-
     def check(self) -> None:
         """Raise what the source raised, if it did."""
         if self._failure is not None:

@@ -120,6 +120,7 @@ def _hearing(settings: PredictorSettings) -> Hearing:
 def _limits(settings: PredictorSettings) -> Limits:
     return Limits(
         max_streams=settings.max_streams,
+        max_calls=settings.max_calls,
         rows_in_flight=settings.rows_in_flight,
         decode_workers=settings.decode_workers,
         max_duration_s=settings.max_duration_s,

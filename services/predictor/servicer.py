@@ -36,7 +36,7 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
     ) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
         """Answer every row of a stream once, in any order; a stream that is cancelled drops its rows."""
         name, version = await convert.read_config(request_iterator)
-        async with self._transcriber.admit_stream():
+        with self._transcriber.streams.enter():
             record = await self._registry.resolve(name, version)
             async with self._registry.use(record) as model:
                 yield predictor_pb2.TranscribeResponse(model=convert.to_model_version(record))
@@ -49,11 +49,12 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         self, request: predictor_pb2.RecognizeRequest, context: _Context
     ) -> predictor_pb2.RecognizeResponse:
         """Transcribe one short recording."""
-        record = await self._registry.resolve(*convert.named_version(request))
         remaining_s = context.time_remaining()
         timeout_s = self._default_timeout_s if remaining_s is None else remaining_s
-        async with self._registry.use(record) as model:
-            transcript = await self._transcriber.recognize(model, request.audio, timeout_s)
+        with self._transcriber.calls.enter():
+            record = await self._registry.resolve(*convert.named_version(request))
+            async with self._registry.use(record) as model:
+                transcript = await self._transcriber.recognize(model, request.audio, timeout_s)
         return predictor_pb2.RecognizeResponse(
             transcript=convert.to_transcript(transcript), model=convert.to_model_version(record)
         )

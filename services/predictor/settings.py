@@ -35,6 +35,7 @@ class PredictorSettings(Settings):
     max_queue_size: int = Field(default=1024, ge=1, description="windows that wait for one model")
     default_timeout_s: float = Field(default=60.0, gt=0, description="Recognize calls without a deadline")
     max_streams: int = Field(default=32, ge=1, description="statements transcribed at once")
+    max_calls: int = Field(default=256, ge=1, description="Recognize calls at once")
     rows_in_flight: int = Field(default=8, ge=1, le=256, description="rows of one statement at once")
     windows_in_flight: int = Field(default=2, ge=1, le=64, description="windows of one recording at once")
     decode_workers: int = Field(default=2, ge=1, le=64, description="threads that read and decode audio")
@@ -48,10 +49,9 @@ class PredictorSettings(Settings):
     def _check(self) -> Self:
         if self.overlap_s > self.window_s / 2:
             raise ValueError("overlap_s must be at most half of window_s")
-        needed = self.max_streams * self.rows_in_flight * self.windows_in_flight
+        needed = (self.max_streams * self.rows_in_flight + self.max_calls) * self.windows_in_flight
         if self.max_queue_size < needed:
             # So that a row of an admitted statement is never refused half way.
-            raise ValueError(
-                f"max_queue_size must hold max_streams x rows_in_flight x windows_in_flight = {needed}"
-            )
+            formula = "(max_streams x rows_in_flight + max_calls) x windows_in_flight"
+            raise ValueError(f"max_queue_size must be at least {formula} = {needed}")
         return self

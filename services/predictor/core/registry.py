@@ -49,6 +49,7 @@ class _Place:
     state: State = State.LOADING
     message: str = ""
     leases: int = 0
+    leaving: "asyncio.Task[None] | None" = None
     used_s: float = 0.0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -128,9 +129,10 @@ class ModelRegistry:
     async def close(self) -> None:
         """Give up everything; loads are abandoned."""
         places = list(self._places.values())
-        for place in places:
-            place.task.cancel()
-        await asyncio.gather(*(place.task for place in places), return_exceptions=True)
+        tasks = [task for place in places for task in (place.task, place.leaving) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(place.model.close() for place in places if place.model is not None))
         self._places.clear()
 
@@ -196,6 +198,12 @@ class ModelRegistry:
         return [place for place in self._places.values() if place.state is not State.FAILED]
 
     async def _give_up(self, place: _Place) -> None:
+        """Wait until a place is free; who stops waiting does not stop the leaving."""
+        if place.leaving is None:
+            place.leaving = asyncio.get_running_loop().create_task(self._leave(place))
+        await asyncio.shield(place.leaving)
+
+    async def _leave(self, place: _Place) -> None:
         await asyncio.wait([place.task])
         place.state = State.UNLOADING
         await place.idle.wait()

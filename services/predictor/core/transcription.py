@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from services.predictor.core.admission import Gate
 from services.predictor.core.budget import SampleBudget
 from services.predictor.core.flow import answer_each
 from services.predictor.core.loaded_model import LoadedModel
@@ -19,7 +20,6 @@ from thanosql_audio.types import Audio
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("transcription")
-_RETRY_DELAY_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class Limits:
 
     Attributes:
         max_streams: Streams of rows at once.
+        max_calls: Calls with one recording at once.
         rows_in_flight: Rows of one stream that are read, decoded or computed at once.
         decode_workers: Threads that read and decode.
         max_duration_s: Longest recording.
@@ -36,6 +37,7 @@ class Limits:
     """
 
     max_streams: int = 32
+    max_calls: int = 256
     rows_in_flight: int = 8
     decode_workers: int = 2
     max_duration_s: float = 3600.0
@@ -44,7 +46,7 @@ class Limits:
 
 
 class Transcriber:
-    """Transcribes with any loaded model.
+    """Transcribes with any loaded model. Callers enter `streams` or `calls` first, which bounds the queues.
 
     Args:
         recordings: The users' recordings.
@@ -59,26 +61,12 @@ class Transcriber:
         self._pool = ThreadPoolExecutor(limits.decode_workers, "decode")
         self._workers = asyncio.Semaphore(limits.decode_workers)
         self._budget = SampleBudget(limits.decoded_samples)
-        self._streams = 0
+        self.streams = Gate(limits.max_streams, "statements")
+        self.calls = Gate(limits.max_calls, "recordings")
 
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-    @asynccontextmanager
-    async def admit_stream(self) -> AsyncIterator[None]:
-        """Take a place for a stream of rows; OVERLOADED before anything is read, if there is none."""
-        if self._streams >= self._limits.max_streams:
-            raise ThanosqlError(
-                reason=Reason.OVERLOADED,
-                message=f"{self._streams} statements are being transcribed already; try again later",
-                retry_delay_s=_RETRY_DELAY_S,
-            )
-        self._streams += 1
-        try:
-            yield
-        finally:
-            self._streams -= 1
 
     def answer_rows(self, model: LoadedModel, rows: AsyncIterator[Row]) -> AsyncGenerator[RowAnswer, None]:
         """Answer every row once, in any order; closing the iterator drops the rows in flight."""

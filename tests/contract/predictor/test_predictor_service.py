@@ -341,7 +341,7 @@ async def test_statistics_count_rows_and_seconds(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     "rig",
-    [{"max_streams": 1, "rows_in_flight": 1, "windows_in_flight": 1, "max_queue_size": 1}],
+    [{"max_streams": 1, "rows_in_flight": 1, "windows_in_flight": 1, "max_calls": 1, "max_queue_size": 2}],
     indirect=True,
 )
 async def test_one_stream_too_many_is_refused_with_a_time_to_come_back(rig: Rig) -> None:

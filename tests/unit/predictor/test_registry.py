@@ -156,6 +156,19 @@ async def test_unloading_waits_for_who_holds_it_and_newcomers_get_a_new_one(rig:
     assert rig.loads == ["a", "a"]
 
 
+async def test_who_stops_waiting_does_not_stop_the_unloading(rig: Rig) -> None:
+    until = asyncio.Event()
+    holder = asyncio.ensure_future(hold(rig, "a", until))
+    await settle()
+    impatient = asyncio.ensure_future(rig.registry.unload("a", 0))
+    await settle()
+    impatient.cancel()
+    until.set()
+    await holder
+    assert (await rig.registry.load("a", 0)).state is State.READY
+    assert rig.loads == ["a", "a"]
+
+
 async def test_unloading_can_name_a_version(rig: Rig) -> None:
     await rig.registry.load("a", 0)
     assert await rig.registry.unload("a", 2) == 0
