@@ -1,7 +1,7 @@
 """What a statement gave: rows as Arrow, pandas or dictionaries, recordings, scores, a model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -69,6 +69,10 @@ class Result:
             raise ImportError("pandas is not installed; run: pip install 'thanosql[notebook]'") from failure
         frame: pd.DataFrame = self.arrow().to_pandas()
         return frame
+
+    def head(self, count: int) -> "Result":
+        """The same result with its first `count` rows alone."""
+        return self if self._table is None else replace(self, _table=self._table.slice(0, count))
 
     @property
     def rows(self) -> list[Row]:
