@@ -62,24 +62,21 @@ async def find_base(run: Run, statement: BuildModel) -> ModelVersion:
 
 
 async def check_free(run: Run, statement: BuildModel) -> None:
-    """Raise where the name is taken and overwriting was not asked for."""
-    if statement.options.overwrite:
-        return
+    """Raise where the name is taken and may not be given a new version."""
     try:
         existing = await run.peers.catalog.get(statement.model.text, 0)
     except ThanosqlError as failure:
         if failure.reason is Reason.MODEL_NOT_FOUND:
             return
         raise
-    raise place(
-        error(
-            Reason.MODEL_ALREADY_EXISTS,
-            f"model '{existing.name}' exists, in version {existing.version}; "
-            "add overwrite=True to make a new version of it, or choose another name",
-            model=existing.name,
-        ),
-        statement.model.span,
-    )
+    if existing.kind == "BASE":
+        advice = "it is a base and stays as it is; choose another name"
+    elif statement.options.overwrite:
+        return
+    else:
+        advice = "add overwrite=True to make a new version of it, or choose another name"
+    message = f"model '{existing.name}' exists, in version {existing.version}; {advice}"
+    raise place(error(Reason.MODEL_ALREADY_EXISTS, message, model=existing.name), statement.model.span)
 
 
 def training_columns(text: str, statement: BuildModel, schema: pa.Schema) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from services.gateway.core.plans import BuildModel, Evaluate, Name, Predict, PrintAudio, Query
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
@@ -19,14 +20,14 @@ def is_placed(failure: ThanosqlError) -> bool:
 def place(failure: ThanosqlError, span: Span) -> ThanosqlError:
     """The error itself, with `span` as its place unless it has one."""
     if not is_placed(failure):
-        known = failure.statement
-        failure.statement = StatementError(
-            span=span,
-            expected=known.expected if known else (),
-            suggestion=known.suggestion if known else "",
-            known=known.known if known else (),
-        )
+        failure.statement = replace(failure.statement or _from_metadata(failure), span=span)
     return failure
+
+
+def _from_metadata(failure: ThanosqlError) -> StatementError:
+    """The names that a service without places offers: `suggestion`, and `known` as a list in one text."""
+    known = [name for name in failure.metadata.get("known", "").split(", ") if name not in ("", "...")]
+    return StatementError(span=NOWHERE, suggestion=failure.metadata.get("suggestion", ""), known=tuple(known))
 
 
 @contextmanager

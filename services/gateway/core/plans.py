@@ -1,5 +1,6 @@
 """Statements as the parser typed them: one frozen class each."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -293,5 +294,5 @@ class Plan:
 
 def split_version(name: str) -> tuple[str, int]:
     """A model's name and version: `m.2` is version 2 of `m`, and `m` alone its active version, 0."""
-    stem, dot, digits = name.rpartition(".")
-    return (stem, int(digits)) if dot and digits.isdecimal() else (name, 0)
+    versioned = re.fullmatch(r"(.+)\.([0-9]{1,9})", name)
+    return (versioned[1], int(versioned[2])) if versioned else (name, 0)

@@ -1,0 +1,112 @@
+"""The gateway over the real parser and the real storage: what crosses between the three."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.gateway.app import build as build_gateway
+from services.gateway.settings import GatewaySettings
+from services.parser.app import build as build_parser
+from services.parser.settings import ParserSettings
+from services.storage.app import build as build_storage
+from services.storage.settings import StorageSettings
+from tests.fakes.gateway_client import Client
+from tests.fakes.gateway_predictor import FakePredictor
+from tests.fakes.gateway_trainer import FakeTrainer
+from tests.fakes.gateway_world import token_in
+from thanosql_objects.opening import open_objects
+from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.errors import Reason
+from thanosql_runtime.testing import serving
+
+ROWS = [f"clips/{n}.flac,TEXT {n}" for n in range(40)]
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    workspace = tmp_path / "workspace"
+    (workspace / "clips").mkdir(parents=True)
+    (workspace / "clips" / "0.flac").write_bytes(b"not really audio")
+    (workspace / "train.csv").write_text("\n".join(["audio_path,text", *ROWS]) + "\n")
+    objects = open_objects(ObjectSettings(uri=str(tmp_path / "objects"), workspace=str(workspace)))
+    storage = StorageSettings(bundled_checkpoint=tmp_path / "no-checkpoint")
+    announced: list[str] = []
+    builds = [
+        lambda context: build_parser(ParserSettings(), context),
+        lambda context: build_storage(storage, context, objects),
+        lambda _context: FakeTrainer(),
+        lambda _context: FakePredictor(),
+        lambda context: build_gateway(GatewaySettings(), context),
+    ]
+    async with serving(builds, tmp_path / "home", announce=announced.append) as address:
+        made = Client(address, token_in(announced))
+        await made.succeed('COPY t OPTIONS(overwrite = True) FROM "train.csv"')
+        yield made
+        await made.close()
+
+
+async def test_copy_select_and_print_of_the_tutorial(client: Client) -> None:
+    assert (await client.succeed("SELECT * FROM t LIMIT 5")).table.num_rows == 5
+    printed = await client.succeed("PRINT AUDIO AS SELECT audio_path FROM t LIMIT 3")
+    assert printed.of("media_start")[0].path == "clips/0.flac"
+    assert [e.row for group in printed.of("row_errors") for e in group.errors] == [1, 2]
+
+
+async def test_predict_keeps_the_order_and_knows_the_total(client: Client) -> None:
+    answer = await client.succeed("PREDICT USING tutorial_audio_recognition AS SELECT * FROM t")
+    assert [row["predicted"] for row in answer.rows] == [f"heard clips/{n}.flac" for n in range(40)]
+    assert answer.of("progress")[-1].total == 40
+
+
+async def test_a_nested_prediction_joins_a_table(client: Client) -> None:
+    answer = await client.succeed(
+        "SELECT count(*) AS n FROM t JOIN (PREDICT USING tutorial_audio_recognition AS SELECT * FROM t) p "
+        "ON t.audio_path = p.audio_path WHERE p.predicted <> t.text"
+    )
+    assert answer.rows == [{"n": 40}]
+
+
+async def test_a_table_lives_from_create_to_drop(client: Client) -> None:
+    await client.succeed("CREATE TABLE p AS PREDICT USING tutorial_audio_recognition AS SELECT * FROM t")
+    await client.succeed("INSERT INTO p (audio_path, text) VALUES ('x.flac', 'X')")
+    changed = await client.succeed("UPDATE p SET text = 'Y' WHERE audio_path = 'x.flac'")
+    assert changed.done.rows_changed == 1
+    assert (await client.succeed("DELETE FROM p WHERE predicted IS NULL")).done.rows_changed == 1
+    await client.succeed("ALTER TABLE p DROP COLUMN error")
+    assert (await client.succeed("SELECT * FROM p")).table.column_names == ["audio_path", "text", "predicted"]
+    await client.succeed("DROP TABLE p")
+    assert [row["name"] for row in (await client.succeed("LIST TABLE")).rows] == ["t"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "marked", "suggestion"),
+    [
+        ("SELECT * FROM tt", Reason.TABLE_NOT_FOUND, "tt", "t"),
+        ("SELECT txt FROM t", Reason.COLUMN_NOT_FOUND, "txt", "text"),
+        ('COPY u FROM "trane.csv"', Reason.FILE_NOT_FOUND, '"trane.csv"', "train.csv"),
+        ('COPY u FROM "../train.csv"', Reason.PATH_OUTSIDE_WORKSPACE, '"../train.csv"', ""),
+        ('COPY t FROM "train.csv"', Reason.TABLE_ALREADY_EXISTS, "t", ""),
+    ],
+)
+async def test_errors_of_storage_get_their_place(
+    client: Client, text: str, reason: Reason, marked: str, suggestion: str
+) -> None:
+    failure = await client.fail(text)
+    assert failure.reason is reason
+    assert failure.statement is not None
+    assert text[failure.statement.span.start : failure.statement.span.end] == marked
+    assert failure.statement.suggestion == suggestion
+
+
+@pytest.mark.parametrize("text", ["SELECT * FROM read_csv('/etc/passwd')", "SELECT 1 AS a WHERE 1/0 > 'x'"])
+async def test_what_the_sandbox_refuses_is_no_internal_error(client: Client, text: str) -> None:
+    failure = await client.fail(text)
+    assert failure.reason in (Reason.QUERY_REJECTED, Reason.QUERY_FAILED, Reason.SYNTAX_ERROR)
+
+
+async def test_explain_checks_a_nested_statement_against_storage(client: Client) -> None:
+    failure = await client.fail(
+        "EXPLAIN SELECT predictd FROM (PREDICT USING tutorial_audio_recognition AS SELECT * FROM t)"
+    )
+    assert failure.reason is Reason.MODEL_NOT_FOUND

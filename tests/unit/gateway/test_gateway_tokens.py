@@ -1,0 +1,72 @@
+"""The token of a server: told once, kept as a hash, compared whole."""
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from services.gateway.core.tokens import TokenKeeper
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "gateway" / "token.json"
+
+
+def started(path: Path) -> tuple[TokenKeeper, list[str]]:
+    told: list[str] = []
+    keeper = TokenKeeper(path, told.append)
+    keeper.start()
+    return keeper, told
+
+
+def test_the_first_start_tells_a_token_that_opens(path: Path) -> None:
+    keeper, told = started(path)
+    token = told[0].rpartition(" ")[2]
+    keeper.authorise({"authorization": f"Bearer {token}"})
+    keeper.authorise({"authorization": f"bearer  {token} "})
+    assert json.loads(path.read_text())["sha256"] == hashlib.sha256(token.encode()).hexdigest()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["token.json"]
+
+
+def test_a_later_start_tells_nothing(path: Path) -> None:
+    started(path)
+    assert started(path)[1] == []
+
+
+def test_two_servers_have_two_tokens(tmp_path: Path) -> None:
+    assert started(tmp_path / "a.json")[1] != started(tmp_path / "b.json")[1]
+
+
+def test_nothing_opens_before_the_start(path: Path) -> None:
+    keeper = TokenKeeper(path, lambda _line: None)
+    with pytest.raises(ThanosqlError):
+        keeper.authorise({"authorization": "Bearer "})
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"sha256": "abc"}', '{"sha256": 5}', "\x00"])
+def test_a_file_that_is_not_ours_is_an_error_that_says_how_to_mend(path: Path, content: str) -> None:
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(ThanosqlError, match="delete it") as raised:
+        started(path)
+    assert raised.value.reason is Reason.INVALID_DATA
+
+
+def test_a_rotation_that_cannot_be_kept_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper, told = started(path)
+    before = path.read_text()
+
+    def full(*_arguments: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="no space"):
+        keeper.rotate()
+    keeper.authorise({"authorization": f"Bearer {told[0].rpartition(' ')[2]}"})
+    assert path.read_text() == before
+    assert len(list(path.parent.iterdir())) == 1
