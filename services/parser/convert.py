@@ -23,13 +23,17 @@ def to_response(plans: Iterable[plan.Plan]) -> parser_pb2.ParseResponse:
     return parser_pb2.ParseResponse(plans=[to_plan(item) for item in plans])
 
 
-def to_plan(statement: plan.Plan) -> parser_pb2.Plan:
-    """One plan; EXPLAIN becomes a mark on the statement that it explains."""
+def to_plan(statement: plan.Plan, *, nested: bool = False) -> parser_pb2.Plan:
+    """One plan; EXPLAIN becomes a mark on the statement that it explains.
+
+    A nested plan has no canonical text: it stands in that of the statement around it, and sixteen
+    copies of a long text would not fit into a message.
+    """
     explained = isinstance(statement, plan.Explain)
     inner = statement.statement if isinstance(statement, plan.Explain) else statement
     message = parser_pb2.Plan(
         span=_span(statement.span),
-        canonical_text=render(statement),
+        canonical_text="" if nested else render(statement),
         explain=explained,
         notices=[types_pb2.Notice(message=item.message, span=_span(item.span)) for item in inner.notices],
     )
@@ -125,7 +129,8 @@ def _query(query: Query) -> parser_pb2.QueryPlan:
         sql=query.sql,
         tables=[_name(table) for table in query.tables],
         nested=[
-            parser_pb2.NestedPlan(relation=item.relation, plan=to_plan(item.plan)) for item in query.nested
+            parser_pb2.NestedPlan(relation=item.relation, plan=to_plan(item.plan, nested=True))
+            for item in query.nested
         ],
         span=_span(query.span),
     )

@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from services.parser.core.faults import fault, shorten
 from services.parser.core.source import Source
+from thanosql_runtime.errors import Reason
+
+# Bounds the time that a text takes, which grows with its tokens and not with its bytes.
+MAX_TOKENS = 100_000
 
 
 class TokenKind(enum.Enum):
@@ -69,7 +73,8 @@ def scan(source: Source) -> list[Token]:
     """All tokens of a text, comments and space left out.
 
     Raises:
-        ThanosqlError: A quote, a dollar quote or a block comment is never closed.
+        ThanosqlError: A quote, a dollar quote or a block comment is never closed, or there are more
+            than `MAX_TOKENS`.
     """
     text = source.text
     tokens: list[Token] = []
@@ -92,6 +97,9 @@ def scan(source: Source) -> list[Token]:
         elif group in _KINDS:
             tokens.append(Token(_KINDS[group], match.group(), position, end))
         position = end
+        if len(tokens) > MAX_TOKENS:
+            message = f"the text has more than {MAX_TOKENS} words and signs; COPY takes much data at once"
+            raise fault(message, source.span(tokens[-1].start, end), reason=Reason.STATEMENT_TOO_LARGE)
     return tokens
 
 

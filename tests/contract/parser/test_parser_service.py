@@ -119,6 +119,14 @@ async def test_space_and_comments_are_no_statement(channel: grpc.aio.Channel) ->
     assert await parse(channel, " -- nothing\n ; /* at all */ ;") == []
 
 
+async def test_a_long_text_that_is_nested_deeply_fits_into_the_answer(channel: grpc.aio.Channel) -> None:
+    text = "PREDICT USING m AS " * 16 + "SELECT '" + "x" * 900_000 + "'"
+
+    (plan,) = await parse(channel, text)
+
+    assert plan.canonical_text == text
+
+
 async def test_a_text_that_is_too_large_is_refused(channel: grpc.aio.Channel) -> None:
     with pytest.raises(ThanosqlError) as caught:
         await parse(channel, "SELECT '" + "x" * 1_000_000 + "'")

@@ -12,7 +12,7 @@ from tests.property.parser.statement_texts import statements
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 PARSER = Parser()
-THOROUGH = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+THOROUGH = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 WORDS = (
     "SELECT FROM WHERE PREDICT USING AS OPTIONS BUILD MODEL LIST ( ) [ ] , ; = ' \" $$ $a$ -- /* */ . * 1 1e9"
     " e' m t 'x' NULL NOT IN CASE WHEN END :: -> ->> @ ? $1 { } \\ ` # % INSERT INTO UPDATE SET DELETE DROP"
@@ -80,11 +80,11 @@ REPEATED = {
     "not": "SELECT " + "NOT " * 20_000 + "1",
     "minus": "SELECT " + "- " * 20_000 + "1",
     "plus": "SELECT " + "1 + " * 20_000 + "1",
-    "and": "SELECT " + "1 AND " * 20_000 + "1",
+    "and": "SELECT " + "1 AND " * 10_000 + "1",
     "casts": "SELECT 1" + "::text" * 20_000,
     "cases": "SELECT " + "CASE WHEN " * 2000 + "1" + " THEN 1 END" * 2000,
-    "unions": "SELECT 1" + " UNION SELECT 1" * 5000,
-    "joins": "SELECT * FROM t" + " JOIN u USING (id)" * 3000,
+    "unions": "SELECT 1" + " UNION SELECT 1" * 2000,
+    "joins": "SELECT * FROM t" + " JOIN u USING (id)" * 1000,
     "calls": "SELECT " + "f(" * 31 + "1" + ")" * 31,
     "lambdas": "SELECT " + "f(x -> " * 31 + "1" + ")" * 31,
     "casts in casts": "SELECT " + "CAST(" * 31 + "1" + " AS int)" * 31,
@@ -97,12 +97,12 @@ REPEATED = {
     "explain": "EXPLAIN " * 20_000,
     "semicolons": ";" * 500_000,
     "statements": "LIST MODEL;" * 5000,
-    "commas": "SELECT 1" + ",1" * 100_000,
+    "commas": "SELECT 1" + ",1" * 20_000,
     "comments": "/*" * 100_000,
     "quotes": "SELECT " + "'" * 99_999,
     "double quotes": 'SELECT "' + '""' * 99_999,
     "dollars": "$" * 100_001,
-    "options": "PREDICT USING m OPTIONS(" + "epochs=1," * 20_000 + "epochs=1) AS SELECT 1",
+    "options": "PREDICT USING m OPTIONS(" + "epochs=1," * 10_000 + "epochs=1) AS SELECT 1",
     "lists": "PREDICT USING m OPTIONS(epochs=" + "[" * 390 + "]" * 390 + ") AS SELECT 1",
     "one long word": "SELECT " + "a" * 900_000,
     "one long number": "SELECT " + "1" * 900_000,

@@ -12,7 +12,7 @@ from tests.property.parser.statement_texts import statements
 from thanosql_runtime.errors import Span
 
 PARSER = Parser()
-THOROUGH = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+THOROUGH = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @given(statements())

@@ -10,6 +10,7 @@ from services.parser.core.parser import Parser
 from services.parser.core.plan_parts import Query
 from services.parser.core.render import render
 from services.parser.core.rewriting import MAX_SQL_BRACKETS
+from services.parser.core.scanner import MAX_TOKENS
 from thanosql_runtime.errors import Reason, StatementError, ThanosqlError
 
 
@@ -137,6 +138,13 @@ def test_the_limit_of_the_text_is_a_setting() -> None:
     assert len(small.parse("LIST MODEL")) == 1
     error, _ = failure(small, "LIST MODEL ")
     assert error.reason is Reason.STATEMENT_TOO_LARGE
+
+
+def test_the_number_of_tokens_is_bounded(parser: Parser) -> None:
+    error, place = failure(parser, ";" * (MAX_TOKENS + 1))
+
+    assert error.reason is Reason.STATEMENT_TOO_LARGE
+    assert place.span.start == MAX_TOKENS
 
 
 def test_one_parser_serves_many_threads(parser: Parser) -> None:
