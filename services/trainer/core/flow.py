@@ -140,7 +140,8 @@ class JobFlow:
         await self._blocking(fetch_model, self._parts.store, base, folder / BASE_FOLDER)
         options = job.request.options
         rows = self._parts.snapshots.read(job.request.snapshot_id)
-        await keep_rows(rows, folder / ROWS_FILE, options.audio_col, options.text_col)
+        if await keep_rows(rows, folder / ROWS_FILE, options.audio_col, options.text_col) == 0:
+            raise error(Reason.NO_USABLE_ROWS, "the query gave no rows to learn from")
         write_spec(folder, WorkerSpec(options=options, settings=self._parts.worker))
 
     async def _train(self, job_id: str, folder: Path) -> Finished:

@@ -7,17 +7,19 @@ from rapidfuzz import process
 
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-_NAME = re.compile(r"[^\W\d][\w-]{0,127}")
+_LONGEST = 64
+_FORBIDDEN = frozenset("/\\.")
 _PINNED = re.compile(r"(?P<name>.+)\.(?P<version>[0-9]{1,9})")
 _NEAR = 60
 
 
 def check_model_name(name: str) -> None:
     """Raise INVALID_NAME for a name that no model may have."""
-    if not _NAME.fullmatch(name):
+    plain = name.isprintable() and name == name.strip() and not _FORBIDDEN & set(name)
+    if not plain or not 1 <= len(name) <= _LONGEST:
         raise error(
             Reason.INVALID_NAME,
-            f"{name!r} is no name for a model: use a letter or '_', then letters, digits, '_' and '-'",
+            f"{name!r} is no name for a model: use 1 to {_LONGEST} characters, none of them '/', '\\' or '.'",
             model=name,
         )
 

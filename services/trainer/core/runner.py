@@ -80,6 +80,7 @@ class ProcessRunner:
                 stderr=log,
                 env=self._environment,
                 limit=_LONGEST_LINE_BYTES,
+                start_new_session=True,  # Ctrl-C at a terminal is for us; the child is ended in order
             )
 
     async def _messages(self, process: asyncio.subprocess.Process) -> AsyncIterator[Message]:
