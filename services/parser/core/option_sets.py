@@ -199,8 +199,8 @@ UPLOAD_MODEL = OptionSet(
 
 def _search(kind: SearchKind, search_by: tuple[str, ...], *, ignores: str) -> OptionSet[SearchOptions]:
     takes: dict[str, OptionType] = {
-        "search_by": ChoiceType(choices=search_by),
         "search_input": TextType(meaning="a path or words in quotes"),
+        "search_by": ChoiceType(choices=search_by),
         "emb_col": _COLUMN,
         "text_col": _COLUMN,
         "result_col": _COLUMN,

@@ -6,27 +6,20 @@ from collections.abc import Set as AbstractSet
 from services.parser.core.faults import fault, nearest, shorten
 from services.parser.core.fragment import Fragment
 from services.parser.core.nesting import QUERY_STARTS
-from services.parser.core.scanner import Token, TokenKind, shown
+from services.parser.core.scanner import TokenKind, shown
 from thanosql_runtime.errors import ThanosqlError
 
+# The ones that most people look for come first: an error shows only a few.
 STATEMENTS = (
     "SELECT",
-    "WITH",
-    "VALUES",
     "COPY",
-    "CREATE TABLE",
-    "INSERT INTO",
-    "UPDATE",
-    "DELETE FROM",
-    "DROP TABLE",
-    "ALTER TABLE",
-    "PRINT",
+    "PREDICT",
     "BUILD MODEL",
     "FIT MODEL",
-    "PREDICT",
     "EVALUATE",
     "CONVERT",
     "SEARCH",
+    "PRINT",
     "LIST",
     "GET THANOSQL",
     "UPLOAD MODEL",
@@ -36,6 +29,15 @@ STATEMENTS = (
     "SHOW JOBS",
     "SHOW JOB",
     "CANCEL JOB",
+    "CREATE TABLE",
+    "INSERT INTO",
+    "UPDATE",
+    "DELETE FROM",
+    "DROP TABLE",
+    "ALTER TABLE",
+    "WITH",
+    "VALUES",
+    "TABLE",
     "EXPLAIN",
 )
 _WORDS = {
@@ -75,7 +77,14 @@ _OTHER_WORDS = {
     "TRAIN": "BUILD MODEL",
     "TRANSCRIBE": "PREDICT",
 }
+_OTHER_PAIRS = {
+    ("DROP", "MODEL"): "DELETE MODEL",
+    ("LIST", "JOBS"): "SHOW JOBS",
+    ("SHOW", "MODELS"): "LIST MODEL",
+    ("SHOW", "TABLES"): "LIST TABLE",
+}
 _UNSAID = frozenset({"MINUS", "PLUS"})
+_VALUES = frozenset({"VALUE", "NUMBER", "TRUE", "FALSE", "NONE", "LSQB"})
 _NAMES = frozenset(
     {"TABLE_NAME", "COLUMN_NAME", "MODEL_NAME", "MODEL_REFERENCE", "OBJECT_NAME", "OPTION_NAME"}
 )
@@ -136,7 +145,7 @@ def unexpected(statement: Fragment, index: int, accepted: AbstractSet[str]) -> T
     name = label(statement, index)
     where = f", after the end of {name}" if accepted == {"$END"} else f" in {name}"
     message = f"syntax error at {meant}{where}{_remark(statement, index, accepted)}"
-    return fault(message, place, expected=expected, suggestion=_meant(token, accepted))
+    return fault(message, place, expected=expected, suggestion=_meant(statement, index, accepted))
 
 
 def _remark(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
@@ -147,9 +156,11 @@ def _remark(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
         return ": a version is a number, as in m.2" if models else ": names here have no schema"
     if before and token.text == "-" and token.start == statement.tokens[index - 1].end:
         return ": a name with '-' stands in double quotes"
+    if token.upper == "OPTIONS" and accepted == {"$END"}:
+        return ": OPTIONS stands in front of FROM"
     if token.kind is TokenKind.STRING and accepted & _NAMES:
         return ": a name has no single quotes"
-    if token.upper and accepted & _STRINGS and not _meant(token, accepted):
+    if token.upper and accepted & _STRINGS and not _meant(statement, index, accepted):
         return ": a text stands in quotes"
     return ""
 
@@ -168,11 +179,17 @@ def _unknown_statement(statement: Fragment, index: int) -> ThanosqlError:
 
 
 def _in_words(accepted: Iterable[str]) -> list[str]:
+    if set(accepted) >= _VALUES:
+        return ["a value: a text in quotes, a number, True, False, None or a list"]
     described = (_WORDS.get(terminal, terminal) for terminal in accepted if terminal not in _UNSAID)
     return sorted(set(described), key=lambda words: (words.startswith("the end"), words.lower()))
 
 
-def _meant(token: Token, accepted: AbstractSet[str]) -> str:
+def _meant(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
+    token = statement.tokens[index]
+    other = _OTHER_PAIRS.get((statement.word_at(statement.low), token.upper))
+    if other is not None and index == statement.low + 1:
+        return other
     if token.kind is not TokenKind.WORD:
         return ""
     keywords = [terminal for terminal in accepted if terminal not in _NOT_KEYWORDS]

@@ -35,7 +35,7 @@ COPY t FORM 'data.csv'
 
 --# OPTIONS behind the path
 COPY t FROM 'data.csv' OPTIONS(overwrite=True)
---| error: syntax error at 'OPTIONS', after the end of COPY
+--| error: syntax error at 'OPTIONS', after the end of COPY: OPTIONS stands in front of FROM
 --|   line 1  |   COPY t FROM 'data.csv' OPTIONS(overwrite=True)
 --|           |                          ^^^^^^^ expected the end of the statement
 --| SYNTAX_ERROR

@@ -135,21 +135,21 @@ PREDICT USING m.latest AS SELECT * FROM t
 PREDICT USING m AS t
 --| error: 't' does not begin a query
 --|   line 1  |   PREDICT USING m AS t
---|           |                      ^ known: SELECT, WITH, VALUES, TABLE, LIST, PREDICT, ...
+--|           |                      ^ known: SELECT, WITH, VALUES, TABLE, ...
 --| SYNTAX_ERROR
 
 --# a slip in the query's first word
 PREDICT USING m AS SELET * FROM t
 --| error: 'SELET' does not begin a query
 --|   line 1  |   PREDICT USING m AS SELET * FROM t
---|           |                      ^^^^^ did you mean 'SELECT'? known: SELECT, WITH, VALUES, TABLE, LIST, PREDICT, ...
+--|           |                      ^^^^^ did you mean 'SELECT'? known: SELECT, WITH, VALUES, TABLE, ...
 --| SYNTAX_ERROR
 
 --# a query in quotes
 PREDICT USING m AS 'SELECT * FROM t'
 --| error: 'SELECT * FROM t' does not begin a query
 --|   line 1  |   PREDICT USING m AS 'SELECT * FROM t'
---|           |                      ^^^^^^^^^^^^^^^^^ known: SELECT, WITH, VALUES, TABLE, LIST, PREDICT, ...
+--|           |                      ^^^^^^^^^^^^^^^^^ known: SELECT, WITH, VALUES, TABLE, ...
 --| SYNTAX_ERROR
 
 --# empty parentheses

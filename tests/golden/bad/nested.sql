@@ -53,7 +53,7 @@ SELECT * FROM (PREDICT USING a AS
     SELECT * FROM t))
 --| error: unknown option 'batchsize' for PREDICT
 --|   line 2  |     SELECT * FROM (PREDICT USING b OPTIONS(batchsize=4) AS
---|           |                                            ^^^^^^^^^ did you mean 'batch_size'? known: audio_col, batch_size, result_col, language, task
+--|           |                                            ^^^^^^^^^ did you mean 'batch_size'? known: audio_col, batch_size, result_col, language, ...
 --| UNKNOWN_OPTION
 
 --# a slip in USING
@@ -115,7 +115,7 @@ SELECT 1;
 SELECT * FROM (SEARCH KEYWORD OPTIONS(search_inpt='x') AS SELECT * FROM t)
 --| error: unknown option 'search_inpt' for SEARCH KEYWORD
 --|   line 2  |   SELECT * FROM (SEARCH KEYWORD OPTIONS(search_inpt='x') AS SELECT * FROM t)
---|           |                                         ^^^^^^^^^^^ did you mean 'search_input'? known: search_by, search_input, text_col, result_col, top_k
+--|           |                                         ^^^^^^^^^^^ did you mean 'search_input'? known: search_input, search_by, text_col, result_col, ...
 --| UNKNOWN_OPTION
 
 --# nested too deeply

@@ -6,7 +6,7 @@ OPTIONS(
 ) AS SELECT * FROM t
 --| error: unknown option 'epoch' for BUILD MODEL
 --|   line 3  |     epoch=1,
---|           |     ^^^^^ did you mean 'epochs'? known: audio_col, text_col, epochs, batch_size, learning_rate, overwrite, ...
+--|           |     ^^^^^ did you mean 'epochs'? known: audio_col, text_col, epochs, batch_size, ...
 --| UNKNOWN_OPTION
 
 --# a text for a number
@@ -125,7 +125,7 @@ PREDICT USING m OPTIONS(audio_col='') AS SELECT * FROM t
 PREDICT USING m OPTIONS(audio_col=audio_path) AS SELECT * FROM t
 --| error: syntax error at 'audio_path' in PREDICT: a text stands in quotes
 --|   line 1  |   PREDICT USING m OPTIONS(audio_col=audio_path) AS SELECT * FROM t
---|           |                                     ^^^^^^^^^^ expected a list or a number or a text in quotes or False or None or True
+--|           |                                     ^^^^^^^^^^ expected a value: a text in quotes, a number, True, False, None or a list
 --| SYNTAX_ERROR
 
 --# a slip in True
@@ -153,7 +153,7 @@ BUILD MODEL m USING b OPTIONS(overwrite=1) AS SELECT * FROM t
 BUILD MODEL m USING b OPTIONS(epochs=) AS SELECT * FROM t
 --| error: syntax error at ')' in BUILD MODEL
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=) AS SELECT * FROM t
---|           |                                        ^ expected a list or a number or a text in quotes or False or None or True
+--|           |                                        ^ expected a value: a text in quotes, a number, True, False, None or a list
 --| SYNTAX_ERROR
 
 --# no equals sign
@@ -217,21 +217,21 @@ BUILD MODEL m USING b OPTIONS(epochs=1,
 BUILD MODEL m USING b OPTIONS(result_col='x') AS SELECT * FROM t
 --| error: unknown option 'result_col' for BUILD MODEL; it belongs to PREDICT, CONVERT, SEARCH AUDIO, SEARCH TEXT, SEARCH KEYWORD
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(result_col='x') AS SELECT * FROM t
---|           |                                 ^^^^^^^^^^ known: audio_col, text_col, epochs, batch_size, learning_rate, overwrite, ...
+--|           |                                 ^^^^^^^^^^ known: audio_col, text_col, epochs, batch_size, ...
 --| UNKNOWN_OPTION
 
 --# an option of SEARCH in PREDICT
 PREDICT USING m OPTIONS(top_k=3) AS SELECT * FROM t
 --| error: unknown option 'top_k' for PREDICT; it belongs to SEARCH AUDIO, SEARCH TEXT, SEARCH KEYWORD
 --|   line 1  |   PREDICT USING m OPTIONS(top_k=3) AS SELECT * FROM t
---|           |                           ^^^^^ known: audio_col, batch_size, result_col, language, task
+--|           |                           ^^^^^ known: audio_col, batch_size, result_col, language, ...
 --| UNKNOWN_OPTION
 
 --# an option that nothing knows
 PREDICT USING m OPTIONS(temperature=0.5) AS SELECT * FROM t
 --| error: unknown option 'temperature' for PREDICT
 --|   line 1  |   PREDICT USING m OPTIONS(temperature=0.5) AS SELECT * FROM t
---|           |                           ^^^^^^^^^^^ known: audio_col, batch_size, result_col, language, task
+--|           |                           ^^^^^^^^^^^ known: audio_col, batch_size, result_col, language, ...
 --| UNKNOWN_OPTION
 
 --# a missing option

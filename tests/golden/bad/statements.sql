@@ -2,42 +2,42 @@
 SELCT * FROM t
 --| error: unknown statement 'SELCT'
 --|   line 1  |   SELCT * FROM t
---|           |   ^^^^^ did you mean 'SELECT'? known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^^ did you mean 'SELECT'? known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# a slip in PREDICT
 PREDCT USING m AS SELECT * FROM t
 --| error: unknown statement 'PREDCT'
 --|   line 1  |   PREDCT USING m AS SELECT * FROM t
---|           |   ^^^^^^ did you mean 'PREDICT'? known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^^^ did you mean 'PREDICT'? known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# a slip in BUILD
 BULD MODEL m USING b AS SELECT * FROM t
 --| error: unknown statement 'BULD'
 --|   line 1  |   BULD MODEL m USING b AS SELECT * FROM t
---|           |   ^^^^ did you mean 'BUILD'? known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^ did you mean 'BUILD'? known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# a statement of another database
 ATTACH 'other.db'
 --| error: unknown statement 'ATTACH'
 --|   line 1  |   ATTACH 'other.db'
---|           |   ^^^^^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^^^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# PRAGMA
 PRAGMA database_list
 --| error: unknown statement 'PRAGMA'
 --|   line 1  |   PRAGMA database_list
---|           |   ^^^^^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^^^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# SET
 SET memory_limit = '1TB'
 --| error: unknown statement 'SET'
 --|   line 1  |   SET memory_limit = '1TB'
---|           |   ^^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# COPY TO is not COPY
@@ -51,35 +51,35 @@ COPY t TO 'out.csv'
 CALL pragma_version()
 --| error: unknown statement 'CALL'
 --|   line 1  |   CALL pragma_version()
---|           |   ^^^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# INSTALL
 INSTALL httpfs
 --| error: unknown statement 'INSTALL'
 --|   line 1  |   INSTALL httpfs
---|           |   ^^^^^^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^^^^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# no word at all
 = 3
 --| error: unknown statement '='
 --|   line 1  |   = 3
---|           |   ^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# a string
 'SELECT 1'
 --| error: unknown statement 'SELECT 1'
 --|   line 1  |   'SELECT 1'
---|           |   ^^^^^^^^^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^^^^^^^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# a number
 42
 --| error: unknown statement '42'
 --|   line 1  |   42
---|           |   ^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# the third statement
@@ -88,21 +88,21 @@ LIST TABLE;
   LISTT MODEL
 --| error: unknown statement 'LISTT'
 --|   line 3  |     LISTT MODEL
---|           |     ^^^^^ did you mean 'LIST'? known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |     ^^^^^ did you mean 'LIST'? known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# a word in front of a statement
 please SELECT 1
 --| error: unknown statement 'please'
 --|   line 1  |   please SELECT 1
---|           |   ^^^^^^ known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^^^ known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# TRAIN is called BUILD MODEL
 TRAIN MODEL m USING b AS SELECT 1
 --| error: unknown statement 'TRAIN'
 --|   line 1  |   TRAIN MODEL m USING b AS SELECT 1
---|           |   ^^^^^ did you mean 'BUILD MODEL'? known: SELECT, WITH, VALUES, COPY, CREATE TABLE, INSERT INTO, ...
+--|           |   ^^^^^ did you mean 'BUILD MODEL'? known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
 --# nothing behind EXPLAIN
@@ -123,7 +123,7 @@ EXPLAIN EXPLAIN SELECT 1
 EXPLAIN PREDICT USING m OPTIONS(batch_sise=1) AS SELECT 1
 --| error: unknown option 'batch_sise' for PREDICT
 --|   line 1  |   EXPLAIN PREDICT USING m OPTIONS(batch_sise=1) AS SELECT 1
---|           |                                   ^^^^^^^^^^ did you mean 'batch_size'? known: audio_col, batch_size, result_col, language, task
+--|           |                                   ^^^^^^^^^^ did you mean 'batch_size'? known: audio_col, batch_size, result_col, language, ...
 --| UNKNOWN_OPTION
 
 --# two statements without a semicolon
@@ -151,14 +151,14 @@ CREATE VIEW v AS SELECT 1
 DROP MODEL m
 --| error: syntax error at 'MODEL' in DROP
 --|   line 1  |   DROP MODEL m
---|           |        ^^^^^ expected TABLE
+--|           |        ^^^^^ did you mean 'DELETE MODEL'?
 --| SYNTAX_ERROR
 
 --# SHOW something else
 SHOW TABLES
 --| error: syntax error at 'TABLES' in SHOW
 --|   line 1  |   SHOW TABLES
---|           |        ^^^^^^ expected JOB or JOBS or MODEL
+--|           |        ^^^^^^ did you mean 'LIST TABLE'?
 --| SYNTAX_ERROR
 
 --# LIST something else
@@ -201,4 +201,18 @@ DELETE t
 --| error: syntax error at 't' in DELETE
 --|   line 1  |   DELETE t
 --|           |          ^ expected FROM or MODEL
+--| SYNTAX_ERROR
+
+--# SHOW MODELS is LIST MODEL
+SHOW MODELS
+--| error: syntax error at 'MODELS' in SHOW
+--|   line 1  |   SHOW MODELS
+--|           |        ^^^^^^ did you mean 'LIST MODEL'?
+--| SYNTAX_ERROR
+
+--# LIST JOBS is SHOW JOBS
+LIST JOBS
+--| error: syntax error at 'JOBS' in LIST
+--|   line 1  |   LIST JOBS
+--|           |        ^^^^ did you mean 'SHOW JOBS'?
 --| SYNTAX_ERROR
