@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from thanosql.values import Span
 
-_KNOWN_SHOWN = 6
+_KNOWN_SHOWN = 4
+_EXPECTED_SHOWN = 6
 _LINE_LIMIT = 100
 _LEAD = 30
 
@@ -58,12 +59,13 @@ def _window(line: str, span: Span) -> tuple[str, str, str]:
 
 def _hint(message: str, expected: Sequence[str], suggestion: str, known: Sequence[str]) -> str:
     parts = []
+    more = ["..."] if len(known) > _KNOWN_SHOWN else []
     if suggestion and "did you mean" not in message:
         parts.append(f"did you mean '{suggestion}'?")
     if known and "known:" not in message:
-        parts.append("known: " + ", ".join([*known[:_KNOWN_SHOWN], *["..."][: len(known) > _KNOWN_SHOWN]]))
+        parts.append("known: " + ", ".join([*known[:_KNOWN_SHOWN], *more]))
     if expected and not parts and "expected" not in message:
-        parts.append("expected " + " or ".join(expected[:_KNOWN_SHOWN]))
+        parts.append("expected " + " or ".join(expected[:_EXPECTED_SHOWN]))
     return " ".join(parts)
 
 

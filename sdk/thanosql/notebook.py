@@ -9,9 +9,9 @@ from concurrent.futures import CancelledError
 from html import escape
 from typing import Any
 
+from IPython import display as _display
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from IPython.display import HTML, Audio, DisplayHandle, display
 
 from thanosql.client import ThanoSQL
 from thanosql.connection import resolve_token
@@ -22,6 +22,9 @@ from thanosql.values import Media, Progress
 
 _SETTINGS = ("API_TOKEN", "ADDRESS")
 _UPDATE_S = 0.2
+
+# What shows things has no types, unlike the rest of IPython.
+_ipython: Any = _display
 
 
 class CellError(Exception):
@@ -43,9 +46,8 @@ def register(shell: InteractiveShell) -> None:
     shell.register_magics(ThanoSQLMagics(shell))
 
 
-# IPython has no types: its decorators give back what mypy cannot name.
 @magics_class
-class ThanoSQLMagics(Magics):  # type: ignore[misc]
+class ThanoSQLMagics(Magics):
     """`%thanosql API_TOKEN=...` connects, `%%thanosql` runs a cell."""
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -54,8 +56,8 @@ class ThanoSQLMagics(Magics):  # type: ignore[misc]
         self._address: str | None = None
         self._token: str | None = None
 
-    @no_var_expand  # type: ignore[untyped-decorator]
-    @line_cell_magic  # type: ignore[untyped-decorator]
+    @no_var_expand
+    @line_cell_magic
     def thanosql(self, line: str, cell: str | None = None) -> Any:  # a frame, a result, or nothing
         """Run statements, or say where the server is and who we are.
 
@@ -78,7 +80,7 @@ class ThanoSQLMagics(Magics):  # type: ignore[misc]
         token = settings.get("API_TOKEN", "").strip("'\"")
         if token.startswith("<") and token.endswith(">"):
             token = ""
-            print(_placeholder_notice())  # noqa: T201 - what a cell prints is shown below it
+            print(_placeholder_notice())
         self._token = token or self._token
         self._address = settings.get("ADDRESS", "").strip("'\"") or self._address
         if self._client is not None:
@@ -94,7 +96,7 @@ class ThanoSQLMagics(Magics):  # type: ignore[misc]
         except (KeyboardInterrupt, CancelledError):
             raise CellInterrupted from None
         for result in results[:-1]:
-            display(shown(result))
+            _ipython.display(shown(result))
         return shown(results[-1]) if results else None
 
 
@@ -119,16 +121,16 @@ def shown(result: Result) -> Any:  # a frame, a result, or nothing
     """What a cell answers with: a DataFrame for rows, nothing beside players, else the result itself."""
     if result.media:
         for media in result.media:
-            display(HTML(f"<div>{escape(media.path)}</div>"), player(media))
+            _ipython.display(_ipython.HTML(f"<div>{escape(media.path)}</div>"), player(media))
         return None
     if result.has_rows:
         return result.to_pandas()
     return result if result.scores is not None or result.model is not None else None
 
 
-def player(media: Media) -> Any:  # IPython has no types
+def player(media: Media) -> Any:  # IPython's class has no types
     """A player that holds the bytes of a recording, so that a saved notebook still plays."""
-    audio = Audio(data=media.data)
+    audio = _ipython.Audio(data=media.data)
     audio.mimetype = media.mime_type
     return audio
 
@@ -138,7 +140,7 @@ class LiveProgress:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._handle: Any = None  # IPython has no types
+        self._handle: Any = None  # IPython's class has no types
         self._next_s = 0.0
 
     def show(self, progress: Progress) -> None:
@@ -162,10 +164,10 @@ class LiveProgress:
 
     def _put(self, html: str) -> None:
         if self._handle is not None:
-            self._handle.update(HTML(html))
+            self._handle.update(_ipython.HTML(html))
         elif html:
-            self._handle = DisplayHandle()
-            self._handle.display(HTML(html))
+            self._handle = _ipython.DisplayHandle()
+            self._handle.display(_ipython.HTML(html))
 
 
 def _drawn(failure: ThanoSQLError) -> str:

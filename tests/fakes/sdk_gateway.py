@@ -17,6 +17,7 @@ from thanosql_runtime.status import DETAILS_KEY, to_status
 
 TOKEN = "thanosql_of_a_test"
 FLAC = b"fLaC" + bytes(range(256)) * 400
+TABLE = pa.table({"audio_path": ["a.wav", "b.wav", "c.wav"], "predicted": ["HELLO", "WORLD", None]})
 
 Response = gateway_pb2.ExecuteResponse
 Answer = Sequence[Response] | ThanosqlError
@@ -94,6 +95,7 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
     """Answers statements from `answers` by their text; an unknown text hangs until it is cancelled."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
+    answer_to_all: Answer | None = None
     token: str = TOKEN
     jobs: list[trainer_pb2.TrainingJob] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
             yield from answer
 
     def _answer(self, text: str) -> Answer | None:
-        return self.answers.get(text.strip())
+        return self.answers.get(text.strip(), self.answer_to_all)
 
     def _hang(self, context: Any) -> Iterator[Response]:
         context.add_callback(self.cancelled.set)

@@ -1,0 +1,240 @@
+"""The command `thanosql` against a gateway on a real socket: output, exit codes, errors, progress."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.fakes.sdk_gateway import (
+    TABLE,
+    FakeGateway,
+    Response,
+    a_job,
+    done,
+    progress,
+    row_errors,
+    rows,
+    started,
+    unknown_option,
+)
+from thanosql.cli.main import main
+from thanosql.cli.transcribe import predict_statement
+from thanosql.v1 import types_pb2
+from thanosql_runtime.errors import Reason, error
+
+Run = Callable[..., Result]
+
+
+def predicted(table: pa.Table) -> list[Response]:
+    return [started("PREDICT"), *rows(table), done("done")]
+
+
+@pytest.fixture
+def run(address: str, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("THANOSQL_ADDRESS", address)
+    monkeypatch.setenv("THANOSQL_API_TOKEN", gateway.token)
+    return lambda *arguments, **more: CliRunner().invoke(main, list(arguments), **more)
+
+
+COMMANDS = ("", "sql", "serve", "transcribe", "token", "token set", "token rotate", "jobs", "jobs cancel")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "files", "files put", "files get"])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = CliRunner().invoke(main, [*command.split(), "--help"])
+    assert result.exit_code == 0
+    assert re.search(rf"Examples?:\n  +thanosql {command}", result.output)
+
+
+def test_rows_are_an_aligned_table_without_a_terminal(run: Run) -> None:
+    result = run("sql", "SELECT * FROM t")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "audio_path  predicted",
+        "----------  ---------",
+        "a.wav       HELLO",
+        "b.wav       WORLD",
+        "c.wav",
+        "3 rows",
+    ]
+
+
+def test_csv_and_json_hold_the_rows_and_nothing_else(run: Run) -> None:
+    assert run("sql", "--format", "csv", "SELECT * FROM t").stdout.splitlines()[1:3] == [
+        "a.wav,HELLO",
+        "b.wav,WORLD",
+    ]
+    as_json = run("sql", "--format", "json", "SELECT * FROM t")
+    assert json.loads(as_json.stdout) == TABLE.to_pylist()
+    assert "3 rows" in as_json.stderr
+
+
+def test_statements_come_from_a_file_or_the_standard_input(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("SELECT * FROM t\n")
+    assert "HELLO" in run("sql", "-f", str(tmp_path / "a.sql")).stdout
+    assert "HELLO" in run("sql", input="SELECT * FROM t").stdout
+
+
+def test_an_error_is_drawn_and_ends_with_status_1(run: Run, gateway: FakeGateway) -> None:
+    text = "BUILD MODEL m USING b OPTIONS (epoch=1) AS SELECT 1"
+    gateway.answers[text] = unknown_option(text)
+    result = run("sql", text)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: unknown option 'epoch' for BUILD MODEL\n  line 1  |   BUILD")
+    assert "^^^^^ did you mean 'epochs'?" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_results_before_a_failure_are_shown(run: Run, gateway: FakeGateway) -> None:
+    def answer() -> object:
+        yield started("COPY")
+        yield done("3 rows copied")
+        raise AssertionError("the second statement fails in the server")
+
+    gateway.answers["two"] = answer()  # type: ignore[assignment]
+    result = run("sql", "two")
+    assert result.exit_code == 1
+    assert "3 rows copied" in result.stdout
+
+
+def test_markup_in_a_message_is_printed_as_it_is(run: Run, gateway: FakeGateway) -> None:
+    gateway.answers["x"] = error(Reason.INVALID_DATA, "column [bold]x[/bold] is not text")
+    assert "column [bold]x[/bold] is not text" in run("sql", "x").stderr
+
+
+def test_wrong_usage_ends_with_status_2(run: Run) -> None:
+    assert run("sql", "--format", "xml", "SELECT 1").exit_code == 2
+    assert run("sql", input="  ").exit_code == 2
+    assert run("transcribe", "no-such-file.flac").exit_code == 2
+
+
+def test_a_wrong_token_is_answered_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THANOSQL_API_TOKEN", "wrong")
+    result = run("sql", "SELECT * FROM t")
+    assert result.exit_code == 1
+    assert "thanosql token set" in result.stderr
+
+
+def test_progress_is_a_line_now_and_then_without_a_terminal(run: Run, gateway: FakeGateway) -> None:
+    steps = [
+        progress("training", n, total=9, unit="steps", loss=1.5, wer=0.25, seconds_left=65)
+        for n in range(1, 9)
+    ]
+    gateway.answers["BUILD"] = [started("BUILD MODEL"), *steps, done("built")]
+    lines = run("sql", "BUILD").stderr.splitlines()
+    assert lines == ["training: 1/9 steps · loss 1.500 · WER 25.0 % · 1:05 min left"]
+
+
+def test_failed_rows_are_counted_and_named(run: Run, gateway: FakeGateway) -> None:
+    failed = types_pb2.RowError(row=2, subject="c.wav", reason="AUDIO_EMPTY", message="no samples")
+    gateway.answers["P"] = [
+        started("PREDICT"),
+        *rows(TABLE),
+        row_errors(failed),
+        done("3 rows", row_errors=1),
+    ]
+    result = run("sql", "P")
+    assert result.exit_code == 0
+    assert "row 2  c.wav: no samples" in result.stderr
+
+
+def test_scores_are_shown_name_by_name(run: Run, gateway: FakeGateway) -> None:
+    gateway.answers["E"] = [started("EVALUATE"), done("scored", scores=types_pb2.Scores(wer=0.125, rows=3))]
+    assert re.search(r"WER +12\.5 %", run("sql", "E").stdout)
+
+
+def test_transcribe_uploads_and_prints_in_the_order_given(
+    run: Run, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    for name in ("o'clock.flac", "b.wav"):
+        (tmp_path / name).write_bytes(name.encode())
+    paths = [str(tmp_path / "o'clock.flac"), str(tmp_path / "b.wav")]
+    gateway.answer_to_all = predicted(TABLE.slice(0, 2))
+    result = run("transcribe", *paths)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [f"{paths[0]}: HELLO", f"{paths[1]}: WORLD"]
+    assert sorted(path.split("/")[2] for path in gateway.files) == ["b.wav", "o'clock.flac"]
+    assert "o''clock.flac')" in gateway.texts[0]
+    assert gateway.texts[0].startswith(
+        "PREDICT USING tutorial_audio_recognition OPTIONS (audio_col='audio_path')"
+    )
+
+
+def test_transcribe_of_one_file_prints_the_text_alone(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"a")
+    gateway.answer_to_all = predicted(TABLE.slice(0, 1))
+    assert run("transcribe", str(tmp_path / "a.wav")).stdout == "HELLO\n"
+    as_json = run("transcribe", "--format", "json", str(tmp_path / "a.wav")).stdout
+    assert json.loads(as_json) == [{"file": str(tmp_path / "a.wav"), "text": "HELLO", "error": ""}]
+    assert (
+        run("transcribe", "--format", "tsv", str(tmp_path / "a.wav")).stdout.splitlines()[0]
+        == "file\ttext\terror"
+    )
+
+
+def test_a_file_that_cannot_be_read_is_named_and_ends_with_status_1(
+    run: Run, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "a.wav").write_bytes(b"a")
+    broken = TABLE.slice(0, 1).drop(["predicted"])
+    broken = broken.append_column("predicted", [["" for _ in range(1)]]).append_column(
+        "error", [["not audio"]]
+    )
+    gateway.answer_to_all = predicted(broken)
+    result = run("transcribe", str(tmp_path / "a.wav"))
+    assert result.exit_code == 1
+    assert "a.wav: not audio" in result.stderr
+
+
+def test_paths_are_quoted_as_the_language_wants() -> None:
+    text = predict_statement("m", ["uploads/it's.wav", 'uploads/"b".wav'])
+    assert """(VALUES ('uploads/it''s.wav'), ('uploads/"b".wav')) AS recordings(audio_path)""" in text
+
+
+def test_token_is_kept_and_never_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("THANOSQL_API_TOKEN")
+    assert "none is kept yet" in run("token").stdout
+    kept = run("token", "set", "thanosql_of_a_test")
+    assert kept.exit_code == 0
+    assert "thanosql_of_a_test" not in kept.output + run("token").output
+    assert run("sql", "SELECT * FROM t").exit_code == 0
+    assert "thanosql_rotated" not in run("token", "rotate").output
+    assert run("sql", "SELECT * FROM t").exit_code == 0
+
+
+def test_jobs_and_files(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.jobs = [a_job("TRAINING", 1, step=3, step_total=9)]
+    assert re.search(r"job-1 +training +mine +Wav2Vec2En\.1 +3/9", run("jobs").stdout)
+    assert run("jobs", "cancel", "job-1").stdout == "job-1: cancelled\n"
+    (tmp_path / "a.wav").write_bytes(b"abc")
+    assert run("files", "put", str(tmp_path / "a.wav"), "uploads/a.wav").stdout == "uploads/a.wav: 3 bytes\n"
+    assert re.search(r"uploads/a\.wav +3", run("files").stdout)
+    assert run("files", "get", "uploads/a.wav", str(tmp_path / "b.wav")).exit_code == 0
+    assert (tmp_path / "b.wav").read_bytes() == b"abc"
+
+
+def test_ctrl_c_ends_with_status_130_and_cancels_the_work(gateway: FakeGateway, address: str) -> None:
+    environment = {**os.environ, "THANOSQL_ADDRESS": address, "THANOSQL_API_TOKEN": gateway.token}
+    command = [sys.executable, "-m", "thanosql", "sql", "BUILD for ever"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert gateway.hanging.wait(30)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert gateway.cancelled.wait(5)
+
+
+def test_without_a_server_the_message_says_how_to_start_one() -> None:
+    result = CliRunner().invoke(main, ["sql", "--address", "127.0.0.1:1", "SELECT 1"])
+    assert result.exit_code == 1
+    assert "thanosql serve" in result.stderr
