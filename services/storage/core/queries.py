@@ -15,6 +15,7 @@ import pyarrow.dataset as pads
 from services.storage.core import pushdown
 from services.storage.core.faults import translate
 from services.storage.core.names import fold, table_not_found
+from services.storage.core.plain import plain_batch, plain_schema
 from services.storage.core.sandbox import CheckedQuery, check, rejected
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
@@ -82,20 +83,20 @@ class RunningQuery:
     @property
     def schema(self) -> pa.Schema:
         """The columns of the answer."""
-        return self._opened().schema
+        return plain_schema(self._opened().schema)
 
     def owns(self, resource: contextlib.AbstractContextManager[Any]) -> None:
         """Close the resource together with the query."""
         self._cleanup.enter_context(resource)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        reader = self._opened()
+        reader, schema = self._opened(), self.schema
         while True:
             batch = self._timed(lambda: next(reader, None))
             if batch is None:
                 return
             if batch.num_rows:
-                yield batch
+                yield plain_batch(batch, schema)
 
     def interrupt(self) -> None:
         """Stop the computing; the iteration raises CANCELLED."""

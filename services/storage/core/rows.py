@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.storage.core.names import column_not_found, fold
+from services.storage.core.plain import plain_batch, plain_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -19,7 +20,7 @@ class Rows:
     """
 
     def __init__(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        self.schema = schema
+        self.schema = plain_schema(schema)
         self.row_count = 0
         self._batches = batches
         self._failure: Exception | None = None
@@ -64,7 +65,7 @@ class Rows:
         try:
             for batch in self._batches:
                 self.row_count += batch.num_rows
-                yield batch
+                yield plain_batch(batch, self.schema)
         except Exception as problem:
             self._failure = problem
             raise

@@ -98,6 +98,9 @@ def _parse_one_query(sql: str) -> exp.Expr:
         raise error(Reason.SYNTAX_ERROR, f"the query cannot be read: {what}") from problem
     except RecursionError as problem:
         raise error(Reason.QUERY_TOO_LARGE, "the query is nested too deeply") from problem
+    # Some text makes sqlglot fail in ways of its own: `SELECT TIMESTAMP()` looks for the name of nothing.
+    except Exception as problem:
+        raise error(Reason.SYNTAX_ERROR, "the query cannot be read as SQL") from problem
     # What follows the last semicolon may be a comment, which sqlglot keeps as a node of its own.
     statements = [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
     if len(statements) != 1:

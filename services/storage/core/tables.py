@@ -130,9 +130,11 @@ class Tables:
             self._database.drop_table(file_name(fold(name)))
             return True
 
-    def change(self, name: str) -> contextlib.AbstractContextManager[Any]:  # Any: lancedb's table
+    @contextlib.contextmanager
+    def change(self, name: str) -> Iterator[Any]:  # Any: lancedb's table
         """Give LanceDB's own table to one writer, for a change of its columns."""
-        return self._change(name)
+        with self.writing(fold(name)):
+            yield self._open(name)
 
     @contextlib.contextmanager
     def writing(self, folded: str) -> Iterator[None]:
@@ -141,11 +143,6 @@ class Tables:
             lock = self._locks.setdefault(folded, threading.RLock())
         with lock:
             yield
-
-    @contextlib.contextmanager
-    def _change(self, name: str) -> Iterator[Any]:
-        with self.writing(fold(name)):
-            yield self._open(name)
 
     def _overwrite(self, folded: str, rows: Rows) -> TableInfo:
         rows.check_names()

@@ -11,6 +11,7 @@ from services.storage.core.queries import QueryEngine, QueryLimits
 from services.storage.core.sandbox import check
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
+from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, encode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 Make = Callable[[str, pa.Table], None]
@@ -169,3 +170,35 @@ def test_errors_say_what_to_do(make: Make, engine: QueryEngine, sql: str, reason
         list(running)
     assert caught.value.reason is reason
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("'a'::ENUM('a', 'b')", pa.string()),
+        ("['a'::ENUM('a', 'b')]", pa.list_(pa.string())),
+        ("{'x': 'a'::ENUM('a', 'b')}", pa.struct([("x", pa.string())])),
+        ("NULL", pa.string()),
+        ("uuid()", pa.string()),
+        ("MAP {'a': 1}", pa.map_(pa.string(), pa.int32())),
+        ("12::HUGEINT", pa.decimal128(38, 0)),
+    ],
+)
+def test_every_value_travels_and_can_be_kept(
+    engine: QueryEngine, make: Make, tables: Tables, value: str, kind: pa.DataType
+) -> None:
+    with engine.run(f"SELECT {value} AS v FROM range(3)") as running:
+        schema = decode_schema(encode_schema(running.schema))
+        batches = [decode_batch(m, schema) for batch in running for m in encode_batches(batch)]
+    answer = pa.Table.from_batches(batches, schema=schema)
+    make("kept", answer)
+    assert tables.dataset("kept").to_table().to_pylist() == answer.to_pylist()
+    # DuckDB leaves the items of a list without a name.
+    assert str(schema.field("v").type).replace("l:", "item:") == str(kind)
+
+
+@pytest.mark.parametrize("sql", ["SELECT TIMESTAMP ()", "SELECT '\x00'", "SELECT 'a", "SELECT \ud800"])
+def test_text_that_nobody_means_is_a_syntax_error(engine: QueryEngine, sql: str) -> None:
+    with pytest.raises(ThanosqlError) as caught, engine.run(sql) as running:
+        list(running)
+    assert caught.value.reason in (Reason.SYNTAX_ERROR, Reason.QUERY_FAILED)
