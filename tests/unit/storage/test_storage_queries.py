@@ -197,7 +197,7 @@ def test_every_value_travels_and_can_be_kept(
     assert str(schema.field("v").type).replace("l:", "item:") == str(kind)
 
 
-@pytest.mark.parametrize("sql", ["SELECT TIMESTAMP ()", "SELECT '\x00'", "SELECT 'a", "SELECT \ud800"])
+@pytest.mark.parametrize("sql", ["SELECT TIMESTAMP ()", "SELECT 'a", "SELECT )"])
 def test_text_that_nobody_means_is_a_syntax_error(engine: QueryEngine, sql: str) -> None:
     with pytest.raises(ThanosqlError) as caught, engine.run(sql) as running:
         list(running)
