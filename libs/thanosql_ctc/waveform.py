@@ -5,16 +5,21 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
 _VARIANCE_FLOOR = 1e-7
+_BLOCK_SAMPLES = 1 << 20
 
 
 def normalise_waveform(samples: Samples) -> Samples:
     """Shift to zero mean and scale to unit variance, as Hugging Face's feature extractor does.
 
-    The statistics are taken in float64: a long recording far from zero loses them in float32.
+    The statistics are taken in float64, since a long recording far from zero loses them in float32, and block
+    by block, so that an hour of audio has no copy in float64.
     """
     if samples.ndim != 1 or len(samples) == 0:
         raise ValueError(f"samples must be one channel with at least one sample, got shape {samples.shape}")
-    mean = samples.mean(dtype=np.float64)
-    variance = samples.var(dtype=np.float64)
-    normalised: Samples = ((samples - mean) / np.sqrt(variance + _VARIANCE_FLOOR)).astype(np.float32)
+    blocks = [samples[begin : begin + _BLOCK_SAMPLES] for begin in range(0, len(samples), _BLOCK_SAMPLES)]
+    mean = sum(float(block.sum(dtype=np.float64)) for block in blocks) / len(samples)
+    squares = (float(np.square(block.astype(np.float64) - mean).sum()) for block in blocks)
+    deviation = float(np.sqrt(sum(squares) / len(samples) + _VARIANCE_FLOOR))
+    normalised: Samples = samples - np.float32(mean)
+    normalised /= np.float32(deviation)
     return normalised

@@ -141,7 +141,7 @@ class LoadedModel:
         windows = await loop.run_in_executor(self._pools[0], self._listen, samples)
         answers = await self._label_all(windows, deadline_s)
         pieces = [(window.first_frame, labels) for window, labels in zip(windows, answers, strict=True)]
-        return greedy_decode(stitch(pieces, self._silent_ids), self._acoustics.vocabulary)
+        return await loop.run_in_executor(self._pools[0], self._write, pieces)
 
     async def close(self) -> None:
         """Answer what waits, then end the threads."""
@@ -158,6 +158,10 @@ class LoadedModel:
         heard = normalise_waveform(samples) if self._acoustics.do_normalize else samples
         pairs = zip(split(samples, geometry), split(heard, geometry), strict=True)
         return [replace(window, audible=not is_silent(raw.samples, quiet_dbfs)) for raw, window in pairs]
+
+    def _write(self, pieces: list[tuple[int, list[int]]]) -> str:
+        """Turn the labels of windows into text."""
+        return greedy_decode(stitch(pieces, self._silent_ids), self._acoustics.vocabulary)
 
     async def _label_all(self, windows: list[Window], deadline_s: float | None) -> list[list[int]]:
         room = asyncio.Semaphore(self._hearing.windows_in_flight)

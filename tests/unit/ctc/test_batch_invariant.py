@@ -136,3 +136,13 @@ def test_normalising_silence_gives_zeros() -> None:
 def test_normalising_nothing_is_a_bug_of_the_caller() -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         normalise_waveform(np.zeros(0, dtype=np.float32))
+
+
+def test_normalising_a_long_recording_far_from_zero_is_exact() -> None:
+    generator = np.random.default_rng(0)
+    samples = (0.5 + 0.001 * generator.standard_normal(3_000_000)).astype(np.float32)
+    normalised = normalise_waveform(samples)
+    expected_deviation = np.sqrt(1e-6 / (1e-6 + 1e-7))
+    assert abs(float(normalised.mean(dtype=np.float64))) < 1e-3
+    assert float(normalised.std(dtype=np.float64)) == pytest.approx(expected_deviation, rel=1e-2)
+    assert normalised.dtype == np.float32
