@@ -9,6 +9,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -41,6 +42,11 @@ def table() -> pd.DataFrame:
     )
 
 
+def collected(peer: duckdb.DuckDBPyConnection, sql: str) -> object:
+    """The peer's rows as Arrow, which is what our client holds too."""
+    return peer.sql(sql).to_arrow_table()
+
+
 def timed(run: Callable[[], object]) -> Callable[[], float]:
     """The same work, answering its seconds."""
 
@@ -66,8 +72,8 @@ def main() -> None:
                 in_turn(
                     name,
                     "DuckDB on parquet",
-                    timed(lambda sql=sql: db.execute(sql).arrow()),
-                    timed(lambda sql=sql: peer.sql(sql).to_arrow_table()),
+                    timed(partial(db.execute, sql)),
+                    timed(partial(collected, peer, sql)),
                     options.rounds,
                 )
                 for name, sql in QUERIES.items()

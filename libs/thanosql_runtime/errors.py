@@ -119,5 +119,5 @@ class ThanosqlError(Exception):
 
 
 def error(reason: Reason, message: str, **metadata: str) -> ThanosqlError:
-    """A failure in one line, such as `raise error(Reason.TABLE_NOT_FOUND, "...", table=name)`."""
+    """Make the exception in one line; keyword arguments become its metadata."""
     return ThanosqlError(reason=reason, message=message, metadata=metadata)
