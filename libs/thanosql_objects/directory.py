@@ -18,6 +18,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 # Files on their way in; on the same file system as their goal, so that a rename is atomic.
 _INCOMING = ".incoming"
 _NEIGHBOURS = 2000
+_MOVES = 10
 
 
 class LocalDirectory:
@@ -72,9 +73,7 @@ class LocalDirectory:
                     size_bytes += file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(goal)
-            _sync_directory(goal.parent)
+            _move(temporary, goal)
         sha256 = digest.hexdigest()
         return ObjectInfo(
             key=clean_key(key), size_bytes=size_bytes, sha256=sha256, modified_s=goal.stat().st_mtime
@@ -213,6 +212,19 @@ def _info(key: str, path: Path) -> ObjectInfo:
     with _translated(key):
         status = path.stat()
     return ObjectInfo(key=key, size_bytes=status.st_size, modified_s=status.st_mtime)
+
+
+def _move(temporary: Path, goal: Path) -> None:
+    for attempt in range(_MOVES):
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.replace(goal)
+            _sync_directory(goal.parent)
+            return
+        except FileNotFoundError:
+            # A delete removed the folder, which was empty in between.
+            if attempt == _MOVES - 1:
+                raise
 
 
 def _sync_directory(folder: Path) -> None:

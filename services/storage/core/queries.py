@@ -14,6 +14,7 @@ import pyarrow.dataset as pads
 
 from services.storage.core import pushdown
 from services.storage.core.faults import translate
+from services.storage.core.guards import GUARDS
 from services.storage.core.names import fold, table_not_found
 from services.storage.core.plain import plain_batch, plain_schema
 from services.storage.core.sandbox import CheckedQuery, check, rejected
@@ -22,24 +23,6 @@ from services.storage.core.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _BATCH_ROWS = 8192
-_MAX_COUNT = 1_000_000
-_LIMITED = f"CASE WHEN n > {_MAX_COUNT} THEN error('count above {_MAX_COUNT}') ELSE n END"
-# DuckDB's memory limit does not see what these allocate at once: repeat('x', 3000000000) took 5.9 GB.
-_GUARDS = (
-    f"CREATE MACRO repeat(s, n) AS system.main.repeat(s, {_LIMITED})",
-    f"CREATE MACRO lpad(s, n, c) AS system.main.lpad(s, {_LIMITED}, c)",
-    f"CREATE MACRO rpad(s, n, c) AS system.main.rpad(s, {_LIMITED}, c)",
-    *(
-        f"CREATE MACRO {name}(s, n) AS system.main.{name}(s, {_LIMITED}), "
-        f"(s, n, v) AS system.main.{name}(s, {_LIMITED}, v)"
-        for name in ("list_resize", "array_resize")
-    ),
-    *(
-        f"CREATE MACRO {name}(n) AS system.main.{name}({_LIMITED}), "
-        f"(a, n) AS system.main.{name}(a, n), (a, n, s) AS system.main.{name}(a, n, s)"
-        for name in ("range", "generate_series")
-    ),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +216,7 @@ def _open(limits: QueryLimits, spill: str) -> Any:
             "allow_unsigned_extensions": False,
         },
     )
-    for guard in _GUARDS:
+    for guard in GUARDS:
         connection.execute(guard)
     return connection
 

@@ -249,6 +249,18 @@ def test_threads_share_a_store(store: ObjectStore) -> None:
     assert len(keys(store, "k/")) == 24
 
 
+def test_writes_and_deletes_in_one_folder_do_not_disturb_each_other(store: ObjectStore) -> None:
+    def churn(number: int) -> None:
+        for _ in range(10):
+            store.write(f"folder/{number}", [b"x"])
+            assert store.read(f"folder/{number}") == b"x"
+            store.delete(f"folder/{number}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(churn, range(4)))
+    assert keys(store) == []
+
+
 def test_concurrent_writers_of_one_key_leave_one_of_their_values(store: ObjectStore) -> None:
     values = [bytes([65 + n]) * 10_000 for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
