@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import save_file
+from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from thanosql_ctc.folders import invalid_checkpoint, read_json
 from thanosql_ctc.vocabulary import Vocabulary
-from thanosql_ctc.weights import WEIGHTS_FILE, load_weights
+from thanosql_ctc.weights import WEIGHTS_FILE, check_finite, load_weights
 
 ARCHITECTURE = "Wav2Vec2ForCTC"
 _CONFIG_FILE = "config.json"
@@ -81,15 +82,21 @@ def save_checkpoint(
         half: Store float16, half the size; loading gives float32 again.
         sample_rate_hz: Rate that the model was trained on.
         do_normalize: Whether its waveforms are normalised.
+
+    Raises:
+        ThanosqlError: INVALID_CHECKPOINT when a weight is no number, or none in float16.
     """
     if len(vocabulary) != model.config.vocab_size:
         raise ValueError(f"{len(vocabulary)} tokens for a head of {model.config.vocab_size}")
+    weights = _portable(folder, model, half=half)
     folder.parent.mkdir(parents=True, exist_ok=True)
     mark = uuid.uuid4().hex
     fresh = folder.with_name(f".{folder.name}.{mark}.new")
     fresh.mkdir()
     try:
-        _write(fresh, model, vocabulary, half=half)
+        save_file(weights, fresh / WEIGHTS_FILE, metadata={"format": "pt"})
+        _write_json(fresh / _CONFIG_FILE, _config(model, vocabulary, half=half))
+        vocabulary.save(fresh)
         _write_json(fresh / _PREPROCESSOR_FILE, _preprocessor(model.config, sample_rate_hz, do_normalize))
         _swap(fresh, folder, folder.with_name(f".{folder.name}.{mark}.old"))
     finally:
@@ -179,21 +186,23 @@ def _load_preprocessor(folder: Path) -> tuple[int, bool]:
     return rate, normalize
 
 
-def _write(folder: Path, model: Wav2Vec2ForCTC, vocabulary: Vocabulary, *, half: bool) -> None:
+def _portable(folder: Path, model: Wav2Vec2ForCTC, *, half: bool) -> dict[str, Tensor]:
     dtype = torch.float16 if half else torch.float32
-    weights = {
-        name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.state_dict().items()
-    }
-    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-    config = model.config.to_diff_dict() | {
+    state = model.state_dict()
+    weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in state.items()}
+    check_finite(folder, weights)
+    return weights
+
+
+def _config(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, *, half: bool) -> dict[str, Any]:
+    content: dict[str, Any] = model.config.to_diff_dict()  # Any: json
+    return content | {
         "architectures": [ARCHITECTURE],
         "model_type": "wav2vec2",
         "dtype": "float16" if half else "float32",
         "pad_token_id": vocabulary.blank_id,
         "vocab_size": len(vocabulary),
     }
-    _write_json(folder / _CONFIG_FILE, config)
-    vocabulary.save(folder)
 
 
 def _preprocessor(config: Wav2Vec2Config, sample_rate_hz: int, do_normalize: bool) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Weights from safetensors, checked against the model before use; nothing is ever unpickled."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -72,9 +73,14 @@ def _read(folder: Path, path: Path, expected: dict[str, tuple[int, ...]]) -> dic
                 {name: tuple(stored.get_slice(old).get_shape()) for name, old in names.items()},
                 expected,
             )
-            return {name: _finite(folder, name, stored.get_tensor(old)) for name, old in names.items()}
+            # Copies: the file is mapped, and must be free to go while the model lives.
+            weights = {
+                name: stored.get_tensor(old).to(torch.float32, copy=True) for name, old in names.items()
+            }
     except (SafetensorError, OSError) as failure:
         raise invalid_checkpoint(folder, f"{path.name} is damaged ({failure})") from failure
+    check_finite(folder, weights)
+    return weights
 
 
 def _check_shapes(
@@ -88,12 +94,13 @@ def _check_shapes(
             )
 
 
-def _finite(folder: Path, name: str, tensor: Tensor) -> Tensor:
-    # A copy: the file is mapped, and must be free to go while the model lives.
-    weights = tensor.to(torch.float32, copy=True)
-    if not torch.isfinite(weights).all():
-        raise invalid_checkpoint(folder, f"{name} holds values that are no numbers; the training diverged")
-    return weights
+def check_finite(folder: Path, weights: Mapping[str, Tensor]) -> None:
+    """Raise INVALID_CHECKPOINT when a weight is no number."""
+    for name, tensor in weights.items():
+        if not torch.isfinite(tensor).all():
+            raise invalid_checkpoint(
+                folder, f"{name} holds values that are no numbers; the training diverged"
+            )
 
 
 def _present_name(name: str) -> str:

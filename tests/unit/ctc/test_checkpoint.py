@@ -184,3 +184,12 @@ def test_settings_about_code_in_a_config_are_ignored(tmp_path: Path) -> None:
     foreign = {"auto_map": {"AutoModel": "evil.py"}, "_attn_implementation": "flash_attention_2"}
     edit_json(folder, "config.json", torch_dtype="bfloat16", quantization_config={"bits": 4}, **foreign)
     assert load_checkpoint(folder).model.lm_head.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("weight", "half"), [(float("nan"), False), (float("inf"), False), (1e30, True)])
+def test_weights_that_are_no_numbers_are_not_written(tmp_path: Path, weight: float, half: bool) -> None:
+    model = tiny_model()
+    model.lm_head.weight.data[0, 0] = weight
+    with pytest.raises(ThanosqlError, match=r"'model' .* lm_head\.weight holds values that are no"):
+        save_checkpoint(tmp_path / "model", model, tiny_vocabulary(), half=half)
+    assert list(tmp_path.iterdir()) == []
