@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from services.modules import in_start_order, settings_classes
 from services.root import StartError, run
+from thanosql_runtime.errors import ThanosqlError
 from thanosql_runtime.logs import configure_logs
 from thanosql_runtime.settings import ServerSettings, environment, masked, unknown_variables, variable_names
 
@@ -103,6 +104,6 @@ for _name, _text in {
 if __name__ == "__main__":
     try:
         main(prog_name="python -m services")
-    except (StartError, ValidationError) as failure:
+    except (StartError, ThanosqlError, ValidationError) as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)
