@@ -18,7 +18,7 @@ class PredictorSettings(Settings):
     dtype: str = Field(
         default="float32",
         pattern="^(float32|bfloat16)$",
-        description="bfloat16 is about three times as fast on CPUs and GPUs that have it",
+        description="bfloat16 is 1.5 to 3 times as fast on processors that have it",
     )
     threads: int = Field(default=0, ge=0, le=256, description="threads of torch; 0 leaves torch's own choice")
     preload: str = Field(
