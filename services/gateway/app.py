@@ -1,6 +1,7 @@
 """The gateway, put together."""
 
 import asyncio
+from importlib.metadata import PackageNotFoundError, version
 
 import grpc
 
@@ -61,4 +62,11 @@ def build(settings: GatewaySettings, context: Context) -> Service:
         admission=Admission(settings.max_concurrent_calls, settings.retry_delay_s),
         max_text_bytes=settings.max_text_bytes,
     )
-    return GatewayApp(GatewayServicer(executor, links, tokens), tokens)
+    return GatewayApp(GatewayServicer(executor, links, tokens, _version()), tokens)
+
+
+def _version() -> str:
+    try:
+        return version("thanosql")
+    except PackageNotFoundError:  # run from a tree that was never installed
+        return "0.0.0"

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from importlib.metadata import version
 from typing import Any
 
 import grpc
+import structlog
 
 from services.gateway import convert
 from services.gateway.core.execution import Executor
@@ -21,15 +21,17 @@ _OWN_NAME = "thanosql.v1.GatewayService"
 class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
     """Answers users; every call has shown the token before it comes here."""
 
-    def __init__(self, executor: Executor, links: Links, tokens: TokenKeeper) -> None:
+    def __init__(self, executor: Executor, links: Links, tokens: TokenKeeper, version: str) -> None:
         self._executor = executor
         self._links = links
         self._tokens = tokens
+        self._version = version
 
     async def Execute(
         self, request: gateway_pb2.ExecuteRequest, context: _Context
     ) -> AsyncIterator[gateway_pb2.ExecuteResponse]:
         """Run the statements; a caller who leaves stops what runs for it."""
+        structlog.contextvars.bind_contextvars(request=request.request_id[:128])
         async with aclosing(self._executor.execute(request.text, request.request_id)) as events:
             async for index, event in events:
                 yield convert.event(index, event)
@@ -106,4 +108,4 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
     ) -> gateway_pb2.GetServerInfoResponse:
         """Describe the server."""
         services = [_OWN_NAME, *await self._links.health.serving()]
-        return gateway_pb2.GetServerInfoResponse(version=version("thanosql"), services=services)
+        return gateway_pb2.GetServerInfoResponse(version=self._version, services=services)

@@ -24,6 +24,9 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
         self.cancelled: list[str] = []
         self.watchers = 0
         self.hang = False
+        self.starting = 0
+        self.may_start = asyncio.Event()
+        self.may_start.set()
         self.fails_with: tuple[Any, str] | None = None
         self.refuses_with: Exception | None = None
         self.breaks_watch_after = 0
@@ -32,6 +35,8 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
     async def CreateTrainingJob(self, request: Any, context: Any) -> trainer_pb2.CreateTrainingJobResponse:
         if self.refuses_with is not None:
             raise self.refuses_with
+        self.starting += 1
+        await self.may_start.wait()
         job_id = f"job-{request.request_id}"
         self.requests.append(request)
         self.jobs[job_id] = trainer_pb2.TrainingJob(

@@ -196,7 +196,14 @@ async def _answer(run: Run, job: TrainingJob, elapsed_s: float) -> None:
     }
     schema = pa.schema([pa.field(name, _type_of(name)) for name in row])
     await run.answer_table(pa.Table.from_pylist([row], schema=schema))
-    run.outcome.message = f"model '{job.model}' version {version} made from {count_of(job.rows_used, 'row')}"
+    made = f"model '{job.model}' version {version} made from {count_of(job.rows_used, 'row')}"
+    run.outcome.message = f"{made}{_rates(job)}"
+
+
+def _rates(job: TrainingJob) -> str:
+    if job.wer is None or job.wer_before is None:
+        return ""
+    return f"; word error rate {job.wer_before:.2%} before, {job.wer:.2%} now"
 
 
 def _type_of(name: str) -> pa.DataType:

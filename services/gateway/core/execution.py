@@ -21,6 +21,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 # Events made and not yet sent; the largest is a batch of 1 MB.
 _EVENTS_AHEAD = 4
+_MAX_REQUEST_ID = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Executor:
         Closing the iterator stops the statement that runs, and waits until it has stopped.
         """
         with self._admission.admitted():
-            call_key = request_id or uuid.uuid4().hex
+            call_key = _checked(request_id) or uuid.uuid4().hex
             for index, plan in enumerate(await self._parse(text)):
                 async with aclosing(self._events(text, plan, f"{call_key}/{index}")) as events:
                     with _numbered(index):
@@ -102,6 +103,16 @@ class Executor:
             request_key=request_key,
             clock=self._clock,
         )
+
+
+def _checked(request_id: str) -> str:
+    if len(request_id) > _MAX_REQUEST_ID:
+        raise error(
+            Reason.INVALID_ARGUMENT,
+            f"request_id has {len(request_id)} characters, {_MAX_REQUEST_ID} are taken; send a UUID",
+            field="request_id",
+        )
+    return request_id
 
 
 async def _tell_nobody(_event: Event) -> None:

@@ -16,7 +16,8 @@ async def run_statement(run: Run) -> None:
     """Run the statement; its failure carries a place in the text of the call."""
     begun_s = run.clock()
     plan, outcome = run.plan, run.outcome
-    await run.emit(Started(kind=plan.statement.kind, canonical_text=plan.canonical_text))
+    kind = f"EXPLAIN {plan.statement.kind}" if plan.explain else plan.statement.kind
+    await run.emit(Started(kind=kind, canonical_text=plan.canonical_text))
     for notice in plan.notices:
         await run.notify(notice.message, notice.span)
     with placed_at(plan.span):

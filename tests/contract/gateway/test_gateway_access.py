@@ -86,6 +86,12 @@ async def test_a_text_that_is_too_long_is_refused(world: World) -> None:
     assert failure.reason is Reason.STATEMENT_TOO_LARGE
 
 
+async def test_a_request_id_has_a_longest_length(world: World) -> None:
+    failed = await world.client.run("SELECT 1 AS a", request_id="x" * 129)
+    assert failed.failure is not None
+    assert failed.failure.reason is Reason.INVALID_ARGUMENT
+
+
 async def test_a_peer_that_is_gone_is_named(tmp_path: Path) -> None:
     async with gateway_world(tmp_path, absent=("storage",)) as world:
         failure = await world.client.fail("SELECT 1 AS a")

@@ -37,6 +37,7 @@ async def test_a_build_tells_its_base_progress_job_and_card(world: World) -> Non
     assert (card["model"], card["version"], card["base"]) == ("m", 1, "Wav2Vec2En.1")
     assert (card["wer_before"], card["wer"], card["rows_used"], card["rows_left_out"]) == (0.9, 0.4, 8, 1)
     assert answer.of("row_errors")[0].errors[0].subject == "3.flac"
+    assert answer.done.message.endswith("word error rate 90.00% before, 40.00% now")
     assert (answer.done.model.name, answer.done.row_errors) == ("m", 1)
 
 
@@ -129,6 +130,18 @@ async def test_a_caller_who_leaves_a_build_cancels_its_job(world: World) -> None
     call.cancel()
     await eventually(lambda: bool(world.trainer.cancelled) and world.trainer.watchers == 0)
     assert world.trainer.cancelled == list(world.trainer.jobs)
+
+
+async def test_a_caller_who_leaves_while_the_job_starts_cancels_it_too(world: World) -> None:
+    world.trainer.may_start.clear()
+    call = world.client.begin(BUILD)
+    await eventually(lambda: world.trainer.starting == 1)
+    call.cancel()
+    await world.client.succeed("SELECT 1 AS a")
+    world.trainer.may_start.set()
+    await eventually(lambda: bool(world.trainer.cancelled))
+    assert world.trainer.cancelled == list(world.trainer.jobs)
+    await eventually(lambda: world.storage.snapshots == {})
 
 
 async def test_a_caller_who_leaves_a_prediction_stops_predictor_and_storage(world: World) -> None:

@@ -127,6 +127,19 @@ async def test_rows_in_flight_are_bounded(world: World) -> None:
         call.cancel()
 
 
+async def test_a_slow_caller_holds_the_rows_back(world: World) -> None:
+    world.storage.put_table("wide", {"text": ["x" * 100_000] * 1000})
+    world.storage.batch_rows = 10
+    call = world.client.begin("SELECT * FROM wide")
+    events = aiter(call)
+    assert [(await anext(events)).WhichOneof("event") for _ in range(2)] == ["started", "schema"]
+    for _ in range(30):
+        await world.client.succeed("SELECT 1 AS a")
+    # A hundred batches of 1 MB wait; those read lie in the buffers between the three (17 when measured).
+    assert world.storage.batches_read - 30 < 40
+    assert len([event async for event in events if event.HasField("record_batch")]) == 100
+
+
 async def test_a_missing_audio_column_fails_and_names_the_known_ones(world: World) -> None:
     text = "PREDICT USING tutorial_audio_recognition OPTIONS (audio_col='audio_pat') AS SELECT * FROM t"
     failure = await world.client.fail(text)
