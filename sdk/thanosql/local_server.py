@@ -4,7 +4,7 @@ import importlib.util
 import os
 import queue
 import signal
-import subprocess  # nosec - runs this interpreter with fixed arguments
+import subprocess
 import sys
 import tempfile
 import threading
@@ -53,7 +53,8 @@ def server_command() -> list[str]:
             message="the services are not installed here, only the client is; run this inside a checkout "
             "after `make setup`, or name a running server with THANOSQL_ADDRESS",
         )
-    return [sys.executable, "-m", "services", "all"]
+    # -P: a folder called `services` where the user stands is not ours.
+    return [sys.executable, "-P", "-m", "services", "all"]
 
 
 class LocalServer:
@@ -121,10 +122,15 @@ class LocalServer:
             workspace=self._workspace,
             base={**os.environ, **self._environment, "PYTHONUNBUFFERED": "1"},
         )
-        # pylint would want a `with`; the log lives as long as the process.
         self._log = (home / "server.log").open("a+", encoding="utf-8", errors="replace")
+        # A session of its own: Ctrl-C is for the caller, who then cancels what runs and stops the server.
         self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
-            command, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            start_new_session=True,
         )
         try:
             self._wait_until_ready()
