@@ -18,6 +18,7 @@ from thanosql_ctc.batch_invariant import output_frames, padded_forward
 _WARM_UP_SHARE = 0.1
 _LARGEST_NORM = 1.0
 _WEIGHT_DECAY = 0.005
+_BETAS = (0.9, 0.98)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,9 @@ class Optimiser:
         self._bf16 = bf16
         self._longest_mask = int(model.config.mask_time_length)
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._adam = torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=_WEIGHT_DECAY)
+        self._adam = torch.optim.AdamW(
+            self._parameters, lr=learning_rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY
+        )
         self._learning_rate = learning_rate
         self._steps = steps
         self._step = 0
