@@ -897,7 +897,7 @@ class GetServerInfoResponse(_message.Message):
     """Version of the software."""
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Services mounted on this port."""
+        """Services that answer behind this address, on this port or another."""
 
     def __init__(
         self,
