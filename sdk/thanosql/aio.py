@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -79,10 +80,11 @@ class AsyncThanoSQL:
     async def execute_all(self, text: str, *, on_event: OnEvent | None = None) -> list[Result]:
         """Run the statements of a text; answers every result."""
         builder = ResultBuilder()
-        async for event in self.stream(text):
-            if on_event is not None:
-                on_event(event)
-            builder.add(event)
+        async with aclosing(self.stream(text)) as events:
+            async for event in events:
+                if on_event is not None:
+                    on_event(event)
+                builder.add(event)
         return builder.results
 
     async def stream(self, text: str) -> AsyncGenerator[Event, None]:

@@ -1,7 +1,8 @@
 """The synchronous client: the asynchronous one, driven from a thread of its own."""
 
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -76,13 +77,14 @@ class ThanoSQL:
     def execute_all(self, text: str, *, on_event: OnEvent | None = None) -> list[Result]:
         """Run the statements of a text; answers every result."""
         builder = ResultBuilder()
-        for event in self.stream(text):
-            if on_event is not None:
-                on_event(event)
-            builder.add(event)
+        with closing(self.stream(text)) as events:
+            for event in events:
+                if on_event is not None:
+                    on_event(event)
+                builder.add(event)
         return builder.results
 
-    def stream(self, text: str) -> Iterator[Event]:
+    def stream(self, text: str) -> Generator[Event, None, None]:
         """Run the statements of a text and hand on events as they come; leaving early cancels the work."""
         return self._iterate(lambda client: client.stream(text))
 
@@ -98,7 +100,7 @@ class ThanoSQL:
         """One training run."""
         return self._run(lambda client: client.job(job_id))
 
-    def watch_job(self, job_id: str, *, after_sequence: int = 0) -> Iterator[Job]:
+    def watch_job(self, job_id: str, *, after_sequence: int = 0) -> Generator[Job, None, None]:
         """Follow a training run to its end; leaving early leaves it alone."""
         return self._iterate(lambda client: client.watch_job(job_id, after_sequence=after_sequence))
 
@@ -130,7 +132,9 @@ class ThanoSQL:
     def _run(self, call: Callable[[AsyncThanoSQL], Coroutine[Any, Any, _T]]) -> _T:
         return self._background.run(call(self._client))
 
-    def _iterate(self, call: Callable[[AsyncThanoSQL], AsyncGenerator[_T, None]]) -> Iterator[_T]:
+    def _iterate(
+        self, call: Callable[[AsyncThanoSQL], AsyncGenerator[_T, None]]
+    ) -> Generator[_T, None, None]:
         items = call(self._client)
         ended = object()
         try:

@@ -6,6 +6,7 @@ The magic is thin: a cell goes to the server unchanged, and what comes back is s
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import closing
 from html import escape
 from typing import Any
 
@@ -105,12 +106,13 @@ def run_cell(client: ThanoSQL, text: str) -> list[Result]:
     builder = ResultBuilder()
     live = LiveProgress()
     try:
-        for event in client.stream(text):
-            if isinstance(event, Progress):
-                live.show(event)
-            result = builder.add(event)
-            if result is not None:
-                live.end(result)
+        with closing(client.stream(text)) as events:
+            for event in events:
+                if isinstance(event, Progress):
+                    live.show(event)
+                result = builder.add(event)
+                if result is not None:
+                    live.end(result)
     except BaseException:
         live.clear()
         raise

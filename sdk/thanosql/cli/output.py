@@ -17,6 +17,7 @@ from thanosql.result import Result
 FORMATS = ("table", "csv", "json")
 
 _ERRORS_SHOWN = 10
+_COLUMNS_OF_A_SINGLE_ROW = 6
 
 
 def write_result(result: Result, output_format: str, stream: TextIO | None = None) -> None:
@@ -49,21 +50,25 @@ def _write_json(result: Result, target: TextIO) -> None:
 
 
 def _write_table(result: Result, target: TextIO) -> None:
-    if result.has_rows:
+    if result.media:
+        for media in result.media:
+            click.echo(f"{media.path}  {media.mime_type}  {len(media.data):,} bytes", file=target)
+    elif result.has_rows:
         rows = [[_cell(value) for value in row.values()] for row in result]
         write_table(result.columns, rows, target)
     elif _facts(result):
         _write_facts(_facts(result), target)
-    for media in result.media:
-        click.echo(f"{media.path}  {media.mime_type}  {len(media.data):,} bytes", file=target)
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], target: TextIO) -> None:
-    """Write rows under their columns: boxed in a terminal, aligned elsewhere."""
+    """Write rows under their columns, boxed in a terminal; a single wide row goes one column a line."""
+    if len(rows) == 1 and len(columns) > _COLUMNS_OF_A_SINGLE_ROW:
+        _write_facts(list(zip(columns, rows[0], strict=True)), target)
+        return
     if target.isatty():
         table = Table()
         for column in columns:
-            table.add_column(Text(column))
+            table.add_column(Text(column), overflow="fold")
         for row in rows:
             table.add_row(*[Text(value) for value in row])
         Console(file=target).print(table)

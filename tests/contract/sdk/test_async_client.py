@@ -24,5 +24,15 @@ async def test_cancelling_the_task_cancels_the_work_in_the_server(gateway: FakeG
         assert await asyncio.to_thread(gateway.cancelled.wait, 5)
 
 
+async def test_a_failing_callback_cancels_the_work_in_the_server(gateway: FakeGateway, address: str) -> None:
+    def fail(_event: object) -> None:
+        raise ValueError("the caller's own fault")
+
+    async with AsyncThanoSQL(address, gateway.token) as client:
+        with pytest.raises(ValueError, match="own fault"):
+            await client.execute("BUILD for ever", on_event=fail)
+        assert await asyncio.to_thread(gateway.cancelled.wait, 5)
+
+
 async def test_a_token_is_never_shown() -> None:
     assert "secret" not in repr(AsyncThanoSQL("here:1", "secret"))

@@ -20,6 +20,7 @@ from tests.fakes.sdk_gateway import (
     a_job,
     done,
     progress,
+    recording,
     row_errors,
     rows,
     started,
@@ -150,6 +151,21 @@ def test_failed_rows_are_counted_and_named(run: Run, gateway: FakeGateway) -> No
 def test_scores_are_shown_name_by_name(run: Run, gateway: FakeGateway) -> None:
     gateway.answers["E"] = [started("EVALUATE"), done("scored", scores=types_pb2.Scores(wer=0.125, rows=3))]
     assert re.search(r"WER +12\.5 %", run("sql", "E").stdout)
+
+
+def test_a_single_wide_row_goes_one_column_a_line(run: Run, gateway: FakeGateway) -> None:
+    gateway.answers["B"] = [
+        started("BUILD MODEL"),
+        *rows(pa.table({f"c{n}": [n] for n in range(8)})),
+        done("built"),
+    ]
+    assert run("sql", "B").stdout.splitlines()[:2] == ["c0  0", "c1  1"]
+
+
+def test_recordings_are_named_with_their_size(run: Run, gateway: FakeGateway) -> None:
+    media = [*rows(TABLE.slice(0, 1)), *recording(0, "a.flac", b"fLaC")]
+    gateway.answers["P"] = [started("PRINT"), *media, done("1 recording")]
+    assert run("sql", "P").stdout.splitlines() == ["a.flac  audio/flac  4 bytes", "1 recording"]
 
 
 def test_transcribe_uploads_and_prints_in_the_order_given(

@@ -174,6 +174,15 @@ def test_leaving_a_stream_early_cancels_the_work_in_the_server(
     assert gateway.cancelled.wait(5)
 
 
+def test_a_failing_callback_cancels_the_work_in_the_server(client: ThanoSQL, gateway: FakeGateway) -> None:
+    def fail(_event: object) -> None:
+        raise ValueError("the caller's own fault")
+
+    with pytest.raises(ValueError, match="own fault"):
+        client.execute("BUILD for ever", on_event=fail)
+    assert gateway.cancelled.wait(5)
+
+
 async def test_the_client_works_inside_a_running_loop(client: ThanoSQL) -> None:
     assert asyncio.get_running_loop().is_running()
     assert len(client.execute("SELECT * FROM t")) == 3
