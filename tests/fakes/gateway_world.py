@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.fakes.gateway_client import Client
 from tests.fakes.gateway_predictor import FakePredictor
 from tests.fakes.gateway_storage import FakeStorage
 from tests.fakes.gateway_trainer import FakeTrainer
-from thanosql_runtime.testing import serving
+from thanosql_runtime.testing import Build, serving
 
 NOBODY = "127.0.0.1:1"
 
@@ -34,35 +34,45 @@ class World:
 
 
 @asynccontextmanager
-async def gateway_world(home: Path, absent: Sequence[str] = (), **settings: Any) -> AsyncIterator[World]:
-    """Serve the gateway; `settings` are of `GatewaySettings`, `absent` peers do not answer."""
+async def gateway_world(
+    home: Path, absent: Sequence[str] = (), apart: bool = False, **settings: Any
+) -> AsyncIterator[World]:
+    """Serve the gateway and all behind it on one port.
+
+    Args:
+        home: Directory of the server's state.
+        absent: Peers that do not answer.
+        apart: Every service gets a server and a port of its own.
+        settings: Fields of `GatewaySettings`.
+    """
     storage, trainer, predictor = FakeStorage(), FakeTrainer(), FakePredictor()
     announced: list[str] = []
     chosen = GatewaySettings(**{"progress_interval_s": 0.0, **settings})
-    builds = [
-        lambda context: build_parser(ParserSettings(), context),
-        lambda _context: storage,
-        lambda _context: trainer,
-        lambda _context: predictor,
-        lambda context: build_gateway(chosen, context),
-    ]
-    async with serving(
-        builds, home, peers=dict.fromkeys(absent, NOBODY), announce=announced.append
-    ) as address:
-        token = token_in(announced)
-        client = Client(address, token)
-        try:
-            yield World(
-                address=address,
-                token=token,
-                client=client,
-                storage=storage,
-                trainer=trainer,
-                predictor=predictor,
-                announced=announced,
-            )
-        finally:
-            await client.close()
+    builds: dict[str, Build] = {
+        "parser": lambda context: build_parser(ParserSettings(), context),
+        "storage": lambda _context: storage,
+        "trainer": lambda _context: trainer,
+        "predictor": lambda _context: predictor,
+    }
+    async with AsyncExitStack() as stack:
+        peers = dict.fromkeys(absent, NOBODY)
+        if apart:
+            for name in list(builds):
+                peers[name] = await stack.enter_async_context(serving([builds.pop(name)], home))
+        together = [*builds.values(), lambda context: build_gateway(chosen, context)]
+        server = serving(together, home, peers=peers, announce=announced.append)
+        address = await stack.enter_async_context(server)
+        client = Client(address, token_in(announced))
+        stack.push_async_callback(client.close)
+        yield World(
+            address=address,
+            token=token_in(announced),
+            client=client,
+            storage=storage,
+            trainer=trainer,
+            predictor=predictor,
+            announced=announced,
+        )
 
 
 def token_in(lines: list[str]) -> str:

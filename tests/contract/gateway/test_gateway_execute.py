@@ -11,9 +11,9 @@ from thanosql_runtime.errors import Reason, error
 from thanosql_runtime.testing import eventually
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with gateway_world(tmp_path) as made:
+@pytest.fixture(params=["on one port", "on five ports"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with gateway_world(tmp_path, apart=request.param == "on five ports") as made:
         made.storage.put_table("t", {"audio_path": [f"{n}.flac" for n in range(50)], "n": list(range(50))})
         yield made
 
