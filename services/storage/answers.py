@@ -30,7 +30,8 @@ async def query_rows(parts: Parts, query: ReceivedQuery) -> AsyncGenerator[stora
             yield storage_pb2.QueryResponse(record_batch=message)
     finally:
         running.interrupt()
-        await parts.work.step(running.close)
+        # Apart from the steps of queries, which may have all threads of their own in use.
+        await parts.work.command(running.close)
 
 
 async def snapshot_rows(

@@ -23,6 +23,7 @@ from services.storage.core.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _BATCH_ROWS = 8192
+_INTERRUPT_AGAIN_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,8 @@ class QueryLimits:
 class RunningQuery:
     """The rows of one query, computed as they are asked for.
 
-    One thread at a time iterates; any thread may `interrupt`. Close it when done: closing waits for
-    nothing but the step in progress.
+    One thread at a time iterates; any thread may `interrupt`. Close it when done: closing stops a step
+    that is in progress, and waits for its end.
     """
 
     def __init__(
@@ -87,10 +88,15 @@ class RunningQuery:
         self._connection.interrupt()
 
     def close(self) -> None:
-        """Give everything back, once the step in progress ends."""
-        with self._step:
+        """Stop a step in progress, and give everything back."""
+        # An interrupt that comes just before DuckDB starts is lost, so it is repeated.
+        while not self._step.acquire(timeout=_INTERRUPT_AGAIN_S):
+            self.interrupt()
+        try:
             self._reader = None
             self._cleanup.close()
+        finally:
+            self._step.release()
 
     def __enter__(self) -> "RunningQuery":
         return self

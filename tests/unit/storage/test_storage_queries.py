@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pyarrow as pa
 import pytest
@@ -131,6 +132,25 @@ def test_an_interrupted_query_says_cancelled(engine: QueryEngine) -> None:
     with pytest.raises(ThanosqlError) as caught, running:
         list(running)
     assert caught.value.reason is Reason.CANCELLED
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.001, 0.003, 0.01, 0.03, 0.1])
+def test_closing_stops_a_query_whenever_it_comes(engine: QueryEngine, delay_s: float) -> None:
+    running = engine.run("SELECT count(*) FROM range(1000000000000) a, range(1000000) b")
+
+    def compute() -> Reason | None:
+        try:
+            list(running)
+        except ThanosqlError as problem:
+            return problem.reason
+        return None
+
+    with ThreadPoolExecutor(1) as pool:
+        computing = pool.submit(compute)
+        wait([computing], timeout=delay_s)
+        running.interrupt()
+        running.close()
+        assert computing.result(timeout=20) is Reason.CANCELLED
 
 
 def test_a_query_keeps_the_version_that_it_opened(make: Make, engine: QueryEngine) -> None:
