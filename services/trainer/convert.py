@@ -1,5 +1,7 @@
 """Messages of the contract to what core knows, and back; nothing else in the trainer sees a message."""
 
+from collections.abc import Sequence
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.trainer.core.scoring import Scores
@@ -15,6 +17,7 @@ from services.trainer.core.types import (
 from thanosql.v1 import errors_pb2, parser_pb2, trainer_pb2, types_pb2
 from thanosql_runtime.errors import Reason
 
+_PAGE_BYTES = 4 << 20
 _OPTIONAL = ("loss", "learning_rate", "wer", "cer", "wer_before", "audio_s_per_s", "seconds_left")
 
 
@@ -60,6 +63,20 @@ def job_to_message(job: Job) -> trainer_pb2.TrainingJob:
         if value is not None:
             setattr(message, name, value)
     return message
+
+
+def page_to_message(jobs: Sequence[Job], next_page_token: str) -> trainer_pb2.ListTrainingJobsResponse:
+    """A page of jobs; cut where it would outgrow a message, the token going on from the cut."""
+    page = trainer_pb2.ListTrainingJobsResponse(next_page_token=next_page_token)
+    size_bytes = 0
+    for job in jobs:
+        message = job_to_message(job)
+        size_bytes += message.ByteSize()
+        if size_bytes > _PAGE_BYTES and page.jobs:
+            page.next_page_token = page.jobs[-1].job_id
+            break
+        page.jobs.append(message)
+    return page
 
 
 def model_from_message(message: types_pb2.ModelVersion) -> Model:

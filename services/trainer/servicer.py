@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from services.trainer.convert import job_to_message, request_from_message, scores_to_message
+from services.trainer.convert import job_to_message, page_to_message, request_from_message, scores_to_message
 from services.trainer.core.evaluation import Evaluation, ScoredRow
 from services.trainer.core.jobs import Jobs
 from thanosql.v1 import trainer_pb2, trainer_pb2_grpc
@@ -40,7 +40,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     ) -> trainer_pb2.ListTrainingJobsResponse:
         """List jobs, newest first."""
         jobs, token = self._jobs.page(request.page_size, request.page_token)
-        return trainer_pb2.ListTrainingJobsResponse(jobs=map(job_to_message, jobs), next_page_token=token)
+        return page_to_message(jobs, token)
 
     async def WatchTrainingJob(
         self, request: trainer_pb2.WatchTrainingJobRequest, context: _Context

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ FEWEST_ROWS_TO_HOLD_OUT = 8
 MOST_HELD_OUT = 64
 HELD_OUT_SHARE = 0.1
 MOST_HELD_OUT_S = 300.0
+_ROWS_AT_ONCE = 256
 
 # What is wrong with one row; anything else is wrong with the job.
 _OF_A_ROW = frozenset(
@@ -160,13 +161,14 @@ def prepare(rows: Iterator[Row], checker: RowChecker, *, seed: int, threads: int
     left_out: list[LeftOutRow] = []
     reasons: Counter[str] = Counter()
     with ThreadPoolExecutor(max_workers=max(1, threads), thread_name_prefix="rows") as pool:
-        for checked in pool.map(checker.check, rows):
-            if isinstance(checked, Example):
-                examples.append(checked)
-                continue
-            reasons[checked.reason] += 1
-            if len(left_out) < MOST_LEFT_OUT:
-                left_out.append(checked)
+        while window := list(islice(rows, _ROWS_AT_ONCE)):
+            for checked in pool.map(checker.check, window):
+                if isinstance(checked, Example):
+                    examples.append(checked)
+                    continue
+                reasons[checked.reason] += 1
+                if len(left_out) < MOST_LEFT_OUT:
+                    left_out.append(checked)
     training, held_out = split(examples, seed)
     return Dataset(training=training, held_out=held_out, left_out=tuple(left_out), reasons=reasons)
 

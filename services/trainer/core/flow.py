@@ -3,12 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
@@ -82,19 +82,17 @@ class JobFlow:
                 service is stopping.
         """
         try:
-            await self._to_the_end(job_id)
+            result = await self._to_the_end(job_id)
+            ending: dict[str, object] = {"state": JobState.SUCCEEDED, "result": result}
         except ThanosqlError as failure:
-            await self._fail(job_id, failure)
+            ending = _failure(job_id, failure)
         except asyncio.CancelledError:
-            if was_cancelled():
-                await self._board.update(job_id, state=JobState.CANCELLED)
-            else:
-                await self._fail(job_id, _stopped())
+            ending = {"state": JobState.CANCELLED} if was_cancelled() else _failure(job_id, _stopped())
         except Exception:  # noqa: BLE001 - the job's owner is gone; its log and its state must tell
             _log.exception("job failed unexpectedly", job=job_id)
             message = f"training failed unexpectedly; the trainer's log has the details under job {job_id}"
-            await self._fail(job_id, error(Reason.INTERNAL, message))
-        await self._tidy(job_id)
+            ending = _failure(job_id, error(Reason.INTERNAL, message))
+        await _uninterrupted(self._close(job_id, ending))
 
     async def recover(self, job_id: str) -> None:
         """End a job whose process was lost with the service, unless its model was registered before."""
@@ -104,17 +102,15 @@ class JobFlow:
             saving = job.state is JobState.SAVING
             model = await self._parts.catalog.find(job.request.model) if saving else None
             if model and any(artefact.key.startswith(prefix) for artefact in model.artefacts):
-                await self._board.update(job_id, state=JobState.SUCCEEDED, result=model)
-                await self._tidy(job_id)
+                await self._close(job_id, {"state": JobState.SUCCEEDED, "result": model})
                 return
             await self._blocking(self._parts.store.delete_prefix, prefix)
         except ThanosqlError as failure:
             _log.warning("files of a lost job were left", job=job_id, prefix=prefix, error=str(failure))
         message = "the trainer ended while it ran this job; run the statement again"
-        await self._fail(job_id, error(Reason.WORKER_LOST, message))
-        await self._tidy(job_id)
+        await self._close(job_id, _failure(job_id, error(Reason.WORKER_LOST, message)))
 
-    async def _to_the_end(self, job_id: str) -> None:
+    async def _to_the_end(self, job_id: str) -> Model:
         begun_s = time.monotonic()
         job = await self._board.update(job_id, state=JobState.PREPARING)
         folder = self._parts.journal.folder(job_id)
@@ -125,11 +121,10 @@ class JobFlow:
         try:
             artefacts = await self._blocking(put_model, self._parts.store, folder / MODEL_FOLDER, prefix)
             model = self._model(job, artefacts, finished, time.monotonic() - begun_s)
-            result = await self._register(job, model)
+            return await self._register(job, model)
         except BaseException:
             await self._delete_files(prefix)
             raise
-        await self._board.update(job_id, state=JobState.SUCCEEDED, result=result)
 
     async def _prepare(self, job: Job, folder: Path) -> None:
         name, version = split_model_name(job.base)
@@ -174,26 +169,13 @@ class JobFlow:
 
     async def _register(self, job: Job, model: Model) -> Model:
         """Register; once begun it is too late to cancel, since nobody could tell what came of it."""
-        registering = asyncio.ensure_future(
-            self._parts.catalog.register(
-                model, overwrite=job.request.options.overwrite, request_id=job.job_id
-            )
-        )
-        try:
-            return await asyncio.shield(registering)
-        except asyncio.CancelledError:
-            return await registering
-
-    async def _fail(self, job_id: str, failure: ThanosqlError) -> None:
-        _log.warning("job failed", job=job_id, reason=failure.reason.value, error=failure.message)
-        await self._board.update(
-            job_id,
-            state=JobState.FAILED,
-            failure_reason=failure.reason.value,
-            failure_message=failure.message,
+        overwrite = job.request.options.overwrite
+        return await _uninterrupted(
+            self._parts.catalog.register(model, overwrite=overwrite, request_id=job.job_id)
         )
 
-    async def _tidy(self, job_id: str) -> None:
+    async def _close(self, job_id: str, ending: Mapping[str, object]) -> None:
+        await self._board.update(job_id, **ending)
         await self._parts.journal.clear(job_id, keep=_KEPT_FILES)
         snapshot_id = self._board.get(job_id).request.snapshot_id
         try:
@@ -241,6 +223,24 @@ def _changes(message: Message) -> dict[str, object]:
             return {}
         case _:
             raise AssertionError(f"not a change: {message}")
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Do what must not stop half-way; a cancellation meanwhile comes too late and is dropped."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        return await task
+
+
+def _failure(job_id: str, failure: ThanosqlError) -> dict[str, object]:
+    _log.warning("job failed", job=job_id, reason=failure.reason.value, error=failure.message)
+    return {
+        "state": JobState.FAILED,
+        "failure_reason": failure.reason.value,
+        "failure_message": failure.message,
+    }
 
 
 def _stopped() -> ThanosqlError:

@@ -80,7 +80,7 @@ class Jobs:
         """End what runs, in order; what waits is kept for the next start."""
         self._stopping = True
         for job_id, task in self._running.items():
-            if job_id not in self._cancelled:
+            if job_id not in self._cancelled and not self._board.get(job_id).state.ended:
                 task.cancel()
         await asyncio.gather(*self._running.values(), *self._recovering, return_exceptions=True)
         await asyncio.to_thread(self._journal.close)
@@ -122,7 +122,7 @@ class Jobs:
             self._queue.remove(job_id)
             return await self._board.update(job_id, state=JobState.CANCELLED)
         task = self._running.get(job_id)
-        if task is not None and job_id not in self._cancelled:
+        if task is not None and job_id not in self._cancelled and not job.state.ended:
             self._cancelled.add(job_id)
             task.cancel()
         return job

@@ -313,6 +313,21 @@ class TestCancelling:
         await trainer.cancel(first.job_id)
         assert (await trainer.end(last.job_id)).state == State.STATE_SUCCEEDED
 
+    @pytest.mark.parametrize("change", range(1, 9))
+    async def test_at_any_moment_leaves_either_a_whole_model_or_none(
+        self, trainer: Trainer, change: int
+    ) -> None:
+        job = await trainer.create("rows:7 step:1 step:2 step:3 finish")
+        request = trainer_pb2.WatchTrainingJobRequest(job_id=job.job_id)
+        seen = 0
+        async for response in trainer.stub.WatchTrainingJob(request):
+            seen += 1
+            if seen == change:
+                await trainer.cancel(job.job_id)
+        assert response.job.state in (State.STATE_CANCELLED, State.STATE_SUCCEEDED)
+        succeeded = response.job.state == State.STATE_SUCCEEDED
+        assert bool(trainer.model_files()) == ("mine" in trainer.storage.models) == succeeded
+
     async def test_a_job_that_has_ended_stays_as_it_is(self, trainer: Trainer) -> None:
         job = await trainer.end((await trainer.create()).job_id)
         assert (await trainer.cancel(job.job_id)).state == State.STATE_SUCCEEDED
