@@ -319,13 +319,13 @@ class TestCancelling:
     ) -> None:
         job = await trainer.create("rows:7 step:1 step:2 step:3 finish")
         request = trainer_pb2.WatchTrainingJobRequest(job_id=job.job_id)
-        seen = 0
+        states = []
         async for response in trainer.stub.WatchTrainingJob(request):
-            seen += 1
-            if seen == change:
+            states.append(response.job.state)
+            if len(states) == change:
                 await trainer.cancel(job.job_id)
-        assert response.job.state in (State.STATE_CANCELLED, State.STATE_SUCCEEDED)
-        succeeded = response.job.state == State.STATE_SUCCEEDED
+        assert states[-1] in (State.STATE_CANCELLED, State.STATE_SUCCEEDED)
+        succeeded = states[-1] == State.STATE_SUCCEEDED
         assert bool(trainer.model_files()) == ("mine" in trainer.storage.models) == succeeded
 
     async def test_a_job_that_has_ended_stays_as_it_is(self, trainer: Trainer) -> None:
