@@ -7,6 +7,8 @@ from pathlib import Path
 import grpc
 import platformdirs
 
+from thanosql.errors import AuthenticationError
+
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _MAX_MESSAGE_BYTES = 16 << 20
 _SERVICE = "thanosql.v1.GatewayService"
@@ -47,8 +49,16 @@ def resolve_address(address: str | None) -> str:
 
 
 def resolve_token(token: str | None) -> str:
-    """The token given, or that of the environment, or the one kept in a file, or an empty one."""
-    return token or os.environ.get("THANOSQL_API_TOKEN") or read_token()
+    """The token given, or that of the environment, or the one kept in a file, or an empty one.
+
+    Raises:
+        AuthenticationError: It is not a token at all.
+    """
+    found = (token or os.environ.get("THANOSQL_API_TOKEN") or read_token()).strip()
+    if not (found.isascii() and found.isprintable()):
+        message = "the token holds characters that no token has; copy it again from the server's first start"
+        raise AuthenticationError(reason="INVALID_TOKEN", message=message)
+    return found
 
 
 def read_token() -> str:

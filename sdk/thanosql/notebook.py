@@ -3,6 +3,7 @@
 The magic is thin: a cell goes to the server unchanged, and what comes back is shown.
 """
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -21,7 +22,7 @@ from thanosql.html import notices_html, progress_html, row_errors_html
 from thanosql.result import Result, ResultBuilder
 from thanosql.values import Media, Progress
 
-_SETTINGS = ("API_TOKEN", "ADDRESS")
+_SETTING = re.compile(r"\s*(API_TOKEN|ADDRESS)\s*=\s*(\S+)\s*", re.IGNORECASE)
 _UPDATE_S = 0.2
 
 # What shows things has no types, unlike the rest of IPython.
@@ -69,21 +70,20 @@ class ThanoSQLMagics(Magics):
         %%thanosql
         PREDICT USING my_model AS SELECT * FROM t
         """
-        words = line.split()
-        settings = [word for word in words if word.partition("=")[0] in _SETTINGS and "=" in word]
-        if words and len(settings) == len(words):
-            self._configure(dict(setting.split("=", 1) for setting in settings))
+        settings = parse_settings(line)
+        if settings:
+            self._configure(settings)
             line = ""
         text = line if cell is None else f"{line}\n{cell}" if line.strip() else cell
         return self._run(text) if text.strip() else None
 
     def _configure(self, settings: dict[str, str]) -> None:
-        token = settings.get("API_TOKEN", "").strip("'\"")
+        token = settings.get("API_TOKEN", "")
         if token.startswith("<") and token.endswith(">"):
             token = ""
             print(_placeholder_notice())
         self._token = token or self._token
-        self._address = settings.get("ADDRESS", "").strip("'\"") or self._address
+        self._address = settings.get("ADDRESS") or self._address
         if self._client is not None:
             self._client.close()
         self._client = None
@@ -99,6 +99,23 @@ class ThanoSQLMagics(Magics):
         for result in results[:-1]:
             _ipython.display(shown(result))
         return shown(results[-1]) if results else None
+
+
+def parse_settings(line: str) -> dict[str, str]:
+    """The settings of a line, by upper-case name; none when it is a statement.
+
+    Raises:
+        CellError: It begins with a setting and goes on with something else; neither is repeated,
+            since one of them may be the token.
+    """
+    settings: dict[str, str] = {}
+    rest = line
+    while match := _SETTING.match(rest):
+        settings[match[1].upper()] = match[2].strip("'\"")
+        rest = rest[match.end() :]
+    if rest.strip() and settings:
+        raise CellError("error: settings are written %thanosql API_TOKEN=thanosql_... ADDRESS=host:port")
+    return settings
 
 
 def run_cell(client: ThanoSQL, text: str) -> list[Result]:

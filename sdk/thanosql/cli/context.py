@@ -60,8 +60,19 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             sys.exit(EXIT_FAILED)
         except (KeyboardInterrupt, CancelledError):
             _interrupted()
+        except BrokenPipeError:
+            raise  # the reader has left; click ends the command without a word
+        except UnicodeDecodeError as failure:
+            _failed(f"the statements are not UTF-8: byte {failure.start} cannot be read")
+        except OSError as failure:
+            _failed(f"{failure.filename or 'a file'}: {failure.strerror or failure}")
 
     return run
+
+
+def _failed(message: str) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(EXIT_FAILED)
 
 
 def _interrupted() -> NoReturn:

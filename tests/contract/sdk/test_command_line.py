@@ -250,6 +250,28 @@ def test_ctrl_c_ends_with_status_130_and_cancels_the_work(gateway: FakeGateway, 
     assert gateway.cancelled.wait(5)
 
 
+def test_files_that_cannot_be_read_or_written_are_named(
+    run: Run, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "latin1.sql").write_bytes("SELECT 'café'".encode("latin-1"))
+    result = run("sql", "-f", str(tmp_path / "latin1.sql"))
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: the statements are not UTF-8: byte 11 cannot be read\n",
+    )
+    gateway.files["a.wav"] = b"abc"
+    result = run("files", "get", "a.wav", str(tmp_path / "no" / "folder" / "a.wav"))
+    assert result.exit_code == 1
+    assert "No such file or directory" in result.stderr
+
+
+def test_something_that_is_no_token_is_told_apart(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THANOSQL_API_TOKEN", "thanosql_…")
+    result = run("sql", "SELECT * FROM t")
+    assert result.exit_code == 1
+    assert "copy it again" in result.stderr
+
+
 def test_without_a_server_the_message_says_how_to_start_one() -> None:
     result = CliRunner().invoke(main, ["sql", "--address", "127.0.0.1:1", "SELECT 1"])
     assert result.exit_code == 1

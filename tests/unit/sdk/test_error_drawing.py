@@ -1,5 +1,8 @@
 """An error drawn under its line: the caret stands under the right letters, whatever the line holds."""
 
+import doctest
+
+import thanosql.drawing
 from thanosql.drawing import draw
 from thanosql.values import Span
 
@@ -13,6 +16,10 @@ def place(text: str, wanted: str) -> Span:
         line=before.count("\n") + 1,
         column=start - before.rfind("\n"),
     )
+
+
+def test_the_examples_in_the_docstrings_are_true() -> None:
+    assert doctest.testmod(thanosql.drawing).failed == 0
 
 
 def test_the_example_of_the_language_reference() -> None:
