@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]  # a cell holds whatever its column holds
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Result:
     """What one statement gave.
 
@@ -46,7 +46,7 @@ class Result:
     job: Job | None = None
     rows_changed: int = 0
     elapsed_s: float = 0.0
-    _table: Any = field(default=None, repr=False)  # pyarrow has no types
+    _table: Any = None  # pyarrow has no types
 
     @property
     def has_rows(self) -> bool:
@@ -91,6 +91,10 @@ class Result:
 
     def __len__(self) -> int:
         return int(self.arrow().num_rows)
+
+    def __repr__(self) -> str:
+        shape = f", {len(self)} rows of {', '.join(self.columns)}" if self.has_rows else ""
+        return f"<Result of {self.kind or 'nothing'}: {self.message!r}{shape}>"
 
     def __bool__(self) -> bool:
         return True

@@ -64,6 +64,11 @@ def test_every_statement_has_its_own_rows_notices_and_errors() -> None:
     assert (len(second), second.rows_changed, second.notices, second.row_errors) == (0, 4, (), ())
 
 
+def test_a_result_says_in_one_line_what_it_is() -> None:
+    (result,) = results_of(started(), Columns(schema=TABLE.schema), done(message="0 rows"))
+    assert repr(result) == "<Result of SELECT: '0 rows', 0 rows of audio_path, predicted>"
+
+
 def test_html_escapes_what_cells_and_messages_hold() -> None:
     (result,) = results_of(
         started(), Columns(schema=TABLE.schema), Rows(batch=TABLE.to_batches()[0]), done(message="<script>")

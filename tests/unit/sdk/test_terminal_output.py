@@ -1,0 +1,51 @@
+"""In a terminal rows are boxed, nothing is cut, and progress is one bar a stage."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import TextColumn
+
+from thanosql.cli.output import write_table
+from thanosql.cli.progress import BarProgress
+from thanosql.values import Progress
+
+
+class Terminal(StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_rows_are_boxed_and_markup_is_text() -> None:
+    terminal = Terminal()
+    write_table(["text", "n"], [["[bold]HELLO[/bold]", "1"], ["WORLD", "2"]], terminal)
+    assert "[bold]HELLO[/bold]" in terminal.getvalue()
+    assert "┃" in terminal.getvalue()
+
+
+def test_a_cell_wider_than_the_terminal_is_folded_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = Terminal()
+    path = "tutorial_data/" + "x" * 80 + "/end.flac"
+    write_table(["audio_path", "n"], [[path, "1"], [path, "2"]], terminal)
+    assert "…" not in terminal.getvalue()
+    assert terminal.getvalue().count("x") == 160
+
+
+def test_no_rows_still_show_the_columns() -> None:
+    plain = StringIO()
+    write_table(["audio_path", "text"], [], plain)
+    assert plain.getvalue().splitlines()[0] == "audio_path  text"
+
+
+def test_a_new_stage_takes_the_place_of_the_old_one() -> None:
+    bars = Bars(TextColumn("{task.description} {task.fields[facts]}"), console=Console(file=StringIO()))
+    show = BarProgress(bars)
+    show(Progress(stage="preparing", done=1))
+    show(Progress(stage="training", done=2, total=8, unit="steps", loss=0.5))
+    (task,) = bars.tasks
+    assert (task.description, task.completed, task.total) == ("training", 2, 8)
+    assert task.fields["facts"] == "2/8 steps · loss 0.500"
