@@ -58,7 +58,7 @@ class ModelCatalog:
         """Return the versions of a model, newest first."""
         document = self._read(name)
         if document is None:
-            raise model_not_found(Reason.MODEL_NOT_FOUND, name, self.names())
+            raise model_not_found(name, self.names())
         return tuple(_from_json(entry) for entry in reversed(document["versions"]))
 
     def version_page(self, name: str, *, page_size: int = 100, page_token: str = "") -> ModelPage:

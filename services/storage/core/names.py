@@ -61,9 +61,9 @@ def column_not_found(name: str, known: Iterable[str]) -> ThanosqlError:
     return _missing(Reason.COLUMN_NOT_FOUND, "column", name, tuple(known))
 
 
-def model_not_found(reason: Reason, name: str, known: Iterable[str]) -> ThanosqlError:
+def model_not_found(name: str, known: Iterable[str]) -> ThanosqlError:
     """Build the error for a model that does not exist."""
-    return _missing(reason, "model", name, tuple(known))
+    return _missing(Reason.MODEL_NOT_FOUND, "model", name, tuple(known))
 
 
 def _missing(reason: Reason, kind: str, name: str, known: tuple[str, ...]) -> ThanosqlError:
