@@ -12,11 +12,15 @@ from thanosql_runtime.errors import Reason, error
 
 
 class ShufflingPredictor:
-    """Answers what waits in any order; paths with `bad` fail, `break_after` answers end the stream."""
+    """Answers what waits in any order; paths with `bad` fail.
 
-    def __init__(self, seed: int, break_after: int | None = None) -> None:
+    After `break_after` answers the stream fails, or just ends.
+    """
+
+    def __init__(self, seed: int, break_after: int | None = None, just_ends: bool = False) -> None:
         self._random = random.Random(seed)
         self._break_after = break_after
+        self._just_ends = just_ends
         self.unanswered = 0
         self.most_unanswered = 0
         self.streams = 0
@@ -51,6 +55,8 @@ class ShufflingPredictor:
                 if not arrived:
                     await asyncio.sleep(0)
                     continue
+                if answered == self._break_after and self._just_ends:
+                    return
                 if answered == self._break_after:
                     raise error(Reason.PEER_UNAVAILABLE, "the predictor is gone")
                 answered += 1

@@ -96,17 +96,24 @@ def test_every_row_is_answered_once_and_in_order(
     assert predictor.streams == 0
 
 
-@given(lists=BATCHES, batch_size=st.integers(1, 7), seed=st.integers(0, 2**32), after=st.integers(0, 60))
-@settings(max_examples=100, deadline=None)
+@given(
+    lists=BATCHES,
+    batch_size=st.integers(1, 7),
+    seed=st.integers(0, 2**32),
+    after=st.integers(0, 60),
+    just_ends=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
 def test_a_predictor_that_breaks_fails_the_statement_and_nothing_hangs(
-    lists: list[list[str | None]], batch_size: int, seed: int, after: int
+    lists: list[list[str | None]], batch_size: int, seed: int, after: int, just_ends: bool
 ) -> None:
-    predictor = ShufflingPredictor(seed, break_after=after)
+    predictor = ShufflingPredictor(seed, break_after=after, just_ends=just_ends)
     heard = sum(1 for paths in lists for path in paths if path)
     call = transcribe(a_run(predictor, []), lists, batch_size)
     if heard > after:
-        with pytest.raises(ThanosqlError, match="the predictor is gone"):
+        with pytest.raises(ThanosqlError, match=r"the predictor is gone|unanswered") as raised:
             asyncio.run(call)
+        assert raised.value.reason is Reason.PEER_UNAVAILABLE
     else:
         assert len(asyncio.run(call)) == sum(map(len, lists))
     assert predictor.streams == 0
