@@ -1,7 +1,6 @@
 """The messages of an Execute call to events: Arrow is read, recordings are put together."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -12,13 +11,13 @@ from thanosql.v1 import gateway_pb2
 from thanosql.values import Media
 
 
-@dataclass(kw_only=True)
 class EventDecoder:
     """Turns messages into events; keeps the schema and the recording that is still arriving."""
 
-    _schema: Any = None  # pyarrow has no types
-    _media: gateway_pb2.MediaStart | None = None
-    _chunks: list[bytes] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._schema: Any = None  # pyarrow has no types
+        self._media: gateway_pb2.MediaStart | None = None
+        self._chunks: list[bytes] = []
 
     def decode(self, message: gateway_pb2.ExecuteResponse) -> Iterator[Event]:
         """The events of one message: none, one, or several."""
