@@ -1,7 +1,7 @@
 """What a statement gave: rows as Arrow, pandas or dictionaries, recordings, scores, a model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -103,13 +103,13 @@ class Result:
         return result_html(self)
 
 
-@dataclass(kw_only=True)
 class ResultBuilder:
     """Collects the events of a call into one result a statement."""
 
-    results: list[Result] = field(default_factory=list)
-    _started: StatementStarted | None = None
-    _events: list[Event] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self._started: StatementStarted | None = None
+        self._events: list[Event] = []
 
     def add(self, event: Event) -> Result | None:
         """Take an event; answers the result when it completes one."""
