@@ -25,6 +25,7 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         snapshots: Rows by snapshot id.
         deleted_snapshots: In order.
         refuse_registration: Raised by the next registrations.
+        refuse_deletion: Raised by the next deletions of snapshots.
     """
 
     full_name = "thanosql.v1.StorageService"
@@ -35,6 +36,7 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         self.snapshots: dict[str, pa.Table] = {}
         self.deleted_snapshots: list[str] = []
         self.refuse_registration: Exception | None = None
+        self.refuse_deletion: Exception | None = None
         self._registered: dict[str, types_pb2.ModelVersion] = {}
 
     def add_rows(
@@ -101,6 +103,8 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
     async def DeleteSnapshot(
         self, request: storage_pb2.DeleteSnapshotRequest, context: _Context
     ) -> storage_pb2.DeleteSnapshotResponse:
+        if self.refuse_deletion:
+            raise self.refuse_deletion
         self.deleted_snapshots.append(request.snapshot_id)
         return storage_pb2.DeleteSnapshotResponse()
 

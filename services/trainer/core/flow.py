@@ -177,11 +177,18 @@ class JobFlow:
     async def _close(self, job_id: str, ending: Mapping[str, object]) -> None:
         await self._board.update(job_id, **ending)
         await self._parts.journal.clear(job_id, keep=_KEPT_FILES)
+        await self.forget_rows(job_id)
+
+    async def forget_rows(self, job_id: str) -> None:
+        """Delete the rows of an ended job; what cannot be deleted now is noted for the next start."""
         snapshot_id = self._board.get(job_id).request.snapshot_id
         try:
             await self._parts.snapshots.delete(snapshot_id)
         except ThanosqlError as failure:
             _log.warning("snapshot was left", job=job_id, snapshot=snapshot_id, error=str(failure))
+            await self._parts.journal.note_rows_left(job_id, left=True)
+        else:
+            await self._parts.journal.note_rows_left(job_id, left=False)
 
     async def _delete_files(self, prefix: str) -> None:
         try:

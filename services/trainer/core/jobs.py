@@ -5,7 +5,8 @@ import math
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -71,9 +72,9 @@ class Jobs:
             if job.state is JobState.QUEUED:
                 self._queue.append(job.job_id)
             elif not job.state.ended:
-                task = asyncio.create_task(self._flow.recover(job.job_id), name=f"recover {job.job_id}")
-                self._recovering.add(task)
-                task.add_done_callback(self._recovering.discard)
+                self._in_background(self._flow.recover(job.job_id))
+        for job_id in await asyncio.to_thread(self._journal.rows_left):
+            self._in_background(self._flow.forget_rows(job_id))
         self._start_next()
 
     async def stop(self) -> None:
@@ -127,6 +128,11 @@ class Jobs:
             task.cancel()
         return job
 
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._recovering.add(task)
+        task.add_done_callback(self._recovering.discard)
+
     async def _enqueue(self, request: JobRequest, base: Model) -> Job:
         now_s = self._clock()
         job = Job(
@@ -164,8 +170,9 @@ class Jobs:
         if self._stopping or len(self._queue) >= self._max_queued:
             message = f"{len(self._queue)} training jobs wait already; try again later"
             raise ThanosqlError(reason=Reason.OVERLOADED, message=message, retry_delay_s=_COME_BACK_S)
-        makes = {self._board.get(job_id).request.model for job_id in (*self._queue, *self._running)}
-        if request.model in makes and not request.options.overwrite:
+        others = [self._board.get(job_id) for job_id in (*self._queue, *self._running)]
+        taken = any(job.request.model == request.model and not job.state.ended for job in others)
+        if taken and not request.options.overwrite:
             message = f"another job is making model {request.model!r}; wait for it, or say overwrite=True"
             raise error(Reason.CONFLICT, message, model=request.model)
 

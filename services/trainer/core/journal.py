@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.trainer.core.types import Job
 
 _JOB_FILE = "job.json"
+_ROWS_LEFT_FILE = "rows_left"
 
 _log = structlog.get_logger("journal")
 
@@ -49,6 +51,16 @@ class Journal:
     async def clear(self, job_id: str, *, keep: frozenset[str]) -> None:
         """Remove the files of a job except its record and those named."""
         await asyncio.get_running_loop().run_in_executor(self._executor, self._clear, job_id, keep)
+
+    async def note_rows_left(self, job_id: str, *, left: bool) -> None:
+        """Note that storage still keeps the rows of an ended job, or that it does not any more."""
+        note = self.folder(job_id) / _ROWS_LEFT_FILE
+        change = note.touch if left else partial(note.unlink, missing_ok=True)
+        await asyncio.get_running_loop().run_in_executor(self._executor, change)
+
+    def rows_left(self) -> list[str]:
+        """Jobs whose rows storage still keeps."""
+        return [path.parent.name for path in sorted(self._root.glob(f"*/{_ROWS_LEFT_FILE}"))]
 
     def close(self) -> None:
         """Wait for what is being written."""

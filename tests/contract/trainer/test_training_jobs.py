@@ -431,6 +431,17 @@ class TestStoppingAndStarting:
         assert ended.state == State.STATE_SUCCEEDED
         assert ended.result.version == 1
 
+    async def test_rows_that_could_not_be_forgotten_are_at_the_next_start(
+        self, tmp_path: Path, storage: TrainerStorage
+    ) -> None:
+        storage.refuse_deletion = error(Reason.STORE_UNAVAILABLE, "away")
+        async with running(tmp_path, storage) as trainer:
+            assert (await trainer.end((await trainer.create()).job_id)).state == State.STATE_SUCCEEDED
+        storage.refuse_deletion = None
+        async with running(tmp_path, storage):
+            await eventually(lambda: storage.deleted_snapshots == ["snap-0"])
+        assert not list((tmp_path / "jobs").rglob("rows_left"))
+
     async def test_the_same_request_id_finds_the_job_after_a_start(
         self, tmp_path: Path, storage: TrainerStorage
     ) -> None:
