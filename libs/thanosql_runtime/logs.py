@@ -26,3 +26,9 @@ def configure_logs(log_format: str, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_tells_something)
+
+
+def _tells_something(record: logging.LogRecord) -> bool:
+    """False for what grpc.aio reports as an error whenever a client leaves in the middle of an answer."""
+    return "ExecuteBatchError raised in core by servicer method" not in record.getMessage()

@@ -9,7 +9,7 @@ from services.gateway.core.lookups import not_available, open_lookup
 from services.gateway.core.places import placed_at
 from services.gateway.core.plans import BuildModel, Change, Evaluate, PrintAudio, Statement, Unavailable
 from services.gateway.core.printing import run_print
-from services.gateway.core.run import Run, count_of
+from services.gateway.core.run import Outcome, Run, count_of
 
 
 async def run_statement(run: Run) -> None:
@@ -27,7 +27,7 @@ async def run_statement(run: Run) -> None:
             await _run(run, plan.statement)
     await run.emit(
         Done(
-            message=outcome.message or count_of(outcome.rows, "row"),
+            message=outcome.message or _summary(outcome),
             rows=outcome.rows,
             rows_changed=outcome.rows_changed,
             row_errors=outcome.row_errors,
@@ -36,6 +36,15 @@ async def run_statement(run: Run) -> None:
             scores=outcome.scores,
         )
     )
+
+
+def _summary(outcome: Outcome) -> str:
+    """How many rows there are, and which checkpoint heard them where one did."""
+    rows, model = count_of(outcome.rows, "row"), outcome.model
+    if model is None:
+        return rows
+    origin = f" ({model.origin})" if model.origin else ""
+    return f"{rows}, transcribed by {model.full_name}{origin}"
 
 
 async def _run(run: Run, statement: Statement) -> None:

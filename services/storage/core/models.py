@@ -105,9 +105,16 @@ class ModelCatalog:
             return registered
 
     def delete(self, name: str) -> int:
-        """Delete a model with its versions and files, and say how many versions it had."""
+        """Delete a model with its versions and files, and say how many versions it had.
+
+        Raises:
+            ThanosqlError: PERMISSION_DENIED for a base model, which BUILD statements stand on.
+        """
         with self._lock:
             versions = self.versions(name)
+            if any(model.kind is ModelKind.BASE for model in versions):
+                message = f"{name!r} is a base model, which BUILD statements name; it cannot be deleted"
+                raise error(Reason.PERMISSION_DENIED, message, model=name)
             # The catalog first: a model without files would be worse than files without a model.
             self._store.delete(_key(name))
             for artefact in {artefact.key for model in versions for artefact in model.artefacts}:

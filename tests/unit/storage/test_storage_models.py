@@ -224,6 +224,15 @@ class TestSeeding:
         seeder.seed(SeedPlan(bundled=bundled))
         assert catalog.names() == [BASE]
 
+    def test_a_base_model_cannot_be_deleted(
+        self, seeder: Seeder, catalog: ModelCatalog, bundled: Path
+    ) -> None:
+        seeder.seed(SeedPlan(bundled=bundled))
+        with pytest.raises(ThanosqlError) as raised:
+            catalog.delete(BASE)
+        assert raised.value.reason is Reason.PERMISSION_DENIED
+        assert BASE in catalog.names()
+
     def test_a_missing_bundled_checkpoint_is_told_and_comes_later(
         self, seeder: Seeder, catalog: ModelCatalog, tmp_path: Path
     ) -> None:
