@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
+from transformers import Wav2Vec2ForCTC
 
 from services.trainer.core.augment import fitted_regularisation, mask_length
 from services.trainer.core.batching import Batch, Pass, plan_batches, plan_passes, read_ahead
@@ -169,6 +170,26 @@ class TestSteps:
         optimiser = Optimiser(model, 0, learning_rate=1e-3, steps=4, bf16=False)
         example = Example(number=0, path="0", text="A", labels=(6,), samples=800, duration_s=0.05)
         assert optimiser.step(_batch([example])).finite
+
+    def test_work_with_every_kind_of_mask_and_dropped_layers(self) -> None:
+        torch.manual_seed(0)
+        config = tiny_model("layer").config
+        config.num_hidden_layers, config.layerdrop = 12, 0.5
+        config.mask_feature_prob, config.mask_feature_length = 0.5, 64
+        model = Wav2Vec2ForCTC(config)
+        optimiser = Optimiser(model, 0, learning_rate=1e-4, steps=3, bf16=True)
+        batch = _batch(_examples([1.0, 0.3]))
+        with fitted_regularisation(config):
+            assert all(optimiser.step(batch).finite for _ in range(3))
+
+    def test_are_the_same_for_the_same_seed(self) -> None:
+        batch = _batch(_examples([0.5, 0.4]))
+
+        def losses() -> list[float]:
+            optimiser = self._optimiser(seed=1)[0]
+            return [optimiser.step(batch).loss for _ in range(3)]
+
+        assert losses() == losses()
 
 
 class TestTheMeter:

@@ -1,5 +1,6 @@
 """The look at every row before training."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,6 +113,31 @@ def test_what_is_wrong_with_the_store_fails_the_job_and_not_the_row(
     monkeypatch.setattr(checker._audio, "read", unavailable)
     with pytest.raises(Exception, match="away"):
         checker.check(Row(number=0, path="a.wav", text="A"))
+
+
+@pytest.mark.shared_data
+def test_every_odd_or_broken_recording_is_used_or_told_apart() -> None:
+    shared = Path(__file__).resolve().parents[4] / "shared" / "data"
+    if not shared.is_dir():
+        pytest.skip("the recordings of the development machine are not here")
+    audio = AudioReader(
+        open_objects(ObjectSettings(workspace=str(shared))).workspace,
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        do_normalize=True,
+        max_clip_s=60.0,
+        cache_bytes=0,
+    )
+    checker = RowChecker(tiny_model().config, tiny_vocabulary(), audio, SAMPLE_RATE_HZ)
+    with (shared / "formats.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    wrong = []
+    for row in rows:
+        checked = checker.check(Row(number=0, path=row["audio_path"], text="A"))
+        usable = row["readable"] == "yes" and float(row["seconds"]) > 0.1
+        if isinstance(checked, Example) != usable:
+            wrong.append((row["audio_path"], checked))
+    assert rows
+    assert not wrong
 
 
 def _example(number: int, duration_s: float = 1.0) -> Example:
