@@ -7,7 +7,15 @@ from services.gateway.core.events import Done, Started
 from services.gateway.core.explaining import explanation_table
 from services.gateway.core.lookups import not_available, open_lookup
 from services.gateway.core.places import placed_at
-from services.gateway.core.plans import BuildModel, Change, Evaluate, PrintAudio, Statement, Unavailable
+from services.gateway.core.plans import (
+    BuildModel,
+    Change,
+    Evaluate,
+    Predict,
+    PrintAudio,
+    Statement,
+    Unavailable,
+)
 from services.gateway.core.printing import run_print
 from services.gateway.core.run import Outcome, Run, count_of
 
@@ -27,7 +35,7 @@ async def run_statement(run: Run) -> None:
             await _run(run, plan.statement)
     await run.emit(
         Done(
-            message=outcome.message or _summary(outcome),
+            message=outcome.message or _summary(plan.statement, outcome),
             rows=outcome.rows,
             rows_changed=outcome.rows_changed,
             row_errors=outcome.row_errors,
@@ -38,10 +46,10 @@ async def run_statement(run: Run) -> None:
     )
 
 
-def _summary(outcome: Outcome) -> str:
-    """How many rows there are, and which checkpoint heard them where one did."""
+def _summary(statement: Statement, outcome: Outcome) -> str:
+    """How many rows there are, and for PREDICT which checkpoint heard them."""
     rows, model = count_of(outcome.rows, "row"), outcome.model
-    if model is None:
+    if model is None or not isinstance(statement, Predict):
         return rows
     origin = f" ({model.origin})" if model.origin else ""
     return f"{rows}, transcribed by {model.full_name}{origin}"

@@ -89,6 +89,7 @@ async def test_a_prediction_keeps_the_order_of_the_rows(world: World) -> None:
     assert answer.table.column_names == ["audio_path", "n", "predicted", "error"]
     assert answer.table.column("error").null_count == 50
     assert answer.done.model.name == "tutorial_audio_recognition"
+    assert answer.done.message.startswith("50 rows, transcribed by tutorial_audio_recognition.")
     assert answer.of("progress")[-1].done == 50
     assert answer.of("progress")[-1].audio_s == 100.0
 
