@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from thanosql.v1 import storage_pb2, storage_pb2_grpc, types_pb2
 from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.arrow import encode_batches, encode_schema
 from thanosql_runtime.errors import Reason, error
 from thanosql_runtime.service import Authoriser
@@ -123,9 +124,9 @@ def trainer_storage() -> TrainerStorage:
     return TrainerStorage()  # type: ignore[abstract]
 
 
-def put_files(root: Path, prefix: str, files: Mapping[str, bytes]) -> list[types_pb2.Artefact]:
-    """Put files into the object store at `root` and describe them as the catalog would."""
-    store = LocalDirectory(root)
+def put_files(goal: Path | ObjectStore, prefix: str, files: Mapping[str, bytes]) -> list[types_pb2.Artefact]:
+    """Put files into an object store, or the one at a folder, and describe them as the catalog would."""
+    store = LocalDirectory(goal) if isinstance(goal, Path) else goal
     artefacts = []
     for name, content in files.items():
         info = store.write(prefix + name, [content])
