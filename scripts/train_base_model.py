@@ -38,7 +38,11 @@ def prepare(arguments: argparse.Namespace) -> None:
 def train(arguments: argparse.Namespace) -> None:
     """Train for the given time and publish."""
     plan = training.Plan(
-        work=arguments.work, model_folder=MODEL, budget_s=arguments.minutes * 60, seed=arguments.seed
+        work=arguments.work,
+        model_folder=MODEL,
+        budget_s=arguments.minutes * 60,
+        peak_learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
     )
     training.train(plan)
 
@@ -69,7 +73,8 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "base_model", help="cache, checkpoints")
     parser.add_argument("--synthetic", type=int, default=18_000, help="synthetic utterances to make")
-    parser.add_argument("--minutes", type=float, default=65.0, help="time of training, reports not counted")
+    parser.add_argument("--minutes", type=float, default=65.0, help="time of training")
+    parser.add_argument("--learning-rate", type=float, default=7e-4, help="its highest value")
     parser.add_argument("--seed", type=int, default=2)
     arguments = parser.parse_args()
     {"prepare": prepare, "train": train, "evaluate": evaluate}[arguments.step](arguments)

@@ -23,7 +23,7 @@ from scripts.base_model.cache import Cache, Entry
 
 # (share of the time that must have passed, longest utterance in seconds): short ones first break the plateau
 # on which a CTC model says nothing but blanks.
-CURRICULUM = ((0.0, 2.6), (0.05, 4.5), (0.16, 8.0), (0.3, 17.0))
+CURRICULUM = ((0.0, 2.6), (0.05, 4.5), (0.16, 6.0), (0.8, 12.0))
 
 
 @dataclass(frozen=True, kw_only=True)
