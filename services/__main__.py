@@ -1,12 +1,13 @@
-"""Start services: `python -m services all`, or any of them by name.
+"""Start all services, or one of them by name.
 
+\b
     python -m services all                         everything in one process, on one port
     python -m services predictor                   one service; THANOSQL_PEERS__* say where the others are
     python -m services probe 127.0.0.1:50051       exit status 0 when that port serves
     python -m services settings                    every setting, its variable and its value
 
 Settings are environment variables; docs/operations.md lists them.
-"""
+"""  # noqa: D301 - click takes the backspace for "leave these lines as they are"
 
 import asyncio
 import sys
@@ -22,7 +23,14 @@ from services.modules import in_start_order, settings_classes
 from services.root import StartError, run
 from thanosql_runtime.errors import ThanosqlError
 from thanosql_runtime.logs import configure_logs
-from thanosql_runtime.settings import ServerSettings, environment, masked, unknown_variables, variable_names
+from thanosql_runtime.settings import (
+    ServerSettings,
+    environment,
+    explain_invalid,
+    masked,
+    unknown_variables,
+    variable_names,
+)
 
 _CLIENT_VARIABLES = ("THANOSQL_ADDRESS", "THANOSQL_API_TOKEN")
 
@@ -104,6 +112,10 @@ for _name, _text in {
 if __name__ == "__main__":
     try:
         main(prog_name="python -m services")
-    except (StartError, ThanosqlError, ValidationError) as failure:
+    except ValidationError as failure:
+        lines = explain_invalid(failure, settings_classes())
+        print(f"error: {'; '.join(lines)}", file=sys.stderr)
+        sys.exit(1)
+    except (StartError, ThanosqlError, OSError) as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)

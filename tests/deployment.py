@@ -35,6 +35,7 @@ class Program:
                 "THANOSQL_SERVER__LOG_LEVEL": "DEBUG",
                 **environment,
             },
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log.open("w"),
             text=True,

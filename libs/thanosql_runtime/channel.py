@@ -11,6 +11,8 @@ from thanosql_runtime.errors import Reason, error
 
 PEER_TOKEN_KEY = "x-thanosql-peer"  # noqa: S105 - the name of a metadata key
 MAX_MESSAGE_BYTES = 8 << 20
+# A call may say nothing for minutes; pings keep its connection known to be alive.
+KEEPALIVE_MS = 30_000
 
 # Reads, and writes that carry a request id; a broken connection is tried again under the hood.
 _REPEATABLE = {
@@ -56,7 +58,7 @@ def open_channel(address: str, peer_token: str) -> grpc.aio.Channel:
     options: list[tuple[str, Any]] = [
         *message_options(),
         ("grpc.service_config", json.dumps(config)),
-        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.enable_retries", 1),
     ]
     return grpc.aio.insecure_channel(address, options=options, interceptors=_peer_interceptors(peer_token))
@@ -84,10 +86,18 @@ class PeerChannels:
 
 
 def check_peer_token(expected: str) -> Callable[[Mapping[str, str]], None]:
-    """An authoriser that lets through calls with the peers' token alone."""
+    """An authoriser that lets through calls with the peers' token alone.
+
+    Raises:
+        ValueError: The token is empty.
+    """
+    if not expected:
+        raise ValueError("an empty peers' token would let everybody in")
+    secret = expected.encode()
 
     def authorise(metadata: Mapping[str, str]) -> None:
-        if not hmac.compare_digest(metadata.get(PEER_TOKEN_KEY, ""), expected):
+        # As bytes: compare_digest takes no text outside ASCII, and callers send what they like.
+        if not hmac.compare_digest(metadata.get(PEER_TOKEN_KEY, "").encode(), secret):
             raise error(
                 Reason.PERMISSION_DENIED,
                 "only the other services may call this one; use GatewayService",

@@ -5,6 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
+
+from thanosql_runtime.errors import Reason, error
 
 Around = Callable[[grpc.aio.ServicerContext[Any, Any]], AbstractAsyncContextManager[None]]
 """Enters before the handler runs and exits after it; may raise or abort in either."""
@@ -24,6 +27,48 @@ def wrap_handler(handler: Any, around: Around) -> Any:
         behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
         wrapped = _around_unary(behaviour, around)
     return _maker(handler)(wrapped, handler.request_deserializer, handler.response_serializer)
+
+
+def decoding_inside(handler: Any) -> Any:
+    """A handler of the same shape that reads its requests itself.
+
+    gRPC would read them before any interceptor runs, and answer a malformed one with a text of its own;
+    this way it is INVALID_ARGUMENT, and only for callers who are let in.
+    """
+    decode = handler.request_deserializer
+    if decode is None:
+        return handler
+    streaming = bool(handler.response_streaming)
+    name = ("stream_" if handler.request_streaming else "unary_") + ("stream" if streaming else "unary")
+    behaviour = getattr(handler, name)
+
+    def given(raw: Any) -> Any:
+        return _decode_each(raw, decode) if handler.request_streaming else _decode(raw, decode)
+
+    async def answer(raw: Any, context: Any) -> Any:
+        return await behaviour(given(raw), context)
+
+    async def stream(raw: Any, context: Any) -> AsyncIterator[Any]:
+        responses = behaviour(given(raw), context)
+        try:
+            async for response in responses:
+                yield response
+        finally:
+            await responses.aclose()
+
+    return _maker(handler)(stream if streaming else answer, None, handler.response_serializer)
+
+
+async def _decode_each(messages: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> AsyncIterator[Any]:
+    async for message in messages:
+        yield _decode(message, decode)
+
+
+def _decode(message: bytes, decode: Callable[[bytes], Any]) -> Any:
+    try:
+        return decode(message)
+    except DecodeError as failure:
+        raise error(Reason.INVALID_ARGUMENT, "the request is no message of this method's type") from failure
 
 
 def _around_unary(behaviour: Any, around: Around) -> Any:

@@ -11,7 +11,7 @@ import grpc
 import structlog
 
 from thanosql_runtime.errors import Reason, ThanosqlError, error
-from thanosql_runtime.handlers import wrap_handler
+from thanosql_runtime.handlers import decoding_inside, wrap_handler
 from thanosql_runtime.service import Authoriser
 from thanosql_runtime.status import CODES, DETAILS_KEY, to_status
 
@@ -35,6 +35,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         """See `grpc.aio.ServerInterceptor`."""
         handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
         method = handler_call_details.method
 
         @asynccontextmanager
@@ -51,7 +53,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 text = f"the server failed unexpectedly; its log has the details under incident {incident}"
                 await _abort(context, error(Reason.INTERNAL, text, incident=incident))
 
-        return handler and wrap_handler(handler, around)
+        return wrap_handler(handler, around)
 
 
 async def _abort(context: _Context, failure: ThanosqlError) -> None:
@@ -67,6 +69,8 @@ class LogInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         """See `grpc.aio.ServerInterceptor`."""
         handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
         method = handler_call_details.method
 
         @asynccontextmanager
@@ -87,7 +91,7 @@ class LogInterceptor(grpc.aio.ServerInterceptor):
                 level = _log.debug if _is_probe(method) else _log.info
                 level("call", method=method, outcome=outcome, ms=elapsed_ms)
 
-        return handler and wrap_handler(handler, around)
+        return wrap_handler(handler, around)
 
 
 class AccessInterceptor(grpc.aio.ServerInterceptor):
@@ -101,7 +105,9 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         """See `grpc.aio.ServerInterceptor`."""
         handler = await continuation(handler_call_details)
-        service = str(handler_call_details.method).split("/")[1]
+        if handler is None:
+            return None
+        service = str(handler_call_details.method).strip("/").partition("/")[0]
 
         @asynccontextmanager
         async def around(context: _Context) -> AsyncIterator[None]:
@@ -111,7 +117,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
             policy(metadata_of(context))
             yield
 
-        return handler and wrap_handler(handler, around)
+        return wrap_handler(decoding_inside(handler), around)
 
 
 def _is_probe(method: str) -> bool:

@@ -1,7 +1,8 @@
 """One port: services mounted on one asyncio server, with health, reflection and an orderly end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import grpc
 import structlog
@@ -17,6 +18,12 @@ from thanosql_runtime.settings import ServerSettings
 _log = structlog.get_logger("server")
 
 _STATUS = health_pb2.HealthCheckResponse
+# By default a server ends the connection of a client that pings a silent call more than every five minutes.
+_PATIENCE = (
+    # gRPC's documentation has `min_recv_ping_...`; the key that its core reads is this one.
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
 _OPEN = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
 
 
@@ -32,7 +39,7 @@ class Server:
         self._health = health_aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=[ErrorInterceptor(), LogInterceptor(), AccessInterceptor(self._policies)],
-            options=[*message_options(), ("grpc.so_reuseport", 0)],
+            options=[*message_options(), ("grpc.so_reuseport", 0), *_PATIENCE],
         )
         self._health_tasks: set[asyncio.Task[None]] = set()
 
@@ -76,14 +83,31 @@ class Server:
         self._health_tasks.add(task)
         task.add_done_callback(self._health_tasks.discard)
 
-    async def stop(self) -> None:
-        """NOT_SERVING, let callers notice, end what is in flight, then stop the services in reverse."""
+    async def stop(self, hurry: asyncio.Event) -> None:
+        """NOT_SERVING, let callers notice, end what is in flight, then stop the services in reverse.
+
+        Args:
+            hurry: When set, calls in flight are ended at once.
+        """
         await self._health.enter_graceful_shutdown()
-        await asyncio.sleep(self._settings.drain_s)
-        await self._server.stop(self._settings.grace_s)
+        if self._started:
+            await _within(hurry, asyncio.sleep(self._settings.drain_s))
+        await _within(hurry, self._server.stop(self._settings.grace_s))
+        await self._server.stop(0)
         for service in reversed(self._started):
             try:
                 await service.stop()
             except Exception:  # noqa: BLE001 - the others must still be stopped
                 _log.exception("stop failed", service=service.full_name)
         self._started.clear()
+
+
+async def _within(hurry: asyncio.Event, waiting: Coroutine[Any, Any, None]) -> None:
+    """Wait, or stop waiting when told to hurry."""
+    tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(hurry.wait())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,13 +3,20 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rapidfuzz import process
 
 PREFIX = "THANOSQL_"
+
+
+def _host_and_port(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"{address!r} is not host:port, such as 127.0.0.1:50051")
+    return address
 
 
 class Settings(BaseSettings):
@@ -36,15 +43,25 @@ class ServerSettings(Settings):
 
     model_config = prefixed("SERVER")
 
-    address: str = Field(default="127.0.0.1:50051", description="host:port to listen on; port 0 picks one")
+    address: Annotated[str, AfterValidator(_host_and_port)] = Field(
+        default="127.0.0.1:50051", description="host:port to listen on; port 0 picks one"
+    )
     reflection: bool = Field(default=True, description="answer gRPC reflection")
     peer_token: SecretStr | None = Field(
-        default=None, description="secret that the services show each other; made at start in one process"
+        default=None,
+        min_length=16,
+        description="secret that the services show each other; made at start in one process",
     )
     drain_s: float = Field(default=2.0, ge=0, description="seconds between NOT_SERVING and refusing calls")
     grace_s: float = Field(default=20.0, ge=0, description="seconds that calls in flight may take to end")
     log_format: str = Field(default="console", pattern="^(console|json)$", description="console or json")
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: Annotated[str, BeforeValidator(str.upper)] = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
+    )
+    stop_on_stdin_eof: bool = Field(
+        default=False,
+        description="stop when the standard input ends, with the program at its other end",
+    )
 
 
 class PeerSettings(Settings):
@@ -74,6 +91,18 @@ def variable_names(settings: type[BaseSettings]) -> list[str]:
 def masked(settings: BaseSettings) -> dict[str, Any]:
     """The values as they may be printed."""
     return settings.model_dump(mode="json")
+
+
+def explain_invalid(failure: ValidationError, classes: list[type[BaseSettings]]) -> list[str]:
+    """What is wrong with each value, by the variable that gave it."""
+    prefixes = {settings.__name__: str(settings.model_config.get("env_prefix", "")) for settings in classes}
+    prefix = prefixes.get(failure.title, PREFIX)
+    lines = []
+    for fault in failure.errors(include_url=False, include_input=False):
+        field = "__".join(str(part) for part in fault["loc"])
+        subject = f"{prefix}{field}".upper() if field else f"{prefix}*"
+        lines.append(f"{subject}: {fault['msg']}")
+    return lines
 
 
 def environment() -> Mapping[str, str]:

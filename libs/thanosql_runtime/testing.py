@@ -42,7 +42,7 @@ async def serving(
         await server.start([build(context) for build in builds])
         yield address
     finally:
-        await server.stop()
+        await server.stop(asyncio.Event())
         await channels.close()
 
 

@@ -1,6 +1,7 @@
 """A service with one method of each of the four shapes; fails in the way that its caller names."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -31,6 +32,7 @@ class ShapesService:
         self.authorise = authorise
         self.started = self.stopped = 0
         self.closed_streams = 0
+        self.go_on = asyncio.Event()
 
     def mount(self, server: grpc.aio.Server) -> None:
         makers = {
@@ -63,6 +65,8 @@ class ShapesService:
         try:
             yield messages.ExplainRequest(text="first")
             fail_as_told(request.text)
+            if request.text == "silent":
+                await self.go_on.wait()
             for _ in range(1_000_000 if request.text == "endless" else 1):
                 yield messages.ExplainRequest(text="next")
         finally:
@@ -81,7 +85,12 @@ class ShapesService:
             yield request
 
 
-async def call(channel: grpc.aio.Channel, method: str, text: str) -> list[str]:
+async def call(
+    channel: grpc.aio.Channel,
+    method: str,
+    text: str,
+    serialise: Callable[[Any], bytes] = messages.ExplainRequest.SerializeToString,
+) -> list[str]:
     """Call one method with one request; the texts of its answers."""
     multicallables = {
         "UnaryUnary": channel.unary_unary,
@@ -92,7 +101,7 @@ async def call(channel: grpc.aio.Channel, method: str, text: str) -> list[str]:
     make: Any = multicallables[method]
     stub = make(
         f"/{NAME}/{method}",
-        request_serializer=messages.ExplainRequest.SerializeToString,
+        request_serializer=serialise,
         response_deserializer=messages.ExplainRequest.FromString,
     )
     request = messages.ExplainRequest(text=text)

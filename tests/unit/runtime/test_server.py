@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.fakes.runtime_shapes import METHODS, NAME, ShapesService, call
-from thanosql_runtime.errors import Reason
+from thanosql_runtime.channel import PEER_TOKEN_KEY, check_peer_token
+from thanosql_runtime.errors import Reason, ThanosqlError
 from thanosql_runtime.status import from_rpc_error
-from thanosql_runtime.testing import eventually, peer_channel, serving
+from thanosql_runtime.testing import PEER_TOKEN, eventually, peer_channel, serving
 
 
 @pytest.fixture
@@ -106,3 +108,65 @@ async def test_two_servers_in_one_process_do_not_meet(tmp_path: Path) -> None:
                 assert await call(channel, "UnaryUnary", "hello") == ["hello"]
         assert (first.stopped, second.stopped) == (0, 1)
     assert (first.started, first.stopped) == (1, 1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_malformed_request_is_an_invalid_argument(
+    shapes: tuple[Any, grpc.aio.Channel], method: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call(shapes[1], method, "hello", serialise=lambda _request: b"\xff\xff\xff")
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert from_rpc_error(raised.value, "shapes").reason is Reason.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_malformed_request_of_a_stranger_is_refused_unread(tmp_path: Path, method: str) -> None:
+    async with (
+        serving([lambda _context: ShapesService()], tmp_path) as address,
+        grpc.aio.insecure_channel(address) as stranger,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await call(stranger, method, "hello", serialise=lambda _request: b"\xff\xff\xff")
+    assert raised.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_method_that_does_not_exist_is_unimplemented(
+    shapes: tuple[Any, grpc.aio.Channel],
+) -> None:
+    for path in (f"/{NAME}/Nothing", "/nobody/Nothing", "nothing"):
+        stub: Any = shapes[1].unary_unary(path)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub(b"")
+        assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_silent_call_is_not_cut_for_its_pings(tmp_path: Path) -> None:
+    service = ShapesService()
+    pinging = [("grpc.keepalive_time_ms", 1_100), ("grpc.http2.max_pings_without_data", 0)]
+    metadata = ((PEER_TOKEN_KEY, PEER_TOKEN),)
+    async with (
+        serving([lambda _context: service], tmp_path) as address,
+        grpc.aio.insecure_channel(address, options=pinging) as channel,
+    ):
+        stub: Any = channel.unary_stream(f"/{NAME}/UnaryStream", request_serializer=lambda text: text)
+        answers = stub(b"\n\x06silent", metadata=metadata)
+        await answers.read()
+        reading = asyncio.ensure_future(answers.read())
+        done, _ = await asyncio.wait([reading], timeout=7)
+        assert not done
+        service.go_on.set()
+        assert await reading
+        assert await answers.read() is grpc.aio.EOF
+        assert await answers.code() is grpc.StatusCode.OK
+
+
+def test_an_empty_peers_token_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        check_peer_token("")
+
+
+def test_a_peers_token_that_is_no_ascii_is_wrong_and_no_crash() -> None:
+    with pytest.raises(ThanosqlError) as raised:
+        check_peer_token("secret")({PEER_TOKEN_KEY: "gehéim"})
+    assert raised.value.reason is Reason.PERMISSION_DENIED

@@ -16,7 +16,7 @@ def test_known_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_secrets_are_masked_when_printed() -> None:
-    shown = masked(ServerSettings(peer_token=SecretStr("hunter2")))
+    shown = masked(ServerSettings(peer_token=SecretStr("hunter2-hunter2-hunter2")))
     assert "hunter2" not in str(shown)
 
 
