@@ -1,6 +1,8 @@
 """The RPC of the parser: text in, plans out, parsed off the event loop."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -23,7 +25,12 @@ class ParserServicer(parser_pb2_grpc.ParserServiceServicer):
     ) -> parser_pb2.ParseResponse:
         """Turn the text of a call into one plan a statement, all or nothing."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._answer, request.text)
+        given_up = threading.Event()
+        try:
+            return await loop.run_in_executor(self._executor, self._answer, request.text, given_up.is_set)
+        finally:
+            # The call may have been cancelled or run out of time; its thread stops at the next statement.
+            given_up.set()
 
-    def _answer(self, text: str) -> parser_pb2.ParseResponse:
-        return to_response(self._parser.parse(text))
+    def _answer(self, text: str, given_up: Callable[[], bool]) -> parser_pb2.ParseResponse:
+        return to_response(self._parser.parse(text, given_up=given_up))

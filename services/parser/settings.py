@@ -10,5 +10,5 @@ class ParserSettings(Settings):
 
     model_config = prefixed("PARSER")
 
-    max_text_bytes: int = Field(default=1_000_000, ge=1, le=2_000_000, description="largest text of one call")
+    max_text_bytes: int = Field(default=1 << 20, ge=1, le=1 << 21, description="largest text of one call")
     threads: int = Field(default=2, ge=1, le=64, description="texts parsed at the same time")

@@ -67,6 +67,9 @@ class PlanBuilder:
         if rest.word_at(rest.low) == "EXPLAIN":
             place = rest.token_span(rest.low)
             raise fault("EXPLAIN cannot explain EXPLAIN", place, expected=["another statement"])
+        if rest.word_at(rest.low) in ("ANALYZE", "VERBOSE"):
+            message = f"EXPLAIN has no {rest.word_at(rest.low)}: it never runs the statement"
+            raise fault(message, rest.token_span(rest.low), expected=["a statement"])
         inner = self._read_statement(rest)
         assert not isinstance(inner, plan.Explain), "only the word EXPLAIN begins one"
         return plan.Explain(span=node.statement.span, statement=inner)

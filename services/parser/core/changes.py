@@ -9,9 +9,10 @@ from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
 from services.parser.core.plan import AddColumn, Assignment
 from services.parser.core.plan_parts import Name
-from services.parser.core.queries import check_expressions, word_span
+from services.parser.core.queries import check_expressions
 from services.parser.core.rewriting import Rewritten, rewrite
 from services.parser.core.sql import parse_sql, to_duckdb
+from services.parser.core.swallowed import word_span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ def read_changes(fragment: Fragment) -> Changes:
     """What stands after `UPDATE t SET`: the assignments, and the condition if there is one.
 
     Raises:
-        ThanosqlError: It does not read as SQL, or has more than assignments and a condition.
+        ThanosqlError: It is not SQL, or has more than assignments and a condition.
     """
     rewritten = rewrite(fragment, "UPDATE t SET ")
     tree = _parse(rewritten, exp.Update, ("this", "expressions", "where"), "column = expression")
@@ -43,7 +44,7 @@ def read_condition(fragment: Fragment) -> tuple[str, str]:
     """What stands after `DELETE FROM t WHERE`, for DuckDB and as it was written.
 
     Raises:
-        ThanosqlError: It is no condition on the table's own columns.
+        ThanosqlError: It is not a condition on the table's own columns.
     """
     rewritten = rewrite(fragment, "DELETE FROM t WHERE ")
     tree = _parse(rewritten, exp.Delete, ("this", "where"), "a condition")
@@ -57,7 +58,7 @@ def read_column(name: Name, fragment: Fragment) -> AddColumn:
     """A new column, from its name and what stands behind it, which must be a type.
 
     Raises:
-        ThanosqlError: It is no type.
+        ThanosqlError: It is not a type.
     """
     rewritten = rewrite(fragment, "SELECT CAST(NULL AS ")
     written = rewritten.written()
@@ -69,7 +70,11 @@ def read_column(name: Name, fragment: Fragment) -> AddColumn:
         cast.args.get(key) for key in ("format", "action", "default")
     )
     if not isinstance(cast, exp.Cast) or not plain or cast.to.this is exp.DataType.Type.USERDEFINED:
-        raise fault("a new column has a name and a type", fragment.span, expected=["a type such as VARCHAR"])
+        raise fault(
+            "a new column takes a name and a type, and nothing else",
+            fragment.span,
+            expected=["a type such as VARCHAR"],
+        )
     return AddColumn(column=name, type=to_duckdb(cast.to, fragment), written=written)
 
 
@@ -78,11 +83,13 @@ def _parse(rewritten: Rewritten, kind: type[exp.Expr], parts: tuple[str, ...], e
     tree = parse_sql(rewritten)
     extra = [key.strip("_").upper() for key, value in tree.args.items() if value and key not in parts]
     if not isinstance(tree, kind) or extra:
-        what = f"{kind.__name__.upper()} takes no {extra[0]} clause" if extra else "this is too much"
-        raise fault(what, word_span(fragment, extra[0] if extra else ""), expected=[expected])
+        if extra:
+            message = f"{kind.__name__.upper()} ... {extra[0]} is not supported"
+            raise fault(message, word_span(fragment, extra[0]))
+        raise fault(f"this is not {expected}", fragment.span, expected=[expected])
     check_expressions(tree, rewritten)
     if rewritten.nested or tree.find(exp.Query) is not None:
-        message = "a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes from queries"
+        message = "a query cannot be used here; use CREATE OR REPLACE TABLE t AS SELECT ..."
         raise fault(message, word_span(fragment, "SELECT"), expected=[expected])
     return tree
 

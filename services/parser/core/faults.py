@@ -45,6 +45,11 @@ def _longer_or_swapped(name: str, known: Iterable[str]) -> list[str]:
     return [other for other in known if len(other) > len(name) or sorted(other.casefold()) == sorted(name)]
 
 
+def quoted(keyword: str) -> str:
+    """A keyword as an error names what it expected."""
+    return f"'{keyword}'"
+
+
 def shorten(text: str, limit: int = 40) -> str:
     """The text as an error shows it: on one line and not too long."""
     line = " ".join(text.split())

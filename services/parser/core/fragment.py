@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from services.parser.core.faults import fault
+from services.parser.core.faults import fault, quoted
 from services.parser.core.scanner import Token
 from services.parser.core.source import Source
-from thanosql_runtime.errors import Span
+from thanosql_runtime.errors import Reason, Span
 
 MAX_BRACKETS = 400
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -111,7 +111,8 @@ def _match_brackets(source: Source, tokens: list[Token]) -> dict[int, int]:
             opened.append(index)
             if len(opened) > MAX_BRACKETS:
                 message = f"brackets are nested deeper than {MAX_BRACKETS}"
-                raise fault(message, source.span(token.start, token.end))
+                place = source.span(token.start, token.end)
+                raise fault(message, place, reason=Reason.STATEMENT_TOO_LARGE)
         elif token.text == ";":
             _refuse_semicolon(source, tokens, opened, index)
         else:
@@ -119,7 +120,9 @@ def _match_brackets(source: Source, tokens: list[Token]) -> dict[int, int]:
     if opened:
         opening = tokens[opened[-1]]
         message = f"'{opening.text}' is never closed"
-        raise fault(message, source.span(opening.start, opening.end), expected=[_CLOSING[opening.text]])
+        raise fault(
+            message, source.span(opening.start, opening.end), expected=[quoted(_CLOSING[opening.text])]
+        )
     return closers
 
 
@@ -131,16 +134,18 @@ def _refuse_semicolon(source: Source, tokens: list[Token], opened: list[int], in
     message = (
         f"';' inside brackets: the '{opening.text}' at line {place.line}, column {place.column} is still open"
     )
-    raise fault(message, source.span(semicolon.start, semicolon.end), expected=[_CLOSING[opening.text]])
+    raise fault(
+        message, source.span(semicolon.start, semicolon.end), expected=[quoted(_CLOSING[opening.text])]
+    )
 
 
 def _closed_by(source: Source, tokens: list[Token], opened: list[int], token: Token) -> int:
     place = source.span(token.start, token.end)
     if not opened:
-        raise fault(f"'{token.text}' closes nothing", place)
+        raise fault(f"unmatched '{token.text}'", place)
     index = opened.pop()
     opening = tokens[index]
     if _CLOSING[opening.text] != token.text:
         expected = _CLOSING[opening.text]
-        raise fault(f"'{token.text}' where '{expected}' was expected", place, expected=[expected])
+        raise fault(f"'{token.text}' where '{expected}' was expected", place, expected=[quoted(expected)])
     return index

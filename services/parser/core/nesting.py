@@ -1,6 +1,6 @@
 """Finds the statements that stand inside a query, in parentheses, where a table may."""
 
-from services.parser.core.faults import fault, nearest
+from services.parser.core.faults import fault, nearest, quoted
 from services.parser.core.fragment import Fragment
 
 MAX_NESTING = 16
@@ -60,8 +60,8 @@ def refuse_misplaced(fragment: Fragment, index: int) -> None:
     copies = first == "COPY" and fragment.word_at(index + 2) in ("FROM", "OPTIONS")
     if copies or second in _NEVER_NESTED.get(first, ()):
         label = first if copies or first in ("EXPLAIN", "EVALUATE") else f"{first} {second}"
-        message = f"{label} cannot stand inside another statement"
-        raise fault(message, fragment.token_span(index), expected=["a query", *NESTABLE])
+        message = f"{label} cannot be used inside another statement"
+        raise fault(message, fragment.token_span(index), expected=["a query", *map(quoted, NESTABLE)])
 
 
 def refuse_without_brackets(fragment: Fragment, index: int) -> None:
@@ -75,4 +75,4 @@ def refuse_without_brackets(fragment: Fragment, index: int) -> None:
         return
     if fragment.word_at(index + 1) in _SECOND_WORDS[first]:
         message = f"{first} inside a query needs parentheses around it"
-        raise fault(message, fragment.token_span(index), expected=[f"({first} ...)"])
+        raise fault(message, fragment.token_span(index), expected=[quoted(f"({first} ...)")])

@@ -79,7 +79,7 @@ class Node:
         name = self._name(self._one(terminal))
         match = _MODEL_NAME.fullmatch(name.text)
         if match is None or (match.group(1) and terminal != "MODEL_REFERENCE"):
-            message = f"'{shorten(name.text)}' is no name for a model"
+            message = f"'{shorten(name.text)}' is not a valid model name"
             expected = ["a letter, then letters, digits, '_' or '-'"]
             raise fault(message, name.span, reason=Reason.INVALID_NAME, expected=expected)
         return name
@@ -94,12 +94,12 @@ class Node:
         span = self.statement.token_span(_low(found))
         text = string_value(self.statement.tokens[_low(found)])
         if not text.strip():
-            what = "path" if terminal == "SOURCE" else "id of the job"
+            what = "path" if terminal == "SOURCE" else "job id"
             raise fault(f"the {what} is empty", span, reason=Reason.INVALID_ARGUMENT)
         return Name(text=text, span=span)
 
     def options(self) -> list[GivenOption]:
-        """What stands in OPTIONS; nothing where there is no OPTIONS.
+        """What OPTIONS holds; nothing where there is no OPTIONS.
 
         Raises:
             ThanosqlError: A number is too long or too large.
@@ -135,7 +135,7 @@ class Node:
         text = string_value(tokens[0]) if quoted else tokens[0].text
         span = self.statement.token_span(_low(found), _high(found) - 1)
         if not text.strip() or len(text) > _LONGEST_NAME:
-            message = f"a name has 1 to {_LONGEST_NAME} characters"
+            message = f"a name must have 1 to {_LONGEST_NAME} characters"
             raise fault(message, span, reason=Reason.INVALID_NAME)
         return Name(text=text + "".join(token.text for token in tokens[1:]), span=span)
 

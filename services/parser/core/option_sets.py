@@ -32,7 +32,7 @@ from thanosql_runtime.errors import Reason, Span, ThanosqlError
 
 Made = TypeVar("Made")
 
-_COLUMN = TextType(meaning="the name of a column in quotes")
+_COLUMN = TextType(meaning="a quoted column name")
 _BATCH_SIZE = IntegerType(least=1, most=1024)
 _ALIASES: Mapping[str, str] = {"max_epochs": "epochs"}
 _TRAINING_ONLY = frozenset({"epochs", "learning_rate", "overwrite"})
@@ -187,7 +187,7 @@ CONVERT = OptionSet(
 GET_MODEL = OptionSet(
     label="GET THANOSQL MODEL",
     make=GetOptions,
-    takes={"model_name": TextType(meaning="the name of a model in quotes"), "overwrite": BooleanType()},
+    takes={"model_name": TextType(meaning="a quoted model name"), "overwrite": BooleanType()},
 )
 GET_DATASET = OptionSet(label="GET THANOSQL DATASET", make=GetOptions, takes={"overwrite": BooleanType()})
 UPLOAD_MODEL = OptionSet(
@@ -199,7 +199,7 @@ UPLOAD_MODEL = OptionSet(
 
 def _search(kind: SearchKind, search_by: tuple[str, ...], *, ignores: str) -> OptionSet[SearchOptions]:
     takes: dict[str, OptionType] = {
-        "search_input": TextType(meaning="a path or words in quotes"),
+        "search_input": TextType(meaning="a quoted path or quoted words"),
         "search_by": ChoiceType(choices=search_by),
         "emb_col": _COLUMN,
         "text_col": _COLUMN,

@@ -24,7 +24,7 @@ class Literal:
         if isinstance(self.value, tuple):
             return "a list"
         if isinstance(self.value, str):
-            return f"the text '{shorten(self.value)}'" if self.value.strip() else "an empty text"
+            return f"the string '{shorten(self.value)}'" if self.value.strip() else "an empty string"
         return str(self.value)
 
 
@@ -108,7 +108,7 @@ class ChoiceType:
             raise refusal(option, " or ".join(f"'{choice}'" for choice in self.choices))
         if value.lower() not in self.choices:
             raise fault(
-                f"option '{option.name.text}' does not know '{shorten(value)}'",
+                f"'{shorten(value)}' is not a value of option '{option.name.text}'",
                 option.value.span,
                 reason=Reason.INVALID_OPTION_VALUE,
                 suggestion=nearest(value, self.choices),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
-from services.parser.core.faults import fault, nearest, shorten
+from services.parser.core.faults import fault, nearest, quoted, shorten
 from services.parser.core.fragment import Fragment
 from services.parser.core.nesting import (
     MAX_NESTING,
@@ -14,17 +14,22 @@ from services.parser.core.nesting import (
     starts_nested,
     starts_query,
 )
+from services.parser.core.parameters import parameter_span
 from services.parser.core.plan import Plan
 from services.parser.core.plan_parts import Name, Nested, Query
 from services.parser.core.render import render
 from services.parser.core.rewriting import Rewritten, relation, rewrite, rewrite_nested
-from services.parser.core.scanner import shown
+from services.parser.core.scanner import TokenKind, shown
 from services.parser.core.sql import parse_sql, scopes, to_duckdb
-from thanosql_runtime.errors import Reason, Span
+from services.parser.core.swallowed import refuse_dropped, word_span
+from thanosql_runtime.errors import Reason, Span, ThanosqlError
 
 _GENERATORS = (exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.Unnest)
 _TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest", "json_each"})
-_CHANGES = (exp.DML, exp.DDL, exp.Command, exp.Drop, exp.Into)
+_CHANGES = (exp.DML, exp.DDL, exp.Command, exp.Drop)
+_OWN_SCHEMAS = frozenset({"main", "public"})
+_CATALOGS = frozenset({"information_schema", "pg_catalog"})
+_LISTS = {"tables": "LIST TABLE", "pg_tables": "LIST TABLE", "pg_class": "LIST TABLE"}
 
 
 class QueryReader:
@@ -37,11 +42,11 @@ class QueryReader:
         """The query that a fragment holds, which may be one nested statement alone.
 
         Raises:
-            ThanosqlError: It is no query, or something in it may not stand there.
+            ThanosqlError: It is not a query, or something in it may not be used there.
         """
         body = fragment.without_outer_brackets()
         if not body:
-            raise fault("a query is missing", fragment.span, expected=["a query", *NESTABLE])
+            raise fault("a query is missing", fragment.span, expected=["a query", *map(quoted, NESTABLE)])
         if starts_nested(body, body.low):
             rewritten = rewrite_nested(body)
         else:
@@ -69,26 +74,32 @@ class QueryReader:
         for number, statement in enumerate(rewritten.nested, start=1):
             if statement.depth > MAX_NESTING:
                 message = f"statements are nested deeper than {MAX_NESTING}"
-                raise fault(message, statement.token_span(statement.low))
+                place = statement.token_span(statement.low)
+                raise fault(message, place, reason=Reason.STATEMENT_TOO_LARGE)
             yield Nested(relation=relation(number), plan=self._read_statement(statement))
 
 
 def check_expressions(tree: exp.Expr, rewritten: Rewritten) -> None:
-    """Refuse what parses as SQL and has no place in a query here.
+    """Refuse what parses as SQL and may not be used in a query here.
 
     Raises:
-        ThanosqlError: The tree changes something, has parameters, or selects nothing.
+        ThanosqlError: The tree changes something, has parameters, selects nothing, or has parts that
+            would be dropped.
     """
     fragment = rewritten.fragment
     for node in tree.walk():
+        refuse_dropped(node, fragment)
+        if isinstance(node, exp.Into):
+            table = shorten(node.this.name)
+            message = f"SELECT INTO is not supported; write CREATE TABLE {table} AS SELECT ..."
+            raise fault(message, word_span(fragment, "INTO"))
         if isinstance(node, _CHANGES) and not isinstance(node, exp.Query) and node is not tree:
-            what = "INTO" if isinstance(node, exp.Into) else node.key.upper()
-            raise fault(
-                f"{what} cannot stand inside a query", word_span(fragment, what), expected=["a query"]
-            )
+            what = node.key.upper()
+            message = f"{what} cannot be used inside a query"
+            raise fault(message, word_span(fragment, what), expected=["a query"])
         if isinstance(node, exp.Placeholder | exp.Parameter):
-            message = "parameters have no value here; write the value itself"
-            raise fault(message, _parameter_span(fragment), expected=["a value"])
+            message = "query parameters are not supported; write the value itself"
+            raise fault(message, parameter_span(rewritten), expected=["a value"])
         if isinstance(node, exp.Select) and not node.expressions:
             message = "SELECT selects no columns"
             raise fault(message, word_span(fragment, "SELECT"), expected=["columns, or *"])
@@ -100,13 +111,11 @@ def _require_query(body: Fragment) -> None:
         return
     token = body.tokens[body.low]
     starts = (*QUERY_STARTS, *NESTABLE)
-    raise fault(
-        f"{shown(token)} does not begin a query",
-        body.token_span(body.low),
-        expected=["a query"],
-        suggestion=nearest(token.upper, starts),
-        known=starts,
-    )
+    message, place = f"a query cannot start with {shown(token)}", body.token_span(body.low)
+    suggestion = nearest(token.upper, starts)
+    if not suggestion and body.high - body.low == 1 and token.kind in (TokenKind.WORD, TokenKind.QUOTED):
+        raise fault(message, place, suggestion=f"SELECT * FROM {token.text}")  # noqa: S608 - text to show
+    raise fault(message, place, expected=["a query"], suggestion=suggestion, known=starts)
 
 
 def _tables(query: exp.Query, rewritten: Rewritten) -> Iterator[Name]:
@@ -126,13 +135,25 @@ def _table_name(table: exp.Table, rewritten: Rewritten) -> Name | None:
     if not isinstance(table.this, exp.Identifier):
         _refuse_table_function(table, rewritten)
         return None
-    span = _identifier_span(table.this, rewritten)
     if table.args.get("db") is not None:
-        message = f"'{shorten(table.sql(dialect='postgres'))}' names a schema; tables here have none"
-        index = rewritten.token_at(table.this.meta.get("start", 0))
-        span = rewritten.fragment.token_span(max(index - 2, rewritten.fragment.low), index)
-        raise fault(message, span, reason=Reason.INVALID_NAME, suggestion=table.name)
-    return Name(text=table.name, span=span)
+        raise _has_schema(table, rewritten)
+    return Name(text=table.name, span=_identifier_span(table.this, rewritten))
+
+
+def _has_schema(table: exp.Table, rewritten: Rewritten) -> ThanosqlError:
+    fragment = rewritten.fragment
+    last = first = rewritten.token_at(table.this.meta.get("start", 0))
+    while fragment.symbol_at(first - 1, ".") and first - 2 >= fragment.low:
+        first -= 2
+    schema = table.db.lower()
+    suggestion = table.name if schema in _OWN_SCHEMAS and not table.catalog else ""
+    suggestion = _LISTS.get(table.name.lower(), "") if schema in _CATALOGS else suggestion
+    return fault(
+        f"'{shorten(table.sql(dialect='postgres'))}' names a schema; there are no schemas here",
+        fragment.token_span(first, last),
+        reason=Reason.INVALID_NAME,
+        suggestion=suggestion,
+    )
 
 
 def _refuse_table_function(table: exp.Table, rewritten: Rewritten) -> None:
@@ -145,7 +166,7 @@ def _refuse_table_function(table: exp.Table, rewritten: Rewritten) -> None:
     index = _called_in_from(rewritten.fragment)
     name = name if index is None else rewritten.fragment.tokens[index].text
     raise fault(
-        f"the table function '{shorten(name)}' is not allowed; COPY brings files into tables",
+        f"the table function '{shorten(name)}' is not allowed; use COPY to load a file into a table",
         rewritten.fragment.span if index is None else rewritten.fragment.token_span(index),
         reason=Reason.QUERY_REJECTED,
         known=sorted(_TABLE_FUNCTIONS),
@@ -175,18 +196,3 @@ def _identifier_span(identifier: exp.Identifier, rewritten: Rewritten) -> Span:
     if not isinstance(offset, int):
         return rewritten.fragment.span
     return rewritten.fragment.token_span(rewritten.token_at(offset))
-
-
-def word_span(fragment: Fragment, word: str) -> Span:
-    """The place of the first such word in capitals; that of everything where there is none."""
-    for index in range(fragment.low, fragment.high):
-        if fragment.word_at(index) == word:
-            return fragment.token_span(index)
-    return fragment.span
-
-
-def _parameter_span(fragment: Fragment) -> Span:
-    for index in range(fragment.low, fragment.high):
-        if fragment.tokens[index].text in ("$", "?", ":", "@", "%"):
-            return fragment.token_span(index)
-    return fragment.span

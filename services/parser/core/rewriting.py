@@ -88,7 +88,7 @@ def rewrite(fragment: Fragment, prefix: str = "") -> Rewritten:
         prefix: What to put before it, to make a statement of a part of one.
 
     Raises:
-        ThanosqlError: A statement stands where it may not, or brackets are nested too deeply.
+        ThanosqlError: A statement is used where it may not be, or brackets are nested too deeply.
     """
     rewritten = Rewritten(fragment=fragment, prefix=prefix)
     rewritten.add(prefix)
@@ -133,5 +133,5 @@ def _replace(rewritten: Rewritten, statement: Fragment) -> None:
 def _deeper(fragment: Fragment, index: int, depth: int) -> int:
     if depth == MAX_SQL_BRACKETS:
         message = f"brackets in SQL are nested deeper than {MAX_SQL_BRACKETS}"
-        raise fault(message, fragment.token_span(index))
+        raise fault(message, fragment.token_span(index), reason=Reason.STATEMENT_TOO_LARGE)
     return depth + 1

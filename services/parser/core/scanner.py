@@ -13,7 +13,7 @@ from services.parser.core.source import Source
 from thanosql_runtime.errors import Reason
 
 # Bounds the time that a text takes, which grows with its tokens and not with its bytes.
-MAX_TOKENS = 100_000
+MAX_TOKENS = 20_000
 
 
 class TokenKind(enum.Enum):
@@ -65,20 +65,25 @@ _KINDS = {
     "quoted": TokenKind.QUOTED,
     "string": TokenKind.STRING,
     "number": TokenKind.NUMBER,
-    "symbol": TokenKind.SYMBOL,
 }
+_BYTE_ORDER_MARK = "\ufeff"
+# Typographic quotes, which word processors put in, and the backtick of other dialects.
+_OTHER_QUOTES = "\u2018\u2019\u201a\u201b\u2039\u203a\u0060\u00b4\u201c\u201d\u201e\u201f\u00ab\u00bb"
 
 
 def scan(source: Source) -> list[Token]:
     """All tokens of a text, comments and space left out.
 
     Raises:
-        ThanosqlError: A quote, a dollar quote or a block comment is never closed, or there are more
-            than `MAX_TOKENS`.
+        ThanosqlError: A quote, a dollar quote or a block comment is never closed, a character cannot
+            be part of a statement, or there are more than `MAX_TOKENS` tokens.
     """
     text = source.text
+    if "\0" in text:
+        place = source.span(text.index("\0"), text.index("\0") + 1)
+        raise fault("the text has a NUL character", place)
     tokens: list[Token] = []
-    position = 0
+    position = 1 if text.startswith(_BYTE_ORDER_MARK) else 0
     while position < len(text):
         match = _TOKEN.match(text, position)
         assert match is not None, "the last symbol matches anything"
@@ -94,13 +99,28 @@ def scan(source: Source) -> list[Token]:
                 source.span(position, end),
                 expected=["the closing quote"],
             )
+        elif group == "symbol":
+            _refuse_odd_symbol(source, match)
+            tokens.append(Token(TokenKind.SYMBOL, match.group(), position, end))
         elif group in _KINDS:
             tokens.append(Token(_KINDS[group], match.group(), position, end))
         position = end
         if len(tokens) > MAX_TOKENS:
-            message = f"the text has more than {MAX_TOKENS} words and signs; COPY takes much data at once"
+            message = f"the text has more than {MAX_TOKENS} tokens; use COPY to load many rows"
             raise fault(message, source.span(tokens[-1].start, end), reason=Reason.STATEMENT_TOO_LARGE)
     return tokens
+
+
+def _refuse_odd_symbol(source: Source, match: "re.Match[str]") -> None:
+    symbol = match.group()
+    if symbol.isascii() and symbol.isprintable() and symbol != "`":
+        return
+    place = source.span(match.start(), match.end())
+    if symbol in _OTHER_QUOTES:
+        message = f"{symbol} is not a quotation mark here; use straight quotes"
+        raise fault(message, place, expected=["' around a string", '" around a name'])
+    if not symbol.isprintable():
+        raise fault(f"the character U+{ord(symbol):04X} cannot be used here", place)
 
 
 def string_value(token: Token) -> str:

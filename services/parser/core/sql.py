@@ -9,10 +9,11 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from services.parser.core.faults import fault, nearest, shorten
+from services.parser.core.faults import fault, nearest, quoted, shorten
 from services.parser.core.fragment import Fragment
 from services.parser.core.rewriting import Rewritten
-from thanosql_runtime.errors import ThanosqlError
+from services.parser.core.swallowed import refuse_stray_commas
+from thanosql_runtime.errors import Reason, ThanosqlError
 
 _CLAUSES = (
     "SELECT",
@@ -48,16 +49,18 @@ _DESCRIPTIONS = (
     (re.compile(r"^Expected (.+?)(?: but got .*)?\.?$", re.DOTALL), r"\1"),
 )
 _LOOK_BACK = 3
-_UNREADABLE = "the query cannot be read as SQL"
+_END_OF_CASE = "END after CASE"
+_UNREADABLE = "the query is not valid SQL"
 
 
 def parse_sql(rewritten: Rewritten) -> exp.Expr:
     """The one statement that a text holds.
 
     Raises:
-        ThanosqlError: The text is not SQL, or nested too deeply for the parser.
+        ThanosqlError: The text is not SQL, has a stray comma, or is nested too deeply for the parser.
     """
     fragment = rewritten.fragment
+    refuse_stray_commas(rewritten)
     with _sqlglot_at_work(fragment):
         try:
             statements = sqlglot.parse(rewritten.text, read="postgres")
@@ -100,7 +103,8 @@ def _sqlglot_at_work(fragment: Fragment) -> Iterator[None]:
     except ThanosqlError:
         raise
     except RecursionError as problem:
-        raise fault("the query is nested too deeply", fragment.span) from problem
+        message = "the query is nested too deeply"
+        raise fault(message, fragment.span, reason=Reason.STATEMENT_TOO_LARGE) from problem
     except Exception as problem:
         # Text that nobody means makes sqlglot fail in ways of its own, not only with its errors:
         # `SELECT TIMESTAMP()` looks for the name of nothing.
@@ -114,12 +118,43 @@ def _misfit(rewritten: Rewritten, problem: ParseError) -> ThanosqlError:
     index = rewritten.token_ending(details.get("line") or 1, details.get("col") or 1)
     expected = _expected(str(details.get("description") or ""))
     slip, meant = _slip(fragment, index)
-    if slip is not None:
+    if slip is None:
+        known = _known_slip(fragment, index, expected)
+        if known is not None:
+            return known
+    else:
         index = slip
     text = shorten(fragment.tokens[index].text)
     at_end = index == fragment.high - 1 and not meant
-    message = f"the query does not read as SQL {'after' if at_end else 'at'} '{text}'"
+    message = f"syntax error in the query {'after' if at_end else 'at'} '{text}'"
     return fault(message, fragment.token_span(index), expected=expected, suggestion=meant)
+
+
+def _known_slip(fragment: Fragment, index: int, expected: list[str]) -> ThanosqlError | None:
+    """The error for what is often written wrong, said better than sqlglot can."""
+    if expected == [_END_OF_CASE]:
+        opened = _open_case(fragment, index)
+        return fault("this CASE has no END", fragment.token_span(opened), expected=[quoted("END")])
+    for position in range(index, max(fragment.low, index - _LOOK_BACK) - 1, -1):
+        word, behind = fragment.word_at(position), fragment.word_at(position + 1)
+        if word in ("ORDER", "GROUP") and behind not in ("", "BY"):
+            place = fragment.token_span(position + 1)
+            return fault(f"{word} is not followed by BY", place, expected=[quoted("BY")])
+        if word == "RETURNING":
+            return fault("RETURNING is not supported", fragment.token_span(position))
+    return None
+
+
+def _open_case(fragment: Fragment, index: int) -> int:
+    """The innermost CASE before a token that has no END before it."""
+    opened: list[int] = []
+    for position in range(fragment.low, index + 1):
+        word = fragment.word_at(position)
+        if word == "CASE":
+            opened.append(position)
+        elif word == "END" and opened:
+            opened.pop()
+    return opened[-1] if opened else index
 
 
 def _expected(description: str) -> list[str]:

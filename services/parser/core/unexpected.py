@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from services.parser.core.faults import fault, nearest, shorten
+from services.parser.core.faults import fault, nearest, quoted, shorten
 from services.parser.core.fragment import Fragment
 from services.parser.core.nesting import QUERY_STARTS
 from services.parser.core.scanner import TokenKind, shown
@@ -44,32 +44,33 @@ _WORDS = {
     "$END": "the end of the statement",
     "AS": "AS query",
     "ASSIGNMENTS": "column = expression",
-    "COLUMN_NAME": "the name of a column",
+    "COLUMN_NAME": "a column name",
     "COMMA": "','",
     "CONDITION": "a condition",
     "EQUAL": "'='",
-    "JOB_ID": "the id of a job in quotes",
+    "JOB_ID": "a quoted job id",
     "LPAR": "'('",
     "LSQB": "a list",
-    "MODEL_NAME": "the name of a model",
-    "MODEL_REFERENCE": "the name of a model",
+    "MODEL_NAME": "a model name",
+    "MODEL_REFERENCE": "a model name",
     "OBJECT_NAME": "a name",
     "OPTIONS": "OPTIONS(...)",
-    "OPTION_NAME": "the name of an option",
+    "OPTION_NAME": "an option name",
     "QUERY": "a query",
     "RPAR": "')'",
     "RSQB": "']'",
-    "SOURCE": "a path in quotes",
+    "SOURCE": "a quoted path",
     "STATEMENT": "a statement",
-    "TABLE_NAME": "the name of a table",
+    "TABLE_NAME": "a table name",
     "TYPE": "a type such as VARCHAR",
     "USING": "USING model",
-    "VALUE": "a text in quotes",
+    "VALUE": "a quoted string",
     "NUMBER": "a number",
     "TRUE": "True",
     "FALSE": "False",
     "NONE": "None",
 }
+_LONGER = {"OR": "OR REPLACE"}
 _OTHER_WORDS = {
     "FINETUNE": "FIT MODEL",
     "IMPORT": "COPY",
@@ -133,35 +134,50 @@ def unexpected(statement: Fragment, index: int, accepted: AbstractSet[str]) -> T
         return _unknown_statement(statement, index)
     expected = _in_words(accepted)
     if index >= statement.high:
-        message = f"{label(statement, index)} ends too early"
+        message = f"{label(statement, index)} is incomplete"
         return fault(message, statement.source.span(statement.end, statement.end), expected=expected)
-    if statement.word_at(index - 1) in accepted - _NOT_KEYWORDS:
-        message = f"a name is missing in {label(statement, index)}"
-        return fault(message, statement.token_span(index - 1), expected=["a name in front"])
+    before = statement.word_at(index - 1)
+    if before in accepted - _NOT_KEYWORDS:
+        return _missing_name(statement, index)
     token = statement.tokens[index]
-    last = _last_meant(statement, index) if accepted & _STRINGS and token.upper else index
+    written_bare = accepted & (_STRINGS | _NAMES) and token.kind in (TokenKind.WORD, TokenKind.NUMBER)
+    last = _last_meant(statement, index) if written_bare else index
     place = statement.token_span(index, last)
     meant = shown(token) if last == index else f"'{shorten(statement.source.text[place.start : place.end])}'"
     name = label(statement, index)
-    where = f", after the end of {name}" if accepted == {"$END"} else f" in {name}"
-    message = f"syntax error at {meant}{where}{_remark(statement, index, accepted)}"
+    where = f" after the end of {name}" if accepted == {"$END"} else f" in {name}"
+    message = f"syntax error at {meant}{where}{_remark(statement, index, accepted, meant)}"
     return fault(message, place, expected=expected, suggestion=_meant(statement, index, accepted))
 
 
-def _remark(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
+def _missing_name(statement: Fragment, index: int) -> ThanosqlError:
+    """The error for a keyword in the place of a name, as in `COPY FROM 'a.csv'`."""
+    words = [statement.word_at(position) for position in (statement.low, index - 2, index - 1)]
+    place = statement.token_span(index - 1)
+    if words == ["ALTER", "RENAME", "TO"]:
+        message = "tables cannot be renamed; use CREATE TABLE new AS SELECT * FROM old, then DROP TABLE old"
+        return fault(message, place, expected=["a column name"])
+    return fault(f"{label(statement, index)} needs a name before {words[-1]}", place, expected=["a name"])
+
+
+def _remark(statement: Fragment, index: int, accepted: AbstractSet[str], meant: str) -> str:
     """What is worth saying about some slips that are made often."""
     token, before = statement.tokens[index], statement.word_at(index - 1)
     if before and token.text == ".":
         models = statement.word_at(index - 2) in ("USING", "MODEL")
-        return ": a version is a number, as in m.2" if models else ": names here have no schema"
+        return ": a version is a number, as in m.2" if models else ": there are no schemas here"
     if before and token.text == "-" and token.start == statement.tokens[index - 1].end:
-        return ": a name with '-' stands in double quotes"
+        return ": put a name with '-' in double quotes"
     if token.upper == "OPTIONS" and accepted == {"$END"}:
-        return ": OPTIONS stands in front of FROM"
+        return ": OPTIONS goes before FROM"
     if token.kind is TokenKind.STRING and accepted & _NAMES:
-        return ": a name has no single quotes"
+        return ": names go in double quotes, or in none"
+    if token.kind is TokenKind.NUMBER and accepted & _NAMES:
+        return ": names begin with a letter"
+    if accepted & _STRINGS and "NUMBER" not in accepted and token.kind is TokenKind.NUMBER:
+        return f": put it in quotes: {meant}"
     if token.upper and accepted & _STRINGS and not _meant(statement, index, accepted):
-        return ": a text stands in quotes"
+        return f": put the {'path' if 'SOURCE' in accepted else 'value'} in quotes: {meant}"
     return ""
 
 
@@ -180,9 +196,10 @@ def _unknown_statement(statement: Fragment, index: int) -> ThanosqlError:
 
 def _in_words(accepted: Iterable[str]) -> list[str]:
     if set(accepted) >= _VALUES:
-        return ["a value: a text in quotes, a number, True, False, None or a list"]
-    described = (_WORDS.get(terminal, terminal) for terminal in accepted if terminal not in _UNSAID)
-    return sorted(set(described), key=lambda words: (words.startswith("the end"), words.lower()))
+        return ["a value: a quoted string, a number, True, False, None or a list"]
+    said = (terminal for terminal in accepted if terminal not in _UNSAID)
+    described = {_WORDS.get(terminal) or quoted(_LONGER.get(terminal, terminal)) for terminal in said}
+    return sorted(described, key=lambda words: (words.startswith("the end"), words.lower()))
 
 
 def _meant(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:

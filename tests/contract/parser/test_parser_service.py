@@ -1,6 +1,9 @@
 """The parser behind a real server: what goes over the wire and how errors arrive."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -8,6 +11,9 @@ import pytest
 from google.protobuf import json_format
 
 from services.parser import app
+from services.parser.core.parser import Parser
+from services.parser.core.plan import Plan
+from services.parser.servicer import ParserServicer
 from services.parser.settings import ParserSettings
 from thanosql.v1 import parser_pb2, parser_pb2_grpc
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -127,8 +133,39 @@ async def test_a_long_text_that_is_nested_deeply_fits_into_the_answer(channel: g
     assert plan.canonical_text == text
 
 
+async def test_a_text_of_the_largest_size_fits_into_the_answer(channel: grpc.aio.Channel) -> None:
+    text = "SELECT '" + "x" * ((1 << 20) - 9) + "'"
+
+    (plan,) = await parse(channel, text)
+
+    assert plan.canonical_text == text
+
+
+async def test_a_cancelled_call_stops_its_thread() -> None:
+    asked, answer = threading.Event(), threading.Event()
+    stopped: list[bool] = []
+
+    class Waiting(Parser):
+        def parse(self, text: str, *, given_up: Callable[[], bool] = bool) -> tuple[Plan, ...]:
+            asked.set()
+            answer.wait(timeout=10)
+            stopped.append(given_up())
+            return ()
+
+    with ThreadPoolExecutor(1) as executor:
+        servicer = ParserServicer(Waiting(), executor)
+        call = asyncio.create_task(servicer.Parse(parser_pb2.ParseRequest(text="LIST MODEL"), None))  # type: ignore[arg-type]  # unused
+        await asyncio.to_thread(asked.wait, 10)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        answer.set()
+
+    assert stopped == [True]
+
+
 async def test_a_text_that_is_too_large_is_refused(channel: grpc.aio.Channel) -> None:
     with pytest.raises(ThanosqlError) as caught:
-        await parse(channel, "SELECT '" + "x" * 1_000_000 + "'")
+        await parse(channel, "SELECT '" + "x" * (1 << 20) + "'")
 
     assert caught.value.reason is Reason.STATEMENT_TOO_LARGE

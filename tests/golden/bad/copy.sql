@@ -1,29 +1,29 @@
---# nothing behind COPY
+--# nothing after COPY
 COPY
---| error: COPY ends too early
+--| error: COPY is incomplete
 --|   line 1  |   COPY
---|           |       ^ expected the name of a table
+--|           |       ^ expected a table name
 --| SYNTAX_ERROR
 
 --# no source
 COPY t
---| error: COPY ends too early
+--| error: COPY is incomplete
 --|   line 1  |   COPY t
---|           |         ^ expected FROM or OPTIONS(...)
+--|           |         ^ expected 'FROM' or OPTIONS(...)
 --| SYNTAX_ERROR
 
---# nothing behind FROM
+--# nothing after FROM
 COPY t FROM
---| error: COPY ends too early
+--| error: COPY is incomplete
 --|   line 1  |   COPY t FROM
---|           |              ^ expected a path in quotes
+--|           |              ^ expected a quoted path
 --| SYNTAX_ERROR
 
 --# a path without quotes
 COPY t FROM data/train.csv
---| error: syntax error at 'data/train.csv' in COPY: a text stands in quotes
+--| error: syntax error at 'data/train.csv' in COPY: put the path in quotes: 'data/train.csv'
 --|   line 1  |   COPY t FROM data/train.csv
---|           |               ^^^^^^^^^^^^^^ expected a path in quotes
+--|           |               ^^^^^^^^^^^^^^ expected a quoted path
 --| SYNTAX_ERROR
 
 --# FORM
@@ -33,25 +33,25 @@ COPY t FORM 'data.csv'
 --|           |          ^^^^ did you mean 'FROM'?
 --| SYNTAX_ERROR
 
---# OPTIONS behind the path
+--# OPTIONS after the path
 COPY t FROM 'data.csv' OPTIONS(overwrite=True)
---| error: syntax error at 'OPTIONS', after the end of COPY: OPTIONS stands in front of FROM
+--| error: syntax error at 'OPTIONS' after the end of COPY: OPTIONS goes before FROM
 --|   line 1  |   COPY t FROM 'data.csv' OPTIONS(overwrite=True)
 --|           |                          ^^^^^^^ expected the end of the statement
 --| SYNTAX_ERROR
 
 --# a table in single quotes
 COPY 't' FROM 'data.csv'
---| error: syntax error at 't' in COPY: a name has no single quotes
+--| error: syntax error at 't' in COPY: names go in double quotes, or in none
 --|   line 1  |   COPY 't' FROM 'data.csv'
---|           |        ^^^ expected the name of a table
+--|           |        ^^^ expected a table name
 --| SYNTAX_ERROR
 
 --# a table with a schema
 COPY public.t FROM 'data.csv'
---| error: syntax error at '.' in COPY: names here have no schema
+--| error: syntax error at '.' in COPY: there are no schemas here
 --|   line 1  |   COPY public.t FROM 'data.csv'
---|           |              ^ expected FROM or OPTIONS(...)
+--|           |              ^ expected 'FROM' or OPTIONS(...)
 --| SYNTAX_ERROR
 
 --# a slip in OPTIONS
@@ -70,14 +70,14 @@ COPY t FROM ''
 
 --# a slip in the choice
 COPY t OPTIONS(if_exists='replce') FROM 'data.csv'
---| error: option 'if_exists' does not know 'replce'
+--| error: 'replce' is not a value of option 'if_exists'
 --|   line 1  |   COPY t OPTIONS(if_exists='replce') FROM 'data.csv'
 --|           |                            ^^^^^^^^ did you mean 'replace'? known: fail, replace, append
 --| INVALID_OPTION_VALUE
 
 --# a choice that is none
 COPY t OPTIONS(if_exists='merge') FROM 'data.csv'
---| error: option 'if_exists' does not know 'merge'
+--| error: 'merge' is not a value of option 'if_exists'
 --|   line 1  |   COPY t OPTIONS(if_exists='merge') FROM 'data.csv'
 --|           |                            ^^^^^^^ known: fail, replace, append
 --| INVALID_OPTION_VALUE
@@ -114,7 +114,7 @@ COPY t OPTIONS(overwrite=True, if_exists='append') FROM 'data.csv'
 COPY t AS SELECT * FROM u
 --| error: syntax error at 'AS' in COPY
 --|   line 1  |   COPY t AS SELECT * FROM u
---|           |          ^^ expected FROM or OPTIONS(...)
+--|           |          ^^ expected 'FROM' or OPTIONS(...)
 --| SYNTAX_ERROR
 
 --# a reserved name
@@ -126,7 +126,14 @@ COPY __nested_1 FROM 'data.csv'
 
 --# an empty name
 COPY "" FROM 'data.csv'
---| error: a name has 1 to 128 characters
+--| error: a name must have 1 to 128 characters
 --|   line 1  |   COPY "" FROM 'data.csv'
 --|           |        ^^
 --| INVALID_NAME
+
+--# a table that begins with a digit
+COPY 2nd FROM 'data.csv'
+--| error: syntax error at '2nd' in COPY: names begin with a letter
+--|   line 1  |   COPY 2nd FROM 'data.csv'
+--|           |        ^^^ expected a table name
+--| SYNTAX_ERROR

@@ -2,7 +2,7 @@
 BUILD m USING b AS SELECT * FROM t
 --| error: syntax error at 'm' in BUILD
 --|   line 1  |   BUILD m USING b AS SELECT * FROM t
---|           |         ^ expected MODEL
+--|           |         ^ expected 'MODEL'
 --| SYNTAX_ERROR
 
 --# a slip in MODEL
@@ -14,9 +14,9 @@ BUILD MODLE m USING b AS SELECT * FROM t
 
 --# no name
 BUILD MODEL USING b AS SELECT * FROM t
---| error: a name is missing in BUILD MODEL
+--| error: BUILD MODEL needs a name before USING
 --|   line 1  |   BUILD MODEL USING b AS SELECT * FROM t
---|           |               ^^^^^ expected a name in front
+--|           |               ^^^^^ expected a name
 --| SYNTAX_ERROR
 
 --# USING is missing
@@ -35,21 +35,21 @@ BUILD MODEL m USNG b AS SELECT * FROM t
 
 --# no base
 BUILD MODEL m USING
---| error: BUILD MODEL ends too early
+--| error: BUILD MODEL is incomplete
 --|   line 1  |   BUILD MODEL m USING
---|           |                      ^ expected the name of a model
+--|           |                      ^ expected a model name
 --| SYNTAX_ERROR
 
 --# no query
 BUILD MODEL m USING b
---| error: BUILD MODEL ends too early
+--| error: BUILD MODEL is incomplete
 --|   line 1  |   BUILD MODEL m USING b
 --|           |                        ^ expected AS query or OPTIONS(...)
 --| SYNTAX_ERROR
 
---# nothing behind AS
+--# nothing after AS
 BUILD MODEL m USING b AS
---| error: BUILD MODEL ends too early
+--| error: BUILD MODEL is incomplete
 --|   line 1  |   BUILD MODEL m USING b AS
 --|           |                           ^ expected a query
 --| SYNTAX_ERROR
@@ -61,7 +61,7 @@ BUILD MODEL m USING b SELECT * FROM t
 --|           |                         ^^^^^^ expected AS query or OPTIONS(...)
 --| SYNTAX_ERROR
 
---# OPTIONS in front of USING
+--# OPTIONS before USING
 BUILD MODEL m OPTIONS(epochs=1) USING b AS SELECT * FROM t
 --| error: syntax error at 'OPTIONS' in BUILD MODEL
 --|   line 1  |   BUILD MODEL m OPTIONS(epochs=1) USING b AS SELECT * FROM t
@@ -77,14 +77,14 @@ BUILD MODEL m USING b OPTIONS(epochs=1) OPTIONS(batch_size=1) AS SELECT * FROM t
 
 --# a model in single quotes
 BUILD MODEL 'm' USING b AS SELECT * FROM t
---| error: syntax error at 'm' in BUILD MODEL: a name has no single quotes
+--| error: syntax error at 'm' in BUILD MODEL: names go in double quotes, or in none
 --|   line 1  |   BUILD MODEL 'm' USING b AS SELECT * FROM t
---|           |               ^^^ expected the name of a model
+--|           |               ^^^ expected a model name
 --| SYNTAX_ERROR
 
 --# a path for a name
 BUILD MODEL "models/m" USING b AS SELECT * FROM t
---| error: 'models/m' is no name for a model
+--| error: 'models/m' is not a valid model name
 --|   line 1  |   BUILD MODEL "models/m" USING b AS SELECT * FROM t
 --|           |               ^^^^^^^^^^ expected a letter, then letters, digits, '_' or '-'
 --| INVALID_NAME
@@ -98,14 +98,14 @@ BUILD MODEL m.2 USING b AS SELECT * FROM t
 
 --# a name that begins with a digit
 BUILD MODEL 2nd USING b AS SELECT * FROM t
---| error: syntax error at '2' in BUILD MODEL
+--| error: syntax error at '2nd' in BUILD MODEL: names begin with a letter
 --|   line 1  |   BUILD MODEL 2nd USING b AS SELECT * FROM t
---|           |               ^ expected the name of a model
+--|           |               ^^^ expected a model name
 --| SYNTAX_ERROR
 
 --# a hyphen without quotes
 BUILD MODEL my-model USING b AS SELECT * FROM t
---| error: syntax error at '-' in BUILD MODEL: a name with '-' stands in double quotes
+--| error: syntax error at '-' in BUILD MODEL: put a name with '-' in double quotes
 --|   line 1  |   BUILD MODEL my-model USING b AS SELECT * FROM t
 --|           |                 ^ expected USING model
 --| SYNTAX_ERROR
@@ -119,7 +119,7 @@ PREDICT m AS SELECT * FROM t
 
 --# PREDICT without AS
 PREDICT USING m
---| error: PREDICT ends too early
+--| error: PREDICT is incomplete
 --|   line 1  |   PREDICT USING m
 --|           |                  ^ expected AS query or OPTIONS(...)
 --| SYNTAX_ERROR
@@ -133,21 +133,21 @@ PREDICT USING m.latest AS SELECT * FROM t
 
 --# a table for a query
 PREDICT USING m AS t
---| error: 't' does not begin a query
+--| error: a query cannot start with 't'
 --|   line 1  |   PREDICT USING m AS t
---|           |                      ^ known: SELECT, WITH, VALUES, TABLE, ...
+--|           |                      ^ did you mean 'SELECT * FROM t'?
 --| SYNTAX_ERROR
 
 --# a slip in the query's first word
 PREDICT USING m AS SELET * FROM t
---| error: 'SELET' does not begin a query
+--| error: a query cannot start with 'SELET'
 --|   line 1  |   PREDICT USING m AS SELET * FROM t
 --|           |                      ^^^^^ did you mean 'SELECT'? known: SELECT, WITH, VALUES, TABLE, ...
 --| SYNTAX_ERROR
 
 --# a query in quotes
 PREDICT USING m AS 'SELECT * FROM t'
---| error: 'SELECT * FROM t' does not begin a query
+--| error: a query cannot start with 'SELECT * FROM t'
 --|   line 1  |   PREDICT USING m AS 'SELECT * FROM t'
 --|           |                      ^^^^^^^^^^^^^^^^^ known: SELECT, WITH, VALUES, TABLE, ...
 --| SYNTAX_ERROR
@@ -156,7 +156,7 @@ PREDICT USING m AS 'SELECT * FROM t'
 PREDICT USING m AS ()
 --| error: a query is missing
 --|   line 1  |   PREDICT USING m AS ()
---|           |                      ^^ expected a query or LIST or PREDICT or CONVERT or SEARCH
+--|           |                      ^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# two models
@@ -170,7 +170,7 @@ PREDICT USING a, b AS SELECT * FROM t
 SEARCH USING m OPTIONS(search_input='x') AS SELECT * FROM t
 --| error: syntax error at 'USING' in SEARCH
 --|   line 1  |   SEARCH USING m OPTIONS(search_input='x') AS SELECT * FROM t
---|           |          ^^^^^ expected AUDIO or KEYWORD or TEXT
+--|           |          ^^^^^ expected 'AUDIO' or 'KEYWORD' or 'TEXT'
 --| SYNTAX_ERROR
 
 --# a slip in the kind
@@ -184,7 +184,7 @@ SEARCH KEYWORDS OPTIONS(search_input='x') AS SELECT * FROM t
 PRINT SELECT * FROM t
 --| error: syntax error at 'SELECT' in PRINT
 --|   line 1  |   PRINT SELECT * FROM t
---|           |         ^^^^^^ expected AUDIO or IMAGE or VIDEO
+--|           |         ^^^^^^ expected 'AUDIO' or 'IMAGE' or 'VIDEO'
 --| SYNTAX_ERROR
 
 --# a slip in AUDIO
@@ -196,7 +196,7 @@ PRINT AUDOI AS SELECT * FROM t
 
 --# DELETE a version
 DELETE MODEL m.2
---| error: syntax error at '.2', after the end of DELETE MODEL
+--| error: syntax error at '.2' after the end of DELETE MODEL
 --|   line 1  |   DELETE MODEL m.2
 --|           |                 ^^ expected the end of the statement
 --| SYNTAX_ERROR
@@ -205,19 +205,19 @@ DELETE MODEL m.2
 SHOW MODEL m
 --| error: syntax error at 'm' in SHOW MODEL
 --|   line 1  |   SHOW MODEL m
---|           |              ^ expected VERSIONS
+--|           |              ^ expected 'VERSIONS'
 --| SYNTAX_ERROR
 
 --# a job without quotes
 SHOW JOB 7f3a
---| error: syntax error at '7' in SHOW JOB
+--| error: syntax error at '7f3a' in SHOW JOB: put it in quotes: '7f3a'
 --|   line 1  |   SHOW JOB 7f3a
---|           |            ^ expected the id of a job in quotes
+--|           |            ^^^^ expected a quoted job id
 --| SYNTAX_ERROR
 
 --# an empty job
 CANCEL JOB ''
---| error: the id of the job is empty
+--| error: the job id is empty
 --|   line 1  |   CANCEL JOB ''
 --|           |              ^^
 --| INVALID_ARGUMENT
@@ -226,26 +226,26 @@ CANCEL JOB ''
 CANCEL '7f3a'
 --| error: syntax error at '7f3a' in CANCEL
 --|   line 1  |   CANCEL '7f3a'
---|           |          ^^^^^^ expected JOB
+--|           |          ^^^^^^ expected 'JOB'
 --| SYNTAX_ERROR
 
 --# UPLOAD without a path
 UPLOAD MODEL m FROM folder
---| error: syntax error at 'folder' in UPLOAD MODEL: a text stands in quotes
+--| error: syntax error at 'folder' in UPLOAD MODEL: put the path in quotes: 'folder'
 --|   line 1  |   UPLOAD MODEL m FROM folder
---|           |                       ^^^^^^ expected a path in quotes
+--|           |                       ^^^^^^ expected a quoted path
 --| SYNTAX_ERROR
 
 --# CREATE without a name
 CREATE TABLE AS SELECT 1
---| error: a name is missing in CREATE TABLE
+--| error: CREATE TABLE needs a name before AS
 --|   line 1  |   CREATE TABLE AS SELECT 1
---|           |                ^^ expected a name in front
+--|           |                ^^ expected a name
 --| SYNTAX_ERROR
 
 --# COPY without a name
 COPY FROM 'a.csv'
---| error: a name is missing in COPY
+--| error: COPY needs a name before FROM
 --|   line 1  |   COPY FROM 'a.csv'
---|           |        ^^^^ expected a name in front
+--|           |        ^^^^ expected a name
 --| SYNTAX_ERROR

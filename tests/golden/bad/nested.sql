@@ -1,50 +1,50 @@
 --# BUILD inside a query
 SELECT * FROM (BUILD MODEL m USING b AS SELECT * FROM t)
---| error: BUILD MODEL cannot stand inside another statement
+--| error: BUILD MODEL cannot be used inside another statement
 --|   line 1  |   SELECT * FROM (BUILD MODEL m USING b AS SELECT * FROM t)
---|           |                  ^^^^^ expected a query or LIST or PREDICT or CONVERT or SEARCH
+--|           |                  ^^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# COPY inside a query
 SELECT * FROM (COPY t FROM 'a.csv')
---| error: COPY cannot stand inside another statement
+--| error: COPY cannot be used inside another statement
 --|   line 1  |   SELECT * FROM (COPY t FROM 'a.csv')
---|           |                  ^^^^ expected a query or LIST or PREDICT or CONVERT or SEARCH
+--|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# EVALUATE inside a query
 SELECT wer FROM (EVALUATE USING m AS SELECT * FROM t)
---| error: EVALUATE cannot stand inside another statement
+--| error: EVALUATE cannot be used inside another statement
 --|   line 1  |   SELECT wer FROM (EVALUATE USING m AS SELECT * FROM t)
---|           |                    ^^^^^^^^ expected a query or LIST or PREDICT or CONVERT or SEARCH
+--|           |                    ^^^^^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
---# DROP behind AS
+--# DROP after AS
 PRINT AUDIO AS DROP TABLE t
---| error: DROP TABLE cannot stand inside another statement
+--| error: DROP TABLE cannot be used inside another statement
 --|   line 1  |   PRINT AUDIO AS DROP TABLE t
---|           |                  ^^^^ expected a query or LIST or PREDICT or CONVERT or SEARCH
+--|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
---# COPY behind AS
+--# COPY after AS
 CREATE TABLE t AS COPY u FROM 'a.csv'
---| error: COPY cannot stand inside another statement
+--| error: COPY cannot be used inside another statement
 --|   line 1  |   CREATE TABLE t AS COPY u FROM 'a.csv'
---|           |                     ^^^^ expected a query or LIST or PREDICT or CONVERT or SEARCH
+--|           |                     ^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# no parentheses
 SELECT * FROM PREDICT USING m AS SELECT * FROM t
 --| error: PREDICT inside a query needs parentheses around it
 --|   line 1  |   SELECT * FROM PREDICT USING m AS SELECT * FROM t
---|           |                 ^^^^^^^ expected (PREDICT ...)
+--|           |                 ^^^^^^^ expected '(PREDICT ...)'
 --| SYNTAX_ERROR
 
 --# no parentheses around LIST
 SELECT * FROM LIST MODEL
 --| error: LIST inside a query needs parentheses around it
 --|   line 1  |   SELECT * FROM LIST MODEL
---|           |                 ^^^^ expected (LIST ...)
+--|           |                 ^^^^ expected '(LIST ...)'
 --| SYNTAX_ERROR
 
 --# an option two deep
@@ -73,39 +73,39 @@ SELECT * FROM (LIST MODLE)
 --# a slip in SQL two deep
 SELECT * FROM (CONVERT USING a AS
   SELECT * FROM (PREDICT USING b AS SELECT * FORM t))
---| error: the query does not read as SQL at 'FORM'
+--| error: syntax error in the query at 'FORM'
 --|   line 2  |     SELECT * FROM (PREDICT USING b AS SELECT * FORM t))
 --|           |                                                ^^^^ did you mean 'FROM'?
 --| SYNTAX_ERROR
 
---# an error behind a nested statement
+--# an error after a nested statement
 SELECT * FROM (PREDICT USING m OPTIONS(batch_size=1) AS SELECT * FROM t) WHRE a = 1
---| error: the query does not read as SQL at 'WHRE'
+--| error: syntax error in the query at 'WHRE'
 --|   line 1  |   SELECT * FROM (PREDICT USING m OPTIONS(batch_size=1) AS SELECT * FROM t) WHRE a = 1
 --|           |                                                                            ^^^^ did you mean 'WHERE'?
 --| SYNTAX_ERROR
 
---# an error on the line behind a nested statement
+--# an error on the line after a nested statement
 SELECT * FROM (
   PREDICT USING m
   AS SELECT * FROM t
 ) p
 GROUP a
---| error: the query does not read as SQL at 'GROUP'
+--| error: GROUP is not followed by BY
 --|   line 5  |   GROUP a
---|           |   ^^^^^
+--|           |         ^ expected 'BY'
 --| SYNTAX_ERROR
 
 --# a nested statement without a query
 SELECT * FROM (PREDICT USING m)
---| error: PREDICT ends too early
+--| error: PREDICT is incomplete
 --|   line 1  |   SELECT * FROM (PREDICT USING m)
 --|           |                                 ^ expected AS query or OPTIONS(...)
 --| SYNTAX_ERROR
 
 --# a nested statement in an UPDATE
 UPDATE t SET text = (SELECT predicted FROM (PREDICT USING m AS SELECT * FROM t))
---| error: a query cannot stand here; CREATE OR REPLACE TABLE t AS SELECT ... computes from queries
+--| error: a query cannot be used here; use CREATE OR REPLACE TABLE t AS SELECT ...
 --|   line 1  |   UPDATE t SET text = (SELECT predicted FROM (PREDICT USING m AS SELECT * FROM t))
 --|           |                        ^^^^^^ expected column = expression
 --| SYNTAX_ERROR
@@ -123,11 +123,11 @@ PREDICT USING m AS PREDICT USING m AS PREDICT USING m AS PREDICT USING m AS PRED
 --| error: statements are nested deeper than 16
 --|   line 1  |   …USING m AS PREDICT USING m AS PREDICT USING m AS SELECT 1
 --|           |                                  ^^^^^^^
---| SYNTAX_ERROR
+--| STATEMENT_TOO_LARGE
 
 --# brackets nested too deeply
 SELECT ((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))
 --| error: brackets in SQL are nested deeper than 32
 --|   line 1  |   SELECT ((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))
 --|           |                                          ^
---| SYNTAX_ERROR
+--| STATEMENT_TOO_LARGE

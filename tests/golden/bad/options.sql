@@ -11,7 +11,7 @@ OPTIONS(
 
 --# a text for a number
 BUILD MODEL m USING b OPTIONS(epochs='three') AS SELECT * FROM t
---| error: option 'epochs': expected a whole number from 1 to 10000, got the text 'three'
+--| error: option 'epochs': expected a whole number from 1 to 10000, got the string 'three'
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs='three') AS SELECT * FROM t
 --|           |                                        ^^^^^^^
 --| INVALID_OPTION_VALUE
@@ -81,7 +81,7 @@ BUILD MODEL m USING b OPTIONS(learning_rate=2.5) AS SELECT * FROM t
 
 --# a learning rate as text
 BUILD MODEL m USING b OPTIONS(learning_rate='1e-4') AS SELECT * FROM t
---| error: option 'learning_rate': expected a number above 0 and at most 1, got the text '1e-4'
+--| error: option 'learning_rate': expected a number above 0 and at most 1, got the string '1e-4'
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(learning_rate='1e-4') AS SELECT * FROM t
 --|           |                                               ^^^^^^
 --| INVALID_OPTION_VALUE
@@ -109,23 +109,23 @@ SEARCH KEYWORD OPTIONS(search_input='x', top_k=0) AS SELECT * FROM t
 
 --# a number for a column
 PREDICT USING m OPTIONS(audio_col=3) AS SELECT * FROM t
---| error: option 'audio_col': expected the name of a column in quotes, got 3
+--| error: option 'audio_col': expected a quoted column name, got 3
 --|   line 1  |   PREDICT USING m OPTIONS(audio_col=3) AS SELECT * FROM t
 --|           |                                     ^
 --| INVALID_OPTION_VALUE
 
 --# an empty column
 PREDICT USING m OPTIONS(audio_col='') AS SELECT * FROM t
---| error: option 'audio_col': expected the name of a column in quotes, got an empty text
+--| error: option 'audio_col': expected a quoted column name, got an empty string
 --|   line 1  |   PREDICT USING m OPTIONS(audio_col='') AS SELECT * FROM t
 --|           |                                     ^^
 --| INVALID_OPTION_VALUE
 
 --# a text without quotes
 PREDICT USING m OPTIONS(audio_col=audio_path) AS SELECT * FROM t
---| error: syntax error at 'audio_path' in PREDICT: a text stands in quotes
+--| error: syntax error at 'audio_path' in PREDICT: put the value in quotes: 'audio_path'
 --|   line 1  |   PREDICT USING m OPTIONS(audio_col=audio_path) AS SELECT * FROM t
---|           |                                     ^^^^^^^^^^ expected a value: a text in quotes, a number, True, False, None or a list
+--|           |                                     ^^^^^^^^^^ expected a value: a quoted string, a number, True, False, None or a list
 --| SYNTAX_ERROR
 
 --# a slip in True
@@ -137,7 +137,7 @@ BUILD MODEL m USING b OPTIONS(overwrite=Ture) AS SELECT * FROM t
 
 --# a text for a truth value
 BUILD MODEL m USING b OPTIONS(overwrite='yes') AS SELECT * FROM t
---| error: option 'overwrite': expected True or False, got the text 'yes'
+--| error: option 'overwrite': expected True or False, got the string 'yes'
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(overwrite='yes') AS SELECT * FROM t
 --|           |                                           ^^^^^
 --| INVALID_OPTION_VALUE
@@ -153,7 +153,7 @@ BUILD MODEL m USING b OPTIONS(overwrite=1) AS SELECT * FROM t
 BUILD MODEL m USING b OPTIONS(epochs=) AS SELECT * FROM t
 --| error: syntax error at ')' in BUILD MODEL
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=) AS SELECT * FROM t
---|           |                                        ^ expected a value: a text in quotes, a number, True, False, None or a list
+--|           |                                        ^ expected a value: a quoted string, a number, True, False, None or a list
 --| SYNTAX_ERROR
 
 --# no equals sign
@@ -181,7 +181,7 @@ BUILD MODEL m USING b OPTIONS(epochs=3 batch_size=4) AS SELECT * FROM t
 BUILD MODEL m USING b OPTIONS(epochs=3,) AS SELECT * FROM t
 --| error: syntax error at ')' in BUILD MODEL
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=3,) AS SELECT * FROM t
---|           |                                          ^ expected the name of an option
+--|           |                                          ^ expected an option name
 --| SYNTAX_ERROR
 
 --# no parentheses
@@ -193,9 +193,9 @@ BUILD MODEL m USING b OPTIONS epochs=3 AS SELECT * FROM t
 
 --# an option in quotes
 BUILD MODEL m USING b OPTIONS('epochs'=3) AS SELECT * FROM t
---| error: syntax error at 'epochs' in BUILD MODEL: a name has no single quotes
+--| error: syntax error at 'epochs' in BUILD MODEL: names go in double quotes, or in none
 --|   line 1  |   BUILD MODEL m USING b OPTIONS('epochs'=3) AS SELECT * FROM t
---|           |                                 ^^^^^^^^ expected ')' or the name of an option
+--|           |                                 ^^^^^^^^ expected ')' or an option name
 --| SYNTAX_ERROR
 
 --# given twice
@@ -250,21 +250,21 @@ SEARCH KEYWORD OPTIONS(search_input=None) AS SELECT * FROM t
 
 --# keywords are searched by text
 SEARCH KEYWORD OPTIONS(search_input='x', search_by='audio') AS SELECT * FROM t
---| error: option 'search_by' does not know 'audio'
+--| error: 'audio' is not a value of option 'search_by'
 --|   line 1  |   SEARCH KEYWORD OPTIONS(search_input='x', search_by='audio') AS SELECT * FROM t
 --|           |                                                      ^^^^^^^ known: text
 --| INVALID_OPTION_VALUE
 
 --# a task that Whisper has not
 PREDICT USING Whisper OPTIONS(task='transcript') AS SELECT * FROM t
---| error: option 'task' does not know 'transcript'
+--| error: 'transcript' is not a value of option 'task'
 --|   line 1  |   PREDICT USING Whisper OPTIONS(task='transcript') AS SELECT * FROM t
 --|           |                                      ^^^^^^^^^^^^ did you mean 'transcribe'? known: transcribe, translate
 --| INVALID_OPTION_VALUE
 
 --# a framework that is not read
 UPLOAD MODEL m OPTIONS(framework='tensorflow') FROM 'folder'
---| error: option 'framework' does not know 'tensorflow'
+--| error: 'tensorflow' is not a value of option 'framework'
 --|   line 1  |   UPLOAD MODEL m OPTIONS(framework='tensorflow') FROM 'folder'
 --|           |                                    ^^^^^^^^^^^^ known: pytorch
 --| INVALID_OPTION_VALUE
@@ -294,7 +294,7 @@ PREDICT USING m OPTIONS(epochs=1)[0] AS SELECT * FROM t
 LIST MODEL;
 LIST TABLE;
 PREDICT USING m OPTIONS(batch_size='8') AS SELECT * FROM t
---| error: option 'batch_size': expected a whole number from 1 to 1024, got the text '8'
+--| error: option 'batch_size': expected a whole number from 1 to 1024, got the string '8'
 --|   line 3  |   PREDICT USING m OPTIONS(batch_size='8') AS SELECT * FROM t
 --|           |                                      ^^^
 --| INVALID_OPTION_VALUE

@@ -51,19 +51,19 @@ SELECT E'a\'
 SELECT count(a FROM t
 --| error: '(' is never closed
 --|   line 1  |   SELECT count(a FROM t
---|           |               ^ expected )
+--|           |               ^ expected ')'
 --| SYNTAX_ERROR
 
 --# the inner parenthesis that is never closed
 SELECT * FROM t WHERE (a = 1 AND (b = 2)
 --| error: '(' is never closed
 --|   line 1  |   SELECT * FROM t WHERE (a = 1 AND (b = 2)
---|           |                         ^ expected )
+--|           |                         ^ expected ')'
 --| SYNTAX_ERROR
 
 --# a parenthesis that closes nothing
 SELECT a) FROM t
---| error: ')' closes nothing
+--| error: unmatched ')'
 --|   line 1  |   SELECT a) FROM t
 --|           |           ^
 --| SYNTAX_ERROR
@@ -79,14 +79,14 @@ SELECT (a] FROM t
 PRINT AUDIO AS (SELECT 1; DROP TABLE t)
 --| error: ';' inside brackets: the '(' at line 1, column 16 is still open
 --|   line 1  |   PRINT AUDIO AS (SELECT 1; DROP TABLE t)
---|           |                           ^ expected )
+--|           |                           ^ expected ')'
 --| SYNTAX_ERROR
 
 --# OPTIONS that are never closed
 BUILD MODEL m USING b OPTIONS(epochs=1 AS SELECT * FROM t
 --| error: '(' is never closed
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(epochs=1 AS SELECT * FROM t
---|           |                                ^ expected )
+--|           |                                ^ expected ')'
 --| SYNTAX_ERROR
 
 --# a quote in the third statement
@@ -95,4 +95,25 @@ SELECT 'a
 --| error: the quote ' is never closed
 --|   line 2  |   SELECT 'a
 --|           |          ^ expected the closing quote
+--| SYNTAX_ERROR
+
+--# typographic quotes around a path
+COPY t FROM ‘data.csv’
+--| error: ‘ is not a quotation mark here; use straight quotes
+--|   line 1  |   COPY t FROM ‘data.csv’
+--|           |               ^ expected ' around a string or " around a name
+--| SYNTAX_ERROR
+
+--# typographic double quotes
+SELECT * FROM “My Table”
+--| error: “ is not a quotation mark here; use straight quotes
+--|   line 1  |   SELECT * FROM “My Table”
+--|           |                 ^ expected ' around a string or " around a name
+--| SYNTAX_ERROR
+
+--# backticks
+SELECT * FROM `t`
+--| error: ` is not a quotation mark here; use straight quotes
+--|   line 1  |   SELECT * FROM `t`
+--|           |                 ^ expected ' around a string or " around a name
 --| SYNTAX_ERROR

@@ -44,7 +44,7 @@ SET memory_limit = '1TB'
 COPY t TO 'out.csv'
 --| error: syntax error at 'TO' in COPY
 --|   line 1  |   COPY t TO 'out.csv'
---|           |          ^^ expected FROM or OPTIONS(...)
+--|           |          ^^ expected 'FROM' or OPTIONS(...)
 --| SYNTAX_ERROR
 
 --# CALL
@@ -91,7 +91,7 @@ LIST TABLE;
 --|           |     ^^^^^ did you mean 'LIST'? known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
---# a word in front of a statement
+--# a word before a statement
 please SELECT 1
 --| error: unknown statement 'please'
 --|   line 1  |   please SELECT 1
@@ -105,9 +105,9 @@ TRAIN MODEL m USING b AS SELECT 1
 --|           |   ^^^^^ did you mean 'BUILD MODEL'? known: SELECT, COPY, PREDICT, BUILD MODEL, ...
 --| SYNTAX_ERROR
 
---# nothing behind EXPLAIN
+--# nothing after EXPLAIN
 EXPLAIN
---| error: EXPLAIN ends too early
+--| error: EXPLAIN is incomplete
 --|   line 1  |   EXPLAIN
 --|           |          ^ expected a statement
 --| SYNTAX_ERROR
@@ -119,7 +119,7 @@ EXPLAIN EXPLAIN SELECT 1
 --|           |           ^^^^^^^ expected another statement
 --| SYNTAX_ERROR
 
---# an error behind EXPLAIN
+--# an error after EXPLAIN
 EXPLAIN PREDICT USING m OPTIONS(batch_sise=1) AS SELECT 1
 --| error: unknown option 'batch_sise' for PREDICT
 --|   line 1  |   EXPLAIN PREDICT USING m OPTIONS(batch_sise=1) AS SELECT 1
@@ -128,7 +128,7 @@ EXPLAIN PREDICT USING m OPTIONS(batch_sise=1) AS SELECT 1
 
 --# two statements without a semicolon
 LIST MODEL LIST TABLE
---| error: syntax error at 'LIST', after the end of LIST MODEL
+--| error: syntax error at 'LIST' after the end of LIST MODEL
 --|   line 1  |   LIST MODEL LIST TABLE
 --|           |              ^^^^ expected the end of the statement
 --| SYNTAX_ERROR
@@ -144,7 +144,7 @@ CREATE TABLE t (id INTEGER, text VARCHAR)
 CREATE VIEW v AS SELECT 1
 --| error: syntax error at 'VIEW' in CREATE
 --|   line 1  |   CREATE VIEW v AS SELECT 1
---|           |          ^^^^ expected OR or TABLE
+--|           |          ^^^^ expected 'OR REPLACE' or 'TABLE'
 --| SYNTAX_ERROR
 
 --# DROP MODEL is DELETE MODEL
@@ -170,37 +170,37 @@ LIST MODELS
 
 --# LIST nothing
 LIST
---| error: LIST ends too early
+--| error: LIST is incomplete
 --|   line 1  |   LIST
---|           |       ^ expected MODEL or TABLE or THANOSQL
+--|           |       ^ expected 'MODEL' or 'TABLE' or 'THANOSQL'
 --| SYNTAX_ERROR
 
 --# GET without THANOSQL
 GET MODEL m
 --| error: syntax error at 'MODEL' in GET
 --|   line 1  |   GET MODEL m
---|           |       ^^^^^ expected THANOSQL
+--|           |       ^^^^^ expected 'THANOSQL'
 --| SYNTAX_ERROR
 
 --# GET something else
 GET THANOSQL TABLE t
 --| error: syntax error at 'TABLE' in GET THANOSQL
 --|   line 1  |   GET THANOSQL TABLE t
---|           |                ^^^^^ expected DATASET or MODEL
+--|           |                ^^^^^ expected 'DATASET' or 'MODEL'
 --| SYNTAX_ERROR
 
 --# DESCRIBE a table
 DESCRIBE t
 --| error: syntax error at 't' in DESCRIBE
 --|   line 1  |   DESCRIBE t
---|           |            ^ expected MODEL
+--|           |            ^ expected 'MODEL'
 --| SYNTAX_ERROR
 
 --# DELETE nothing
 DELETE t
 --| error: syntax error at 't' in DELETE
 --|   line 1  |   DELETE t
---|           |          ^ expected FROM or MODEL
+--|           |          ^ expected 'FROM' or 'MODEL'
 --| SYNTAX_ERROR
 
 --# SHOW MODELS is LIST MODEL
@@ -215,4 +215,18 @@ LIST JOBS
 --| error: syntax error at 'JOBS' in LIST
 --|   line 1  |   LIST JOBS
 --|           |        ^^^^ did you mean 'SHOW JOBS'?
+--| SYNTAX_ERROR
+
+--# EXPLAIN ANALYZE
+EXPLAIN ANALYZE SELECT 1
+--| error: EXPLAIN has no ANALYZE: it never runs the statement
+--|   line 1  |   EXPLAIN ANALYZE SELECT 1
+--|           |           ^^^^^^^ expected a statement
+--| SYNTAX_ERROR
+
+--# EXPLAIN VERBOSE
+EXPLAIN verbose PREDICT USING m AS SELECT * FROM t
+--| error: EXPLAIN has no VERBOSE: it never runs the statement
+--|   line 1  |   EXPLAIN verbose PREDICT USING m AS SELECT * FROM t
+--|           |           ^^^^^^^ expected a statement
 --| SYNTAX_ERROR

@@ -228,3 +228,31 @@ SELECT 글 FROM 음성 WHERE 글 = '안녕하세요'
 --|   query: SELECT 글 FROM 음성 WHERE 글 = '안녕하세요'
 --|     tables: 음성
 --|   canonical: SELECT 글 FROM 음성 WHERE 글 = '안녕하세요'
+
+--# a byte order mark in front
+﻿SELECT a FROM t
+--| RunQuery
+--|   query: SELECT a FROM t
+--|     tables: t
+--|   canonical: SELECT a FROM t
+
+--# functions named like joins, after a comma
+SELECT a, left(b, 1), right(b, 1) FROM t
+--| RunQuery
+--|   query: SELECT a, LEFT(b, 1), RIGHT(b, 1) FROM t
+--|     tables: t
+--|   canonical: SELECT a, left(b, 1), right(b, 1) FROM t
+
+--# a column named like a word of ORDER
+SELECT by, a FROM t
+--| RunQuery
+--|   query: SELECT "by", a FROM t
+--|     tables: t
+--|   canonical: SELECT by, a FROM t
+
+--# FETCH
+SELECT a FROM t ORDER BY a FETCH FIRST 5 ROWS ONLY
+--| RunQuery
+--|   query: SELECT a FROM t ORDER BY a LIMIT 5
+--|     tables: t
+--|   canonical: SELECT a FROM t ORDER BY a FETCH FIRST 5 ROWS ONLY

@@ -9,7 +9,7 @@ import re
 from hypothesis import strategies as st
 
 GAPS = (" ", " ", "  ", "\n", "\t", " /* a */ ", " -- a\n", " /* ' /* ; */ */ ")
-CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cs"])
+CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0")
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=12).filter(str.strip)
 
 # At the deepest level only the first template of a name is used: it must lead nowhere.

@@ -90,6 +90,8 @@ REPEATED = {
     "casts in casts": "SELECT " + "CAST(" * 31 + "1" + " AS int)" * 31,
     "sets": "SELECT 1 WHERE a IN " + "(a IN " * 31 + "(1)" + ")" * 31,
     "subqueries": "SELECT * FROM " + "(SELECT * FROM " * 31 + "t" + ")" * 31,
+    "long unions": "SELECT 1" + " UNION SELECT 1" * 6600,
+    "queries": "SELECT 1;" * 500,
     "tables in parentheses": "SELECT * FROM " + "(" * 31 + "t" + ")" * 31,
     "joins in parentheses": "SELECT * FROM " + "(a JOIN " * 31 + "t" + ")" * 31,
     "nested statements": "PREDICT USING m AS " * 5000 + "SELECT 1",

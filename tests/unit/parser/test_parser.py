@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.parser.core import plan
+from services.parser.core.fragment import MAX_BRACKETS
 from services.parser.core.nesting import MAX_NESTING
-from services.parser.core.parser import Parser
+from services.parser.core.parser import MAX_STATEMENTS, Parser
 from services.parser.core.plan_parts import Query
 from services.parser.core.render import render
 from services.parser.core.rewriting import MAX_SQL_BRACKETS
@@ -41,6 +42,7 @@ def test_statements_nest_up_to_the_limit(parser: Parser) -> None:
 
     assert query.nested[0].relation == "__nested_1"
     error, _ = failure(parser, nested(MAX_NESTING + 1))
+    assert error.reason is Reason.STATEMENT_TOO_LARGE
     assert error.message == f"statements are nested deeper than {MAX_NESTING}"
 
 
@@ -48,6 +50,7 @@ def test_brackets_nest_up_to_the_limit(parser: Parser) -> None:
     query_of(parser, "SELECT " + "(" * MAX_SQL_BRACKETS + "1" + ")" * MAX_SQL_BRACKETS)
     error, place = failure(parser, "SELECT " + "(" * 40 + "1" + ")" * 40)
 
+    assert error.reason is Reason.STATEMENT_TOO_LARGE
     assert error.message == f"brackets in SQL are nested deeper than {MAX_SQL_BRACKETS}"
     assert place.span.start == len("SELECT ") + MAX_SQL_BRACKETS
 
@@ -55,8 +58,17 @@ def test_brackets_nest_up_to_the_limit(parser: Parser) -> None:
 def test_recursion_without_brackets_ends_in_an_error(parser: Parser) -> None:
     error, _ = failure(parser, "SELECT " + "NOT " * 5000 + "1")
 
-    assert error.reason is Reason.SYNTAX_ERROR
+    assert error.reason is Reason.STATEMENT_TOO_LARGE
     assert "nested too deeply" in error.message
+
+
+def test_brackets_outside_sql_nest_up_to_a_limit(parser: Parser) -> None:
+    error, _ = failure(
+        parser, "PREDICT USING m OPTIONS(epochs=" + "[" * MAX_BRACKETS + "]" * MAX_BRACKETS + ")"
+    )
+
+    assert error.reason is Reason.STATEMENT_TOO_LARGE
+    assert error.message == f"brackets are nested deeper than {MAX_BRACKETS}"
 
 
 def test_names_carry_their_places(parser: Parser) -> None:
@@ -145,6 +157,29 @@ def test_the_number_of_tokens_is_bounded(parser: Parser) -> None:
 
     assert error.reason is Reason.STATEMENT_TOO_LARGE
     assert place.span.start == MAX_TOKENS
+
+
+def test_the_number_of_statements_is_bounded(parser: Parser) -> None:
+    most = "LIST MODEL;" * MAX_STATEMENTS
+
+    assert len(parser.parse(most)) == MAX_STATEMENTS
+    error, place = failure(parser, most + "LIST TABLE")
+    assert error.reason is Reason.STATEMENT_TOO_LARGE
+    assert place.span.start == len(most)
+
+
+def test_a_caller_who_gives_up_is_noticed_before_the_next_statement(parser: Parser) -> None:
+    asked: list[bool] = []
+
+    def given_up() -> bool:
+        asked.append(True)
+        return len(asked) > 2
+
+    with pytest.raises(ThanosqlError) as caught:
+        parser.parse("LIST MODEL; LIST TABLE; LIST MODEL; nonsense", given_up=given_up)
+
+    assert caught.value.reason is Reason.CANCELLED
+    assert len(asked) == 3
 
 
 def test_one_parser_serves_many_threads(parser: Parser) -> None:

@@ -67,6 +67,39 @@ def test_what_is_never_closed_is_reported_where_it_opens(text: str, start: int, 
     assert (span.start, span.end) == (start, end)
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("SELECT 1 \0", 9, "the text has a NUL character"),
+        ("SELECT 'a\0b'", 9, "the text has a NUL character"),
+        ("SELECT 1 \x07", 9, "the character U+0007 cannot be used here"),
+        ("SELECT a\u200b FROM t", 8, "the character U+200B cannot be used here"),
+        ("LIST MODEL;\ufeffLIST TABLE", 11, "the character U+FEFF cannot be used here"),
+        ("SELECT \u201ca\u201d", 7, "\u201c is not a quotation mark here; use straight quotes"),
+    ],
+)
+def test_what_no_statement_can_hold_is_reported_where_it_is(text: str, place: int, message: str) -> None:
+    with pytest.raises(ThanosqlError) as caught:
+        scan(Source(text))
+
+    assert caught.value.message == message
+    assert caught.value.statement is not None
+    span = caught.value.statement.span
+    assert (span.start, span.end) == (place, place + 1)
+
+
+def test_strings_names_and_comments_hold_any_other_character() -> None:
+    found = tokens("'\u201ca\u200b' \"\x07\" -- \u2018\ufeff")
+
+    assert found == [(TokenKind.STRING, "'\u201ca\u200b'"), (TokenKind.QUOTED, '"\x07"')]
+
+
+def test_a_byte_order_mark_in_front_is_skipped() -> None:
+    (token, _) = scan(Source("\ufeffLIST MODEL"))
+
+    assert (token.text, token.start) == ("LIST", 1)
+
+
 def test_lines_and_columns_count_characters_from_one() -> None:
     source = Source("가나\r\n다 라\n")
 
