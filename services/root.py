@@ -38,7 +38,13 @@ async def run(modules: Sequence[Module], settings: ServerSettings, announce: Cal
         raise StartError(str(failure)) from failure
     channels = PeerChannels(_addresses(modules, address), peer_token)
     home = HomeSettings().home.expanduser().resolve()
-    context = Context(home=home, channels=channels, report_health=server.report_health, announce=announce)
+    context = Context(
+        home=home,
+        channels=channels,
+        report_health=server.report_health,
+        announce=announce,
+        stopping=server.stopping,
+    )
     ending = _Ending()
     ending.on_signals()
     if settings.stop_on_stdin_eof:

@@ -31,6 +31,7 @@ class Server:
     """A bound port and the services behind it, from NOT_SERVING to SERVING and back."""
 
     def __init__(self, settings: ServerSettings, peer_token: str) -> None:
+        self.stopping = asyncio.Event()
         self._settings = settings
         self._peer_token = peer_token
         self._policies: dict[str, Authoriser] = dict.fromkeys(_OPEN, lambda _metadata: None)
@@ -89,6 +90,7 @@ class Server:
         Args:
             hurry: When set, calls in flight are ended at once.
         """
+        self.stopping.set()
         await self._health.enter_graceful_shutdown()
         if self._started:
             await _within(hurry, asyncio.sleep(self._settings.drain_s))

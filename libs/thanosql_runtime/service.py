@@ -1,5 +1,6 @@
 """What a service is to the composition root, and what the root gives to a service."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,14 @@ class Context:
         channels: Ways to the other services.
         report_health: Tells health of a service: `report_health(name, serving)`.
         announce: Prints one line for the person who started the server.
+        stopping: Set once the server begins to stop, while calls in flight may still end.
     """
 
     home: Path
     channels: Channels
     report_health: Callable[[str, bool], None]
     announce: Callable[[str], None]
+    stopping: asyncio.Event
 
 
 class Service(Protocol):

@@ -37,7 +37,13 @@ async def serving(
     server = Server(settings, PEER_TOKEN)
     address = server.bind()
     channels = PeerChannels(lambda name: (peers or {}).get(name, address), PEER_TOKEN)
-    context = Context(home=home, channels=channels, report_health=server.report_health, announce=announce)
+    context = Context(
+        home=home,
+        channels=channels,
+        report_health=server.report_health,
+        announce=announce,
+        stopping=server.stopping,
+    )
     try:
         await server.start([build(context) for build in builds])
         yield address

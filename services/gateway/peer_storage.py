@@ -26,6 +26,9 @@ from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, 
 _PEER = "storage"
 _PAGE = 1000
 
+# A change of a large table writes all of it again.
+_REWRITE_TIMEOUT_S = 1800.0
+
 
 class StorageTables:
     """Tables and queries over them."""
@@ -74,13 +77,13 @@ class StorageTables:
             condition=condition,
         )
         with peer_call(_PEER):
-            return (await self._stub.UpdateRows(request, timeout=self._timeout_s)).rows_changed
+            return (await self._stub.UpdateRows(request, timeout=_REWRITE_TIMEOUT_S)).rows_changed
 
     async def delete(self, table: str, condition: str) -> int:
         """See `Tables.delete`."""
         request = storage_pb2.DeleteRowsRequest(table=table, condition=condition)
         with peer_call(_PEER):
-            return (await self._stub.DeleteRows(request, timeout=self._timeout_s)).rows_deleted
+            return (await self._stub.DeleteRows(request, timeout=_REWRITE_TIMEOUT_S)).rows_deleted
 
     async def drop(self, table: str, if_exists: bool) -> bool:
         """See `Tables.drop`."""
@@ -91,7 +94,7 @@ class StorageTables:
     async def alter(self, statement: AlterTable) -> Table:
         """See `Tables.alter`."""
         with peer_call(_PEER):
-            response = await self._stub.AlterTable(_alter_request(statement), timeout=self._timeout_s)
+            response = await self._stub.AlterTable(_alter_request(statement), timeout=_REWRITE_TIMEOUT_S)
         return convert.table(response.table)
 
     async def get(self, table: str) -> Table:

@@ -1,5 +1,6 @@
 """Puts the trainer together."""
 
+import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,9 +26,11 @@ _FILE_THREADS = 2
 class TrainerApp:
     """The trainer as `thanosql_runtime.service.Service`."""
 
-    def __init__(self, jobs: Jobs, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, jobs: Jobs, executor: ThreadPoolExecutor, stopping: asyncio.Event) -> None:
         self._jobs = jobs
         self._executor = executor
+        self._stopping = stopping
+        self._winding_down: asyncio.Task[None] | None = None
 
     @property
     def full_name(self) -> str:
@@ -46,11 +49,20 @@ class TrainerApp:
     async def start(self) -> None:
         """Take up the journal."""
         await self._jobs.start()
+        self._winding_down = asyncio.create_task(self._wind_down_when_told())
 
     async def stop(self) -> None:
         """End the training processes, in order."""
+        if self._winding_down is not None:
+            self._winding_down.cancel()
+            await asyncio.gather(self._winding_down, return_exceptions=True)
         await self._jobs.stop()
         self._executor.shutdown(wait=True)
+
+    async def _wind_down_when_told(self) -> None:
+        # Callers wait for their jobs: ended early, the jobs let them go before the time to end calls is over.
+        await self._stopping.wait()
+        await self._jobs.wind_down()
 
 
 def build(settings: TrainerSettings, context: Context, command: Sequence[str] = WORKER_COMMAND) -> TrainerApp:
@@ -91,4 +103,4 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         max_running=settings.max_running_jobs,
         max_queued=settings.max_queued_jobs,
     )
-    return TrainerApp(jobs, executor)
+    return TrainerApp(jobs, executor, context.stopping)

@@ -17,16 +17,20 @@ async def watch_job(run: Run, job: TrainingJob) -> TrainingJob:
 
     A connection that breaks is taken up again where it broke; the job does not notice.
     """
-    for attempt in range(RECONNECTS + 1):
+    attempt = 0
+    while True:
         try:
             job = await _follow(run, job)
             break
         except ThanosqlError as failure:
             if failure.reason is not Reason.PEER_UNAVAILABLE or attempt == RECONNECTS:
                 raise
-            await asyncio.sleep(RECONNECT_DELAY_S * 2**attempt)
-            with suppress(ThanosqlError):
-                job = await run.peers.trainer.get(job.job_id)
+        await asyncio.sleep(RECONNECT_DELAY_S * 2**attempt)
+        seen = job.sequence
+        with suppress(ThanosqlError):
+            job = await run.peers.trainer.get(job.job_id)
+        # Breaks far apart are no reason to give up a job of days.
+        attempt = 0 if job.sequence > seen else attempt + 1
     await run.emit(JobChanged(job=job))
     if job.state != "SUCCEEDED":
         await run.report(job.left_out)

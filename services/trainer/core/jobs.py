@@ -78,13 +78,17 @@ class Jobs:
         self._start_next()
 
     async def stop(self) -> None:
-        """End what runs, in order; what waits is kept for the next start."""
+        """End what runs, then close the journal."""
+        await self.wind_down()
+        await asyncio.to_thread(self._journal.close)
+
+    async def wind_down(self) -> None:
+        """End what runs, in order, and start nothing more; what waits is kept for the next start."""
         self._stopping = True
         for job_id, task in self._running.items():
             if job_id not in self._cancelled and not self._board.get(job_id).state.ended:
                 task.cancel()
         await asyncio.gather(*self._running.values(), *self._recovering, return_exceptions=True)
-        await asyncio.to_thread(self._journal.close)
 
     async def create(self, request: JobRequest) -> Job:
         """Queue a job, or find the one that the same request id has started.
