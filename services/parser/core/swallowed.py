@@ -4,7 +4,6 @@ What somebody wrote either runs or is an error; nothing is left out of a query i
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 from sqlglot import exp
 
@@ -59,13 +58,13 @@ def refuse_stray_commas(rewritten: Rewritten) -> None:
         ThanosqlError: There is such a comma.
     """
     fragment, indices = rewritten.fragment, rewritten.indices
-    for before, index in pairwise(indices):
-        if fragment.tokens[index].text == "," and _ends_nothing(fragment, before):
+    for position, index in enumerate(indices):
+        if fragment.tokens[index].text != ",":
+            continue
+        if position and _ends_nothing(fragment, indices[position - 1]):
             raise fault("there is nothing before this comma", fragment.token_span(index))
-        if fragment.tokens[before].text == "," and _begins_nothing(fragment.tokens[index]):
-            raise fault("there is nothing after this comma", fragment.token_span(before))
-    if indices and fragment.tokens[indices[-1]].text == ",":
-        raise fault("there is nothing after this comma", fragment.token_span(indices[-1]))
+        if position + 1 == len(indices) or _begins_nothing(fragment.tokens[indices[position + 1]]):
+            raise fault("there is nothing after this comma", fragment.token_span(index))
 
 
 def refuse_dropped(node: exp.Expr, fragment: Fragment) -> None:
