@@ -6,21 +6,25 @@ import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from thanosql.client import ThanoSQL
 from thanosql.errors import Unavailable
+
+if TYPE_CHECKING:
+    from thanosql.temporary_home import TemporaryHome
 
 _LISTENING = "listening on "
 _TOKEN = "token: "  # noqa: S105 - the beginning of a line
 _READY = "ready"
 _STOP_S = 30.0
+# It ends with this process, whose end of its standard input ends too, and has no balancer to wait for.
+_PRIVATE = {"THANOSQL_SERVER__STOP_ON_STDIN_EOF": "true", "THANOSQL_SERVER__DRAIN_S": "0"}
 _LOG_TAIL = 2000
 
 
@@ -60,6 +64,9 @@ def server_command() -> list[str]:
 class LocalServer:
     """A server on a free port of this machine, stopped at the end of the block.
 
+    A process that is killed inside the block takes the server with it; what stays of a temporary home
+    is removed when the next one is made.
+
     Example:
         >>> with LocalServer(workspace="examples") as server, server.client() as client:  # doctest: +SKIP
         ...     client.execute("LIST MODEL").to_pandas()
@@ -83,7 +90,7 @@ class LocalServer:
     ) -> None:
         self._workspace = Path(workspace or ".").resolve()
         self._given_home = Path(home).resolve() if home else None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._temporary: TemporaryHome | None = None
         self._start_timeout_s = start_timeout_s
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[str] | None = None
@@ -120,17 +127,19 @@ class LocalServer:
             address="127.0.0.1:0",
             home=home,
             workspace=self._workspace,
-            base={**os.environ, **self._environment, "PYTHONUNBUFFERED": "1"},
+            base={**os.environ, **self._environment, "PYTHONUNBUFFERED": "1", **_PRIVATE},
         )
         self._log = (home / "server.log").open("a+", encoding="utf-8", errors="replace")
         # A session of its own: Ctrl-C is for the caller, who then cancels what runs and stops the server.
         self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
             command,
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
             start_new_session=True,
+            pass_fds=() if self._temporary is None else (self._temporary.lock,),
         )
         try:
             self._wait_until_ready()
@@ -147,21 +156,23 @@ class LocalServer:
             self._log.close()
             self._log = None
         if self._temporary is not None:
-            self._temporary.cleanup()
+            self._temporary.remove()
             self._temporary = None
 
     def _home(self) -> Path:
         if self._given_home is not None:
             return self._given_home
-        self._temporary = tempfile.TemporaryDirectory(prefix="thanosql-", ignore_cleanup_errors=True)
-        return Path(self._temporary.name)
+        from thanosql.temporary_home import TemporaryHome  # POSIX alone, as the server; the client is not
+
+        self._temporary = TemporaryHome()
+        return self._temporary.path
 
     def _wait_until_ready(self) -> None:
         lines = self._read_lines()
-        deadline = time.monotonic() + self._start_timeout_s
+        deadline = monotonic() + self._start_timeout_s
         while True:
             try:
-                line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+                line = lines.get(timeout=max(0.0, deadline - monotonic()))
             except queue.Empty:
                 raise self._failure(
                     f"the server was not ready within {self._start_timeout_s:.0f} s"
@@ -214,3 +225,5 @@ def _end(process: "subprocess.Popen[str]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

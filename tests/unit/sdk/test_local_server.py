@@ -1,5 +1,10 @@
 """The private server: what it says at its start is understood, and it always ends."""
 
+import fcntl
+import os
+import signal
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -7,6 +12,7 @@ import pytest
 
 from thanosql import LocalServer, Unavailable
 from thanosql.local_server import server_environment
+from thanosql.temporary_home import TemporaryHome
 
 SAYS_TOKEN = "print('token: thanosql_new', flush=True)"
 READY = "print('ready', flush=True)"
@@ -63,11 +69,46 @@ def test_a_server_that_fails_is_told_with_the_end_of_its_log(tmp_path: Path) -> 
         LocalServer(environment=environment).start()
 
 
-def test_a_server_that_is_never_ready_is_stopped(tmp_path: Path) -> None:
+def test_a_server_that_is_never_ready_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = fake_services(tmp_path, SAYS_TOKEN, "signal.pause()")
-    with pytest.raises(Unavailable, match="not ready within 3 s"):
-        LocalServer(environment=environment, start_timeout_s=3).start()
+    server = LocalServer(environment=environment, start_timeout_s=60)
+    # However slow this machine is, the time is up once the server has said its first line.
+    monkeypatch.setattr("thanosql.local_server.monotonic", lambda: 61.0 if server.address else 0.0)
+    with pytest.raises(Unavailable, match="not ready within 60 s"):
+        server.start()
     assert (tmp_path / "stopped").exists()
+
+
+def test_a_killed_caller_takes_the_server_along_and_its_home_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    ended = f"open({str(tmp_path / 'ended')!r}, 'w').write(os.environ['THANOSQL_SERVER__STOP_ON_STDIN_EOF'])"
+    environment = fake_services(tmp_path, SAYS_TOKEN, READY, "sys.stdin.read()", ended, "sys.exit()")
+    os.mkfifo(tmp_path / "ended")
+    lines = (
+        "import os, signal, thanosql",
+        f"thanosql.LocalServer(environment={environment!r}).start()",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    caller = subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False, timeout=60)
+    assert caller.returncode == -signal.SIGKILL
+    assert (tmp_path / "ended").read_text() == "true"
+    home = Path((tmp_path / "home").read_text())
+    with (home / "in-use").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # waits for the end of the server, which holds it
+    TemporaryHome().remove()
+    assert not home.exists()
+
+
+def test_a_temporary_home_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first = TemporaryHome()
+    TemporaryHome().remove()
+    assert first.path.is_dir()
+    first.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_much_output_after_the_start_blocks_nothing(tmp_path: Path) -> None:
