@@ -1,8 +1,9 @@
 """The asynchronous client; everything that talks to a server is here."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,10 +13,11 @@ import grpc
 from thanosql.connection import open_channel, resolve_address, resolve_token
 from thanosql.convert import to_explanation, to_file, to_job, to_server_info
 from thanosql.decoding import EventDecoder
+from thanosql.errors import Cancelled, Unavailable
 from thanosql.events import Event
 from thanosql.failures import rpc_errors
 from thanosql.result import Result, ResultBuilder
-from thanosql.transfer import upload_parts, write_parts
+from thanosql.transfer import Upload, write_parts
 from thanosql.v1 import gateway_pb2, gateway_pb2_grpc
 from thanosql.values import Explanation, File, Job, ServerInfo
 
@@ -36,13 +38,15 @@ class AsyncThanoSQL:
 
     Args:
         address: `host:port`; else THANOSQL_ADDRESS, else 127.0.0.1:50051.
-        token: Else THANOSQL_API_TOKEN, else what `thanosql token set` has kept.
+        token: Else THANOSQL_API_TOKEN, else what `thanosql token set` has kept for this address.
     """
 
     def __init__(self, address: str | None = None, token: str | None = None) -> None:
         self.address = resolve_address(address)
-        self._token = resolve_token(token)
+        self._token = resolve_token(token, self.address)
         self._channel: grpc.aio.Channel | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(address={self.address!r})"
@@ -59,10 +63,11 @@ class AsyncThanoSQL:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; what still runs is cancelled."""
-        if self._channel is not None:
-            await self._channel.close()
-            self._channel = None
+        """Close the connection; what still runs is cancelled, and later calls are refused."""
+        self._closed = True
+        channel, self._channel = self._channel, None
+        if channel is not None and self._loop is asyncio.get_running_loop():
+            await channel.close()
 
     async def execute(self, text: str, *, on_event: OnEvent | None = None) -> Result:
         """Run the statements of a text; answers the last one's result.
@@ -73,6 +78,7 @@ class AsyncThanoSQL:
 
         Raises:
             ThanoSQLError: The first statement that fails ends the call.
+            RuntimeError: The client is closed.
         """
         results = await self.execute_all(text, on_event=on_event)
         return results[-1] if results else Result()
@@ -91,19 +97,21 @@ class AsyncThanoSQL:
         """Run the statements of a text and hand on events as they come; leaving early cancels the work."""
         request = gateway_pb2.ExecuteRequest(text=text, request_id=str(uuid.uuid4()))
         decoder = EventDecoder()
-        with rpc_errors(self.address, text):
-            call = self._stub().Execute(request, metadata=self._metadata())
+        with self._calling(text) as stub:
+            call = stub.Execute(request, metadata=self._metadata())
             try:
                 async for message in call:
                     for event in decoder.decode(message):
                         yield event
             finally:
                 call.cancel()
+        if decoder.running is not None:
+            raise _cut_short(decoder.running.kind, text)
 
     async def explain(self, text: str) -> list[Explanation]:
         """Say what would run, statement by statement, and change nothing."""
-        with rpc_errors(self.address, text):
-            answer = await self._stub().Explain(
+        with self._calling(text) as stub:
+            answer = await stub.Explain(
                 gateway_pb2.ExplainRequest(text=text), metadata=self._metadata(), timeout=_TIMEOUT_S
             )
         return [to_explanation(explanation) for explanation in answer.explanations]
@@ -114,8 +122,8 @@ class AsyncThanoSQL:
         token = ""
         while True:
             request = gateway_pb2.ListJobsRequest(page_token=token)
-            with rpc_errors(self.address):
-                page = await self._stub().ListJobs(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
+            with self._calling() as stub:
+                page = await stub.ListJobs(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
             found += [to_job(job) for job in page.jobs]
             token = page.next_page_token
             if not token:
@@ -124,8 +132,8 @@ class AsyncThanoSQL:
     async def job(self, job_id: str) -> Job:
         """One training run."""
         request = gateway_pb2.GetJobRequest(job_id=job_id)
-        with rpc_errors(self.address):
-            answer = await self._stub().GetJob(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
+        with self._calling() as stub:
+            answer = await stub.GetJob(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
         return to_job(answer.job)
 
     async def watch_job(self, job_id: str, *, after_sequence: int = 0) -> AsyncGenerator[Job, None]:
@@ -136,8 +144,8 @@ class AsyncThanoSQL:
             after_sequence: `Job.sequence` of the newest state already seen.
         """
         request = gateway_pb2.WatchJobRequest(job_id=job_id, after_sequence=after_sequence)
-        with rpc_errors(self.address):
-            call = self._stub().WatchJob(request, metadata=self._metadata())
+        with self._calling() as stub:
+            call = stub.WatchJob(request, metadata=self._metadata())
             try:
                 async for message in call:
                     yield to_job(message.job)
@@ -147,8 +155,8 @@ class AsyncThanoSQL:
     async def cancel_job(self, job_id: str) -> Job:
         """Stop a training run."""
         request = gateway_pb2.CancelJobRequest(job_id=job_id)
-        with rpc_errors(self.address):
-            answer = await self._stub().CancelJob(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
+        with self._calling() as stub:
+            answer = await stub.CancelJob(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
         return to_job(answer.job)
 
     async def upload(self, local_path: str | Path, path: str) -> File:
@@ -157,19 +165,23 @@ class AsyncThanoSQL:
         Args:
             local_path: The file here.
             path: Where it goes, such as `uploads/meeting.flac`.
+
+        Raises:
+            OSError: The file cannot be read.
         """
-        parts: AsyncIterator[gateway_pb2.UploadFileRequest] = upload_parts(Path(local_path), path)
-        with rpc_errors(self.address):
-            answer = await self._stub().UploadFile(
-                parts, metadata=self._metadata(), timeout=_TRANSFER_TIMEOUT_S
-            )
+        with await asyncio.to_thread(Path(local_path).open, "rb") as file:
+            upload = Upload(file, path)
+            with self._calling() as stub, upload.reading():
+                answer = await stub.UploadFile(
+                    upload.messages(), metadata=self._metadata(), timeout=_TRANSFER_TIMEOUT_S
+                )
         return to_file(answer.file)
 
     async def download(self, path: str, local_path: str | Path) -> File:
         """Write a file of the workspace to a file here, whole or not at all."""
         request = gateway_pb2.DownloadFileRequest(path=path)
-        with rpc_errors(self.address):
-            call = self._stub().DownloadFile(request, metadata=self._metadata(), timeout=_TRANSFER_TIMEOUT_S)
+        with self._calling() as stub:
+            call = stub.DownloadFile(request, metadata=self._metadata(), timeout=_TRANSFER_TIMEOUT_S)
             try:
                 return to_file(await write_parts(call.__aiter__(), Path(local_path)))
             finally:
@@ -181,10 +193,8 @@ class AsyncThanoSQL:
         token = ""
         while True:
             request = gateway_pb2.ListWorkspaceFilesRequest(prefix=prefix, page_token=token)
-            with rpc_errors(self.address):
-                page = await self._stub().ListWorkspaceFiles(
-                    request, metadata=self._metadata(), timeout=_TIMEOUT_S
-                )
+            with self._calling() as stub:
+                page = await stub.ListWorkspaceFiles(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
             found += [to_file(file) for file in page.files]
             token = page.next_page_token
             if not token:
@@ -192,8 +202,8 @@ class AsyncThanoSQL:
 
     async def rotate_token(self) -> str:
         """Replace the token; the old one ends at once, and this client goes on with the new one."""
-        with rpc_errors(self.address):
-            answer = await self._stub().RotateToken(
+        with self._calling() as stub:
+            answer = await stub.RotateToken(
                 gateway_pb2.RotateTokenRequest(), metadata=self._metadata(), timeout=_TIMEOUT_S
             )
         self._token = answer.token
@@ -201,17 +211,50 @@ class AsyncThanoSQL:
 
     async def server_info(self, *, timeout_s: float = _TIMEOUT_S) -> ServerInfo:
         """What the server is; the cheapest way to see whether it answers."""
-        with rpc_errors(self.address):
-            answer = await self._stub().GetServerInfo(
+        with self._calling() as stub:
+            answer = await stub.GetServerInfo(
                 gateway_pb2.GetServerInfoRequest(), metadata=self._metadata(), timeout=timeout_s
             )
         return to_server_info(answer)
 
+    @contextmanager
+    def _calling(self, text: str = "") -> "Iterator[gateway_pb2_grpc.GatewayServiceAsyncStub]":
+        """What to call with; failures come as errors of this package, one by `close` among them."""
+        if self._closed:
+            raise RuntimeError("the client is closed; make a new one")
+        try:
+            with rpc_errors(self.address, text):
+                yield self._stub()
+        except asyncio.CancelledError:
+            if self._closed and not _task_is_cancelled():
+                raise closed_meanwhile(text) from None
+            raise
+
     def _stub(self) -> "gateway_pb2_grpc.GatewayServiceAsyncStub":
-        # A channel belongs to the loop that runs when it is made, so it is made at the first call.
-        if self._channel is None:
-            self._channel = open_channel(self.address)
+        # A channel belongs to the loop that runs when it is made; one of a loop that has ended is of no use.
+        loop = asyncio.get_running_loop()
+        if self._channel is None or self._loop is not loop:
+            self._channel, self._loop = open_channel(self.address), loop
         return gateway_pb2_grpc.GatewayServiceStub(self._channel)
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self._token}"),) if self._token else ()
+
+
+def closed_meanwhile(text: str = "") -> Cancelled:
+    """Why a call ended whose client was closed under it."""
+    message = "the client was closed while this ran; the work was cancelled"
+    return Cancelled(reason="CANCELLED", message=message, text=text)
+
+
+def _cut_short(kind: str, text: str) -> Unavailable:
+    message = (
+        f"the server's answer ended in the middle of {kind}; whether it was carried out is not known, "
+        "so look before you run it again"
+    )
+    return Unavailable(reason="PEER_UNAVAILABLE", message=message, text=text)
+
+
+def _task_is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

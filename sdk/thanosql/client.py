@@ -1,13 +1,14 @@
 """The synchronous client: the asynchronous one, driven from a thread of its own."""
 
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import CancelledError
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from thanosql.aio import AsyncThanoSQL, OnEvent
+from thanosql.aio import AsyncThanoSQL, OnEvent, closed_meanwhile
 from thanosql.events import Event
 from thanosql.loop import BackgroundLoop
 from thanosql.result import Result, ResultBuilder
@@ -29,12 +30,13 @@ class ThanoSQL:
 
     Args:
         address: `host:port`; else THANOSQL_ADDRESS, else 127.0.0.1:50051.
-        token: Else THANOSQL_API_TOKEN, else what `thanosql token set` has kept.
+        token: Else THANOSQL_API_TOKEN, else what `thanosql token set` has kept for this address.
     """
 
     def __init__(self, address: str | None = None, token: str | None = None) -> None:
         self._client = AsyncThanoSQL(address, token)
         self._background = BackgroundLoop()
+        self._closed = False
         weakref.finalize(self, self._background.stop)
 
     @property
@@ -57,9 +59,11 @@ class ThanoSQL:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; what still runs is cancelled."""
-        self._run(lambda client: client.close())
-        self._background.stop()
+        """Close the connection; what still runs is cancelled, and later calls are refused."""
+        if not self._closed:
+            self._closed = True
+            self._background.run(self._client.close())
+            self._background.stop()
 
     def execute(self, text: str, *, on_event: OnEvent | None = None) -> Result:
         """Run the statements of a text; answers the last one's result.
@@ -70,6 +74,7 @@ class ThanoSQL:
 
         Raises:
             ThanoSQLError: The first statement that fails ends the call.
+            RuntimeError: The client is closed.
         """
         results = self.execute_all(text, on_event=on_event)
         return results[-1] if results else Result()
@@ -109,7 +114,11 @@ class ThanoSQL:
         return self._run(lambda client: client.cancel_job(job_id))
 
     def upload(self, local_path: str | Path, path: str) -> File:
-        """Put a file under `uploads/` of the workspace."""
+        """Put a file under `uploads/` of the workspace.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
         return self._run(lambda client: client.upload(local_path, path))
 
     def download(self, path: str, local_path: str | Path) -> File:
@@ -130,18 +139,38 @@ class ThanoSQL:
 
     # Coroutines and generators name what they receive too, and here they receive nothing.
     def _run(self, call: Callable[[AsyncThanoSQL], Coroutine[Any, Any, _T]]) -> _T:
-        return self._background.run(call(self._client))
+        with self._open():
+            return self._background.run(call(self._client))
 
     def _iterate(
         self, call: Callable[[AsyncThanoSQL], AsyncGenerator[_T, None]]
     ) -> Generator[_T, None, None]:
-        items = call(self._client)
-        ended = object()
+        with self._open():
+            items = call(self._client)
+            ended = object()
+            try:
+                while (item := self._background.run(_next(items, ended))) is not ended:
+                    yield item  # type: ignore[misc]  # the sentinel was compared away just before
+            finally:
+                self._leave(items)
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        if self._closed:
+            raise RuntimeError("the client is closed; make a new one")
         try:
-            while (item := self._background.run(_next(items, ended))) is not ended:
-                yield item  # type: ignore[misc]  # the sentinel was compared away just before
-        finally:
+            yield
+        except CancelledError:
+            if self._closed:
+                raise closed_meanwhile() from None
+            raise
+
+    def _leave(self, items: AsyncGenerator[Any, None]) -> None:
+        try:
             self._background.run(items.aclose())
+        except CancelledError:
+            if not self._closed:  # closing has cancelled the call
+                raise
 
 
 async def _next(items: AsyncGenerator[_T, None], ended: object) -> _T | object:

@@ -2,12 +2,10 @@
 
 import json
 import os
-from pathlib import Path
 
 import grpc
-import platformdirs
 
-from thanosql.errors import AuthenticationError
+from thanosql.tokens import checked_token, read_token
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _MAX_MESSAGE_BYTES = 16 << 20
@@ -33,11 +31,6 @@ _RETRY_POLICY = {
 }
 
 
-def token_path() -> Path:
-    """The file that keeps the token of this user."""
-    return platformdirs.user_config_path("thanosql") / "token"
-
-
 def configured_address() -> str | None:
     """The address that the environment names, if any."""
     return os.environ.get("THANOSQL_ADDRESS") or None
@@ -48,50 +41,38 @@ def resolve_address(address: str | None) -> str:
     return address or configured_address() or DEFAULT_ADDRESS
 
 
-def resolve_token(token: str | None) -> str:
-    """The token given, or that of the environment, or the one kept in a file, or an empty one.
+def resolve_token(token: str | None, address: str) -> str:
+    """The token given, or that of the environment, or the one kept for the address, or an empty one.
 
     Raises:
-        AuthenticationError: It is not a token at all.
+        AuthenticationError: It is not a token at all, or the kept ones cannot be read.
     """
-    found = (token or os.environ.get("THANOSQL_API_TOKEN") or read_token()).strip()
-    if not (found.isascii() and found.isprintable()):
-        message = "the token holds characters that no token has; copy it again from the server's first start"
-        raise AuthenticationError(reason="INVALID_TOKEN", message=message)
-    return found
+    return checked_token(token or environment_token() or read_token(address))
 
 
-def read_token() -> str:
-    """The token kept in the file; empty when there is none."""
-    try:
-        return token_path().read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return ""
+def environment_token() -> str:
+    """The token that the environment holds; empty without one."""
+    return os.environ.get("THANOSQL_API_TOKEN", "")
 
 
-def keep_token(token: str) -> Path:
-    """Keep a token in a file that only this user may read; answers where."""
-    path = token_path()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(token + "\n")
-    fresh.replace(path)
-    return path
+def channel_options() -> list[tuple[str, str | int]]:
+    """Reads are tried again when the connection breaks; a dead one is found while a call waits.
 
-
-def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel that tries reads again when the connection breaks."""
+    Servers refuse clients that ping too often, or while they call nothing.
+    """
     names = [{"service": _SERVICE, "method": method} for method in _REPEATABLE]
     config = {"methodConfig": [{"name": names, "retryPolicy": _RETRY_POLICY}]}
-    options = [
+    return [
         ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
         ("grpc.service_config", json.dumps(config)),
         ("grpc.enable_retries", 1),
         ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_permit_without_calls", 0),
         ("grpc.primary_user_agent", "thanosql"),
     ]
-    return grpc.aio.insecure_channel(address, options=options)
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """A channel to a server."""
+    return grpc.aio.insecure_channel(address, options=channel_options())

@@ -12,9 +12,14 @@ from thanosql.values import Media
 
 
 class EventDecoder:
-    """Turns messages into events; keeps the schema and the recording that is still arriving."""
+    """Turns messages into events; keeps the schema and the recording that is still arriving.
+
+    Attributes:
+        running: The statement that has started and is not done.
+    """
 
     def __init__(self) -> None:
+        self.running: StatementStarted | None = None
         self._schema: Any = None  # pyarrow has no types
         self._media: gateway_pb2.MediaStart | None = None
         self._chunks: list[bytes] = []
@@ -33,6 +38,12 @@ class EventDecoder:
             yield Rows(batch=pa.ipc.read_record_batch(pa.py_buffer(message.record_batch), self._schema))
         elif name == "row_errors":
             yield from (to_row_error(row) for row in message.row_errors.errors)
+        elif name == "started":
+            self.running = _started(message.statement_index, message.started)
+            yield self.running
+        elif name == "done":
+            self.running = None
+            yield _done(message.statement_index, message.done)
         else:
             yield from _simple(name, message)
 
@@ -47,19 +58,16 @@ class EventDecoder:
 
 def _simple(name: str | None, message: gateway_pb2.ExecuteResponse) -> Iterator[Event]:
     """Events that stand alone; one of a newer server is skipped."""
-    if name == "started":
-        started = message.started
-        yield StatementStarted(
-            index=message.statement_index, kind=started.kind, canonical_text=started.canonical_text
-        )
-    elif name == "progress":
+    if name == "progress":
         yield to_progress(message.progress)
     elif name == "notice":
         yield to_notice(message.notice)
     elif name == "job":
         yield to_job(message.job)
-    elif name == "done":
-        yield _done(message.statement_index, message.done)
+
+
+def _started(index: int, started: gateway_pb2.StatementStarted) -> StatementStarted:
+    return StatementStarted(index=index, kind=started.kind, canonical_text=started.canonical_text)
 
 
 def _done(index: int, done: gateway_pb2.StatementDone) -> StatementDone:

@@ -5,6 +5,7 @@ Jupyter runs a loop of its own in the main thread; a second thread is what works
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import threading
 from collections.abc import Coroutine
@@ -21,6 +22,7 @@ class BackgroundLoop:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = False
         self._owner = os.getpid()
 
     # The second and third parameter of a coroutine are of no interest here.
@@ -30,12 +32,13 @@ class BackgroundLoop:
         An interrupt cancels the coroutine and waits until its own cleaning up is done.
 
         Raises:
+            CancelledError: The loop was stopped, before or meanwhile.
             RuntimeError: In a forked child: neither the thread nor gRPC's own threads came along.
         """
         if self._owner != os.getpid():
             coroutine.close()
             raise RuntimeError("a client does not survive fork; start the process with 'spawn' instead")
-        call = _Call(self._running(), coroutine)
+        call = self._begin(coroutine)
         try:
             return call.outcome.result()
         except BaseException:
@@ -45,18 +48,25 @@ class BackgroundLoop:
             raise
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread for good; what still runs in it is cancelled."""
+        if self._owner != os.getpid():
+            return
         with self._lock:
+            self._stopped = True
             loop, self._loop = self._loop, None
-        if loop is not None and self._owner == os.getpid():
-            loop.call_soon_threadsafe(loop.stop)
+            if loop is not None:
+                loop.call_soon_threadsafe(loop.stop)
 
-    def _running(self) -> asyncio.AbstractEventLoop:
+    def _begin(self, coroutine: Coroutine[Any, Any, _T]) -> "_Call[_T]":
+        # Under the lock every call comes before the stop, so that the stop finds and cancels it.
         with self._lock:
+            if self._stopped:
+                coroutine.close()
+                raise concurrent.futures.CancelledError
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=_serve, args=(self._loop,), name="thanosql", daemon=True).start()
-            return self._loop
+            return _Call(self._loop, coroutine)
 
 
 class _Call(Generic[_T]):
@@ -70,7 +80,8 @@ class _Call(Generic[_T]):
         loop.call_soon_threadsafe(self._begin)
 
     def cancel(self) -> None:
-        self._loop.call_soon_threadsafe(self._cancel)
+        with contextlib.suppress(RuntimeError):  # the loop has just ended, and this call with it
+            self._loop.call_soon_threadsafe(self._cancel)
 
     def _begin(self) -> None:
         self._task = self._loop.create_task(self._coroutine)

@@ -5,9 +5,9 @@ The magic is thin: a cell goes to the server unchanged, and what comes back is s
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import closing
+from contextlib import closing, contextmanager
 from html import escape
 from typing import Any
 
@@ -16,10 +16,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from thanosql.client import ThanoSQL
-from thanosql.connection import resolve_token
+from thanosql.connection import environment_token, resolve_address
 from thanosql.errors import AuthenticationError, ThanoSQLError
+from thanosql.events import StatementStarted
 from thanosql.html import notices_html, progress_html, row_errors_html
 from thanosql.result import Result, ResultBuilder
+from thanosql.tokens import read_token
 from thanosql.values import Media, Progress
 
 _SETTING = re.compile(r"\s*(API_TOKEN|ADDRESS)\s*=\s*(\S+)\s*", re.IGNORECASE)
@@ -71,34 +73,31 @@ class ThanoSQLMagics(Magics):
         PREDICT USING my_model AS SELECT * FROM t
         """
         settings = parse_settings(line)
-        if settings:
-            self._configure(settings)
-            line = ""
-        text = line if cell is None else f"{line}\n{cell}" if line.strip() else cell
-        return self._run(text) if text.strip() else None
+        with _cell_errors():
+            if settings:
+                self._configure(settings)
+                line = ""
+            text = line if cell is None else f"{line}\n{cell}" if line.strip() else cell
+            return self._run(text) if text.strip() else None
 
     def _configure(self, settings: dict[str, str]) -> None:
         token = settings.get("API_TOKEN", "")
+        address = settings.get("ADDRESS") or self._address
         if token.startswith("<") and token.endswith(">"):
             token = ""
-            print(_placeholder_notice())
+            print(_placeholder_notice(resolve_address(address)))
+        if address != self._address:
+            self._token = None  # a token is for the server that it was given for
+        self._address = address
         self._token = token or self._token
-        self._address = settings.get("ADDRESS") or self._address
         if self._client is not None:
             self._client.close()
         self._client = None
 
     def _run(self, text: str) -> Any:  # a frame, a result, or nothing
         client = self._client = self._client or ThanoSQL(self._address, self._token)
-        try:
-            results = run_cell(client, text)
-        except ThanoSQLError as failure:
-            raise CellError(_drawn(failure)) from None
-        except (KeyboardInterrupt, CancelledError):
-            raise CellInterrupted from None
-        for result in results[:-1]:
-            _ipython.display(shown(result))
-        return shown(results[-1]) if results else None
+        last = run_cell(client, text)
+        return last and shown(last)
 
 
 def parse_settings(line: str) -> dict[str, str]:
@@ -118,22 +117,37 @@ def parse_settings(line: str) -> dict[str, str]:
     return settings
 
 
-def run_cell(client: ThanoSQL, text: str) -> list[Result]:
-    """Run a text, show its progress in place, and then what each statement says."""
+def run_cell(client: ThanoSQL, text: str) -> Result | None:
+    """Run a text, with its progress in place, and show what each statement gave once it has ended.
+
+    The result of the last one is answered instead, for the notebook itself to show.
+    """
     builder = ResultBuilder()
     live = LiveProgress()
+    waiting: Result | None = None
     try:
         with closing(client.stream(text)) as events:
             for event in events:
                 if isinstance(event, Progress):
                     live.show(event)
+                elif isinstance(event, StatementStarted):
+                    _show(waiting)
+                    waiting = None
                 result = builder.add(event)
                 if result is not None:
                     live.end(result)
+                    waiting = result
     except BaseException:
         live.clear()
+        _show(waiting)
         raise
-    return builder.results
+    return waiting
+
+
+def _show(result: Result | None) -> None:
+    value = result and shown(result)
+    if value is not None:
+        _ipython.display(value)
 
 
 def shown(result: Result) -> Any:  # a frame, a result, or nothing
@@ -189,6 +203,16 @@ class LiveProgress:
             self._handle.display(_ipython.HTML(html))
 
 
+@contextmanager
+def _cell_errors() -> Iterator[None]:
+    try:
+        yield
+    except ThanoSQLError as failure:
+        raise CellError(_drawn(failure)) from None
+    except (KeyboardInterrupt, CancelledError):
+        raise CellInterrupted from None
+
+
 def _drawn(failure: ThanoSQLError) -> str:
     hint = (
         "\nconnect with: %thanosql API_TOKEN=thanosql_..." if isinstance(failure, AuthenticationError) else ""
@@ -196,9 +220,9 @@ def _drawn(failure: ThanoSQLError) -> str:
     return failure.drawn() + hint
 
 
-def _placeholder_notice() -> str:
-    if resolve_token(None):
-        return (
-            "API_TOKEN is the placeholder; the token of THANOSQL_API_TOKEN or of `thanosql token set` is used"
-        )
+def _placeholder_notice(address: str) -> str:
+    if environment_token():
+        return "API_TOKEN is the placeholder; the token of THANOSQL_API_TOKEN is used"
+    if read_token(address):
+        return f"API_TOKEN is the placeholder; the token that is kept for {address} is used"
     return "API_TOKEN is the placeholder; put the token there that the server printed at its first start"

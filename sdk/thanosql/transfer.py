@@ -5,6 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -20,16 +21,40 @@ def file_sha256(local_path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def upload_parts(local_path: Path, path: str) -> AsyncIterator[gateway_pb2.UploadFileRequest]:
-    """The messages of an upload: where, the bytes, and the hash that ends it."""
-    yield gateway_pb2.UploadFileRequest(start=storage_pb2.FileStart(path=path))
-    digest = hashlib.sha256()
-    with await asyncio.to_thread(local_path.open, "rb") as file:
-        while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
+class Upload:
+    """An open file on its way to the server."""
+
+    def __init__(self, file: IO[bytes], path: str) -> None:
+        self._file = file
+        self._path = path
+        self._failure: OSError | None = None
+
+    async def messages(self) -> AsyncIterator[gateway_pb2.UploadFileRequest]:
+        """What the call sends: where, the bytes, and the hash that ends it."""
+        yield gateway_pb2.UploadFileRequest(start=storage_pb2.FileStart(path=self._path))
+        digest = hashlib.sha256()
+        while block := await self._read():
             digest.update(block)
             for chunk in _chunks(block):
                 yield gateway_pb2.UploadFileRequest(chunk=chunk)
-    yield gateway_pb2.UploadFileRequest(commit=storage_pb2.FileCommit(sha256=digest.hexdigest()))
+        yield gateway_pb2.UploadFileRequest(commit=storage_pb2.FileCommit(sha256=digest.hexdigest()))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raise what reading the file raised: gRPC itself turns it into a bare cancellation."""
+        try:
+            yield
+        except BaseException:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+
+    async def _read(self) -> bytes:
+        try:
+            return await asyncio.to_thread(self._file.read, _BLOCK_BYTES)
+        except OSError as failure:
+            self._failure = failure
+            raise
 
 
 async def write_parts(

@@ -28,6 +28,15 @@ address_option = click.option(
     help="Where the server is.",
 )
 
+# For a command below another that has the option too: before or after the command's name, both are right.
+inherited_address_option = click.option(
+    "--address",
+    metavar="HOST:PORT",
+    callback=lambda context, _option, value: value or context.obj,
+    show_default="THANOSQL_ADDRESS, or 127.0.0.1:50051",
+    help="Where the server is.",
+)
+
 
 def open_client(address: str | None) -> ThanoSQL:
     """A client with the token of this user."""
@@ -45,7 +54,10 @@ def say_error(failure: ThanoSQLError) -> None:
     head, _, rest = failure.drawn().partition(":")
     console.print(Text.assemble((head, "bold red"), ":", rest))
     if isinstance(failure, AuthenticationError):
-        console.print("keep the token that the server printed with: thanosql token set TOKEN")
+        console.print(
+            "keep the token that the server printed with: thanosql token set [--address HOST:PORT]",
+            markup=False,
+        )
 
 
 def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:

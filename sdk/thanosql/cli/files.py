@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from thanosql.cli.context import address_option, guarded, open_client
+from thanosql.cli.context import address_option, guarded, inherited_address_option, open_client
 from thanosql.cli.output import write_table
 
 _EPILOG = """\b
@@ -34,9 +34,9 @@ def files(context: click.Context, prefix: str, address: str | None) -> None:
 @files.command(epilog="\b\nExample:\n  thanosql files put meeting.flac uploads/meeting.flac")
 @click.argument("local_path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("path")
-@click.pass_obj
+@inherited_address_option
 @guarded
-def put(address: str | None, local_path: Path, path: str) -> None:
+def put(local_path: Path, path: str, address: str | None) -> None:
     """Upload LOCAL_PATH to PATH, which begins with uploads/."""
     with open_client(address) as client:
         file = client.upload(local_path, path)
@@ -46,9 +46,9 @@ def put(address: str | None, local_path: Path, path: str) -> None:
 @files.command(epilog="\b\nExample:\n  thanosql files get uploads/meeting.flac copy.flac")
 @click.argument("path")
 @click.argument("local_path", type=click.Path(path_type=Path))
-@click.pass_obj
+@inherited_address_option
 @guarded
-def get(address: str | None, path: str, local_path: Path) -> None:
+def get(path: str, local_path: Path, address: str | None) -> None:
     """Download PATH to LOCAL_PATH."""
     with open_client(address) as client:
         file = client.download(path, local_path)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from thanosql.cli.context import address_option, guarded, open_client
+from thanosql.cli.context import address_option, guarded, inherited_address_option, open_client
 from thanosql.cli.output import write_table
 from thanosql.facts import percent
 from thanosql.values import Job
@@ -31,9 +31,9 @@ def jobs(context: click.Context, address: str | None) -> None:
 
 @jobs.command(epilog="\b\nExample:\n  thanosql jobs cancel 7f3a")
 @click.argument("job_id")
-@click.pass_obj
+@inherited_address_option
 @guarded
-def cancel(address: str | None, job_id: str) -> None:
+def cancel(job_id: str, address: str | None) -> None:
     """Stop a training run."""
     with open_client(address) as client:
         job = client.cancel_job(job_id)

@@ -13,7 +13,7 @@ from thanosql.version import __version__
 _EPILOG = """\b
 Examples:
   thanosql serve
-  thanosql token set thanosql_...
+  thanosql token set
   thanosql sql "LIST MODEL"
   thanosql transcribe meeting.flac"""
 

@@ -16,19 +16,36 @@ from thanosql.result import Result
 
 FORMATS = ("table", "csv", "json")
 
+TERMINAL_ROWS = 1000
+
 _ERRORS_SHOWN = 10
 _COLUMNS_OF_A_SINGLE_ROW = 6
 
 
-def write_result(result: Result, output_format: str, stream: TextIO | None = None) -> None:
-    """Write a result; with a data format, what it says beside its rows goes to the error output."""
+def write_result(
+    result: Result, output_format: str, stream: TextIO | None = None, *, all_rows: bool = False
+) -> None:
+    """Write a result; with a data format, what it says beside its rows goes to the error output.
+
+    Args:
+        result: What a statement gave.
+        output_format: One of `FORMATS`.
+        stream: Where to; the standard output by default.
+        all_rows: Draw every row of a table in a terminal too; else the first `TERMINAL_ROWS`.
+    """
     target = stream or sys.stdout
     if output_format == "csv":
         _write_csv(result, target)
     elif output_format == "json":
         _write_json(result, target)
     else:
-        _write_table(result, target)
+        cut = target.isatty() and not all_rows and len(result) > TERMINAL_ROWS
+        _write_table(result.head(TERMINAL_ROWS) if cut else result, target)
+        if cut:
+            click.echo(
+                f"the first {TERMINAL_ROWS:,} of {len(result):,} rows; all: --format csv, or --all",
+                err=True,
+            )
     if result.message:
         click.echo(result.message, err=output_format != "table")
     _write_remarks(result)

@@ -8,8 +8,6 @@ from concurrent.futures import CancelledError
 import click
 
 from thanosql.cli.context import say_error
-from thanosql.cli.running import run_and_write
-from thanosql.client import ThanoSQL
 from thanosql.errors import ThanoSQLError
 
 _FIRST = "thanosql> "
@@ -20,15 +18,15 @@ _LEAVE = {"exit", "quit", "\\q"}
 _OPAQUE = re.compile(r"""'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
 
 
-def prompt(client: ThanoSQL, output_format: str, read: Callable[[str], str] = input) -> None:
-    """Run statements as they are typed, until the end of the input."""
+def prompt(run: Callable[[str], None], read: Callable[[str], str] = input) -> None:
+    """Give the statements to `run` as they are typed, until the end of the input."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - gives input() line editing and history
 
     click.echo("statements end with ;   leave with exit or Ctrl-D", err=True)
     for text in statements(read):
         try:
-            run_and_write(client, text, output_format)
+            run(text)
         except ThanoSQLError as failure:
             say_error(failure)
         except (KeyboardInterrupt, CancelledError):

@@ -20,12 +20,12 @@ def run_text(client: ThanoSQL, text: str) -> list[Result]:
     return builder.results
 
 
-def run_and_write(client: ThanoSQL, text: str, output_format: str) -> None:
+def run_and_write(client: ThanoSQL, text: str, output_format: str, *, all_rows: bool = False) -> None:
     """Run the statements of a text and write each result; those before a failure are written too."""
     builder = ResultBuilder()
     with closing(client.stream(text)) as events:
         while (result := _next_result(events, builder)) is not None:
-            write_result(result, output_format)
+            write_result(result, output_format, all_rows=all_rows)
 
 
 def _next_result(events: Generator[Event, None, None], builder: ResultBuilder) -> Result | None:

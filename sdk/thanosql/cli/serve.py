@@ -15,7 +15,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--address", metavar="HOST:PORT", help="Where to listen; 127.0.0.1:50051 if nothing is said.")
+@click.option("--address", metavar="HOST:PORT", help="Where to listen; 127.0.0.1:50051 by default.")
 @click.option("--home", type=click.Path(path_type=Path), help="Where tables and models are kept.")
 @click.option(
     "--workspace",

@@ -1,12 +1,13 @@
 """`thanosql sql`: one text from an argument, a file or the standard input, or a prompt."""
 
+import functools
 import sys
 from typing import TextIO
 
 import click
 
 from thanosql.cli.context import address_option, guarded, open_client
-from thanosql.cli.output import FORMATS
+from thanosql.cli.output import FORMATS, TERMINAL_ROWS
 from thanosql.cli.prompt import prompt
 from thanosql.cli.running import run_and_write
 
@@ -29,17 +30,23 @@ Examples:
     show_default=True,
     help="How to write rows.",
 )
+@click.option(
+    "--all", "all_rows", is_flag=True, help=f"Draw more than {TERMINAL_ROWS:,} rows in a terminal too."
+)
 @address_option
 @guarded
-def sql(statement: str | None, file: TextIO | None, output_format: str, address: str | None) -> None:
+def sql(
+    statement: str | None, file: TextIO | None, output_format: str, all_rows: bool, address: str | None
+) -> None:
     """Run statements: from the argument, a file, the standard input, or a prompt."""
     if statement and file:
         raise click.UsageError("give a statement or a file, not both")
     with open_client(address) as client:
+        run = functools.partial(run_and_write, client, output_format=output_format, all_rows=all_rows)
         if statement is None and file is None and sys.stdin.isatty():
-            prompt(client, output_format)
+            prompt(run)
             return
         text = statement if statement is not None else (file or sys.stdin).read()
         if not text.strip():
             raise click.UsageError("no statement given")
-        run_and_write(client, text, output_format)
+        run(text)

@@ -58,7 +58,7 @@ class Transcript:
 def transcribe(recordings: tuple[Path, ...], model: str, output_format: str, address: str | None) -> None:
     """Print what is said in recordings.
 
-    Without a server at the default address a private one is started for the time being.
+    Where no --address is given and no server answers, a private one is started and stopped again.
     """
     with _some_client(address) as client:
         transcripts = transcribe_files(client, recordings, model)
@@ -85,7 +85,13 @@ def predict_statement(model: str, paths: Sequence[str]) -> str:
     """The statement that transcribes files of the workspace."""
     values = ", ".join(f"({quoted(path)})" for path in paths)
     query = f"SELECT * FROM (VALUES {values}) AS recordings(audio_path)"  # noqa: S608 - paths are quoted
-    return f"PREDICT USING {model} OPTIONS (audio_col='audio_path') AS {query}"
+    return f"PREDICT USING {_quoted_model(model)} OPTIONS (audio_col='audio_path') AS {query}"
+
+
+def _quoted_model(model: str) -> str:
+    # A version stands outside the quotes: "my-model".2
+    name, dot, version = model.partition(".")
+    return '"' + name.replace('"', '""') + '"' + dot + version
 
 
 def quoted(text: str) -> str:

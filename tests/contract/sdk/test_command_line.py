@@ -181,7 +181,7 @@ def test_transcribe_uploads_and_prints_in_the_order_given(
     assert sorted(path.split("/")[2] for path in gateway.files) == ["b.wav", "o'clock.flac"]
     assert "o''clock.flac')" in gateway.texts[0]
     assert gateway.texts[0].startswith(
-        "PREDICT USING tutorial_audio_recognition OPTIONS (audio_col='audio_path')"
+        "PREDICT USING \"tutorial_audio_recognition\" OPTIONS (audio_col='audio_path')"
     )
 
 
@@ -216,15 +216,12 @@ def test_paths_are_quoted_as_the_language_wants() -> None:
     assert """(VALUES ('uploads/it''s.wav'), ('uploads/"b".wav')) AS recordings(audio_path)""" in text
 
 
-def test_token_is_kept_and_never_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("THANOSQL_API_TOKEN")
-    assert "none is kept yet" in run("token").stdout
-    kept = run("token", "set", "thanosql_of_a_test")
-    assert kept.exit_code == 0
-    assert "thanosql_of_a_test" not in kept.output + run("token").output
-    assert run("sql", "SELECT * FROM t").exit_code == 0
-    assert "thanosql_rotated" not in run("token", "rotate").output
-    assert run("sql", "SELECT * FROM t").exit_code == 0
+@pytest.mark.parametrize(
+    ("model", "written"),
+    [("my-model", '"my-model"'), ("my-model.2", '"my-model".2'), ("select", '"select"'), ('a"b', '"a""b"')],
+)
+def test_models_are_quoted_as_the_language_wants(model: str, written: str) -> None:
+    assert predict_statement(model, ["a.wav"]).startswith(f"PREDICT USING {written} OPTIONS")
 
 
 def test_jobs_and_files(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
@@ -236,6 +233,17 @@ def test_jobs_and_files(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
     assert re.search(r"uploads/a\.wav +3", run("files").stdout)
     assert run("files", "get", "uploads/a.wav", str(tmp_path / "b.wav")).exit_code == 0
     assert (tmp_path / "b.wav").read_bytes() == b"abc"
+
+
+def test_the_address_may_stand_before_or_after_the_name_of_a_command(
+    run: Run, address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("THANOSQL_ADDRESS", "127.0.0.1:1")
+    assert run("jobs", "cancel", "job-1", "--address", address).stdout == "job-1: cancelled\n"
+    assert run("jobs", "--address", address, "cancel", "job-1").stdout == "job-1: cancelled\n"
+    assert run("jobs", "cancel", "job-1").exit_code == 1
+    assert run("files", "put", "--address", address, __file__, "uploads/a").exit_code == 0
+    assert run("files", "get", "uploads/a", str(tmp_path / "a"), "--address", "127.0.0.1:1").exit_code == 1
 
 
 def test_ctrl_c_ends_with_status_130_and_cancels_the_work(gateway: FakeGateway, address: str) -> None:

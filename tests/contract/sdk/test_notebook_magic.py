@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pyarrow as pa
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -21,9 +22,11 @@ from tests.fakes.sdk_gateway import (
     progress,
     recording,
     row_errors,
+    rows,
     started,
     unknown_option,
 )
+from thanosql.tokens import keep_token
 from thanosql.v1 import types_pb2
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -116,6 +119,54 @@ def test_an_error_is_drawn_without_a_traceback_and_fails_the_cell(gateway: FakeG
     assert "did you mean 'epochs'?" in "\n".join(output.traceback)
     assert not any("Traceback" in line or "notebook.py" in line for line in output.traceback)
     assert notebook.cells[3].outputs == []
+
+
+def test_results_before_a_failure_are_shown(gateway: FakeGateway, address: str) -> None:
+    def answer() -> object:
+        for number, name in enumerate(("first", "second")):
+            yield started("SELECT", number)
+            yield from rows(pa.table({name: [number]}))
+            yield done("1 row", number)
+        raise AssertionError("the third statement fails in the server")
+
+    gateway.answers["three"] = answer()  # type: ignore[assignment]
+    notebook = execute(["%%thanosql\nthree"], address, gateway.token)
+    frames = [part for part in outputs(notebook, "text/html") if "dataframe" in part]
+    assert ["<th>first</th>" in frames[0], "<th>second</th>" in frames[1]] == [True, True]
+    assert notebook.cells[-1].outputs[-1].output_type == "error"
+
+
+def test_every_result_stands_where_its_statement_ended(gateway: FakeGateway, address: str) -> None:
+    first, second = rows(pa.table({"first": [1]})), rows(pa.table({"second": [2]}))
+    gateway.answers["two"] = [
+        started("SELECT"),
+        *first,
+        done("1 row"),
+        started("PREDICT", 1),
+        progress("transcribing", 1, total=1, unit="rows"),
+        *second,
+        done("heard", 1),
+    ]
+    notebook = execute(["%%thanosql\ntwo"], address, gateway.token)
+    html = outputs(notebook, "text/html")
+    assert ["first" in html[1], "heard" in html[2], "second" in html[3]] == [True, True, True]
+
+
+def test_a_token_is_not_taken_to_another_address(gateway: FakeGateway, address: str) -> None:
+    notebook = execute(
+        [f"%thanosql ADDRESS={address}", "%%thanosql\nSELECT * FROM t"], "there:1", gateway.token
+    )
+    assert notebook.cells[-1].outputs[0].output_type == "error"
+    assert gateway.texts == []
+
+
+def test_the_placeholder_falls_back_to_the_token_kept_for_the_address(
+    gateway: FakeGateway, address: str
+) -> None:
+    keep_token(gateway.token, address)
+    notebook = execute(["%%thanosql\nSELECT * FROM t"], address, "<Issued_API_TOKEN>")
+    assert f"kept for {address}" in notebook.cells[1].outputs[0].text
+    assert "HELLO" in outputs(notebook, "text/html")[-1]
 
 
 def test_a_wrong_token_says_how_to_connect(gateway: FakeGateway, address: str) -> None:

@@ -27,6 +27,7 @@ from tests.fakes.sdk_gateway import (
 )
 from thanosql import (
     AuthenticationError,
+    Cancelled,
     InvalidData,
     InvalidModel,
     NotFound,
@@ -181,6 +182,40 @@ def test_a_failing_callback_cancels_the_work_in_the_server(client: ThanoSQL, gat
     with pytest.raises(ValueError, match="own fault"):
         client.execute("BUILD for ever", on_event=fail)
     assert gateway.cancelled.wait(5)
+
+
+def test_closing_in_another_thread_ends_what_runs(client: ThanoSQL, gateway: FakeGateway) -> None:
+    def close() -> None:
+        gateway.hanging.wait(30)
+        client.close()
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    with pytest.raises(Cancelled, match="client was closed"):
+        client.execute("BUILD for ever")
+    thread.join()
+    assert gateway.cancelled.wait(5)
+
+
+def test_closing_between_two_events_is_not_the_end_of_the_answer(
+    client: ThanoSQL, gateway: FakeGateway
+) -> None:
+    with pytest.raises(Cancelled, match="client was closed"):
+        client.execute("SELECT * FROM t", on_event=lambda _event: client.close())
+
+
+def test_a_closed_client_refuses_calls_and_may_be_closed_again(client: ThanoSQL) -> None:
+    client.close()
+    client.close()
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        client.execute("SELECT * FROM t")
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        client.server_info()
+
+
+def test_uploading_a_file_that_is_not_here_names_it(client: ThanoSQL, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"missing\.wav"):
+        client.upload(tmp_path / "missing.wav", "uploads/missing.wav")
 
 
 async def test_the_client_works_inside_a_running_loop(client: ThanoSQL) -> None:

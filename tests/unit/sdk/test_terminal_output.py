@@ -2,13 +2,15 @@
 
 from io import StringIO
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TextColumn
 
-from thanosql.cli.output import write_table
+from thanosql.cli.output import TERMINAL_ROWS, write_result, write_table
 from thanosql.cli.progress import BarProgress
+from thanosql.result import Result
 from thanosql.values import Progress
 
 
@@ -39,6 +41,20 @@ def test_no_rows_still_show_the_columns() -> None:
     plain = StringIO()
     write_table(["audio_path", "text"], [], plain)
     assert plain.getvalue().splitlines()[0] == "audio_path  text"
+
+
+def test_a_terminal_gets_the_first_rows_of_a_long_table_unless_all_are_wanted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = Result(_table=pa.table({"n": [f"row{number}" for number in range(TERMINAL_ROWS + 1)]}))
+    cut, whole, piped = Terminal(), Terminal(), StringIO()
+    write_result(result, "table", cut)
+    assert cut.getvalue().count("row") == TERMINAL_ROWS
+    assert "the first 1,000 of 1,001 rows; all: --format csv, or --all" in capsys.readouterr().err
+    write_result(result, "table", whole, all_rows=True)
+    write_result(result, "table", piped)
+    assert [stream.getvalue().count("row") for stream in (whole, piped)] == [TERMINAL_ROWS + 1] * 2
+    assert capsys.readouterr().err == ""
 
 
 def test_a_new_stage_takes_the_place_of_the_old_one() -> None:
