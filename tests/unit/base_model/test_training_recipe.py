@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from scripts.base_model import batches, training
+from scripts.base_model import batches, report, training
 from scripts.base_model.cache import Cache, Entry, build
 from scripts.base_model.sources import Utterance, synthetic_speech
 from scripts.tutorial_data import corpus
@@ -81,3 +81,13 @@ def test_variation_keeps_speech_recognisable_and_is_repeatable() -> None:
         varied = batches.vary(speech, np.random.default_rng(seed))
         assert 0.88 < len(varied) / len(speech) < 1.13
         assert np.isfinite(varied).all()
+
+
+def test_report_fills_the_marked_place_and_nothing_else(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- scores -->\nold\n<!-- /scores -->\nafter\n")
+    report.fill(page, "scores", ["new \\1"])
+    report.fill(page, "scores", ["new \\1"])
+    assert page.read_text() == "before\n<!-- scores -->\nnew \\1\n<!-- /scores -->\nafter\n"
+    with pytest.raises(ValueError, match="'log'"):
+        report.fill(page, "log", [])
