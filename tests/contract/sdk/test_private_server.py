@@ -1,12 +1,17 @@
 """Commands that start the real system: `serve`, and `transcribe` where no server answers."""
 
+import fcntl
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from thanosql import ThanoSQL, Unavailable
 from thanosql.cli.main import main
 
 RECORDING = Path(__file__).parents[3] / "examples/tutorial_data/librispeech_data/audio/test_005.wav"
@@ -51,3 +56,27 @@ def test_transcribe_without_a_server_starts_a_private_one(
     assert (broken[0], broken[1]) == ("broken.wav", "")
     assert broken[2]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.wav", "it's one.wav"]
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_caller_takes_the_real_server_along(tmp_path: Path) -> None:
+    lines = (
+        "import os, signal, thanosql",
+        "with thanosql.LocalServer() as server:",
+        "    assert server.client().execute('LIST MODEL').has_rows",
+        "    print(server.address, flush=True)",
+        "    os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    caller = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert caller.returncode == -signal.SIGKILL
+    (lock,) = tmp_path.glob("thanosql-*/in-use")
+    with lock.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # waits for the end of the server, which holds it
+    with ThanoSQL(caller.stdout.strip(), "token") as client, pytest.raises(Unavailable):
+        client.server_info()
