@@ -17,7 +17,7 @@ Examples:
 
 
 @click.group(invoke_without_command=True, epilog=_EPILOG)
-@click.option("--prefix", default="", help="Start of the paths to list.")
+@click.option("--prefix", default="", help="List only paths that begin with this.")
 @address_option
 @click.pass_context
 @guarded

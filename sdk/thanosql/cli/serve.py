@@ -24,7 +24,10 @@ Examples:
 )
 @guarded
 def serve(address: str | None, home: Path | None, workspace: Path | None) -> None:
-    """Run all services in one process; the first start prints a token."""
+    """Run all services in one process.
+
+    The first start prints a token; keep it with: thanosql token set
+    """
     command = server_command()
     environment = server_environment(address=address, home=home, workspace=workspace, base=os.environ)
     # The server takes the place of this process, so that signals reach it directly.

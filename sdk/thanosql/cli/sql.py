@@ -38,7 +38,10 @@ Examples:
 def sql(
     statement: str | None, file: TextIO | None, output_format: str, all_rows: bool, address: str | None
 ) -> None:
-    """Run statements: from the argument, a file, the standard input, or a prompt."""
+    """Run statements, or open a prompt.
+
+    They come from the argument, a file, or the standard input; in a terminal without any, from a prompt.
+    """
     if statement and file:
         raise click.UsageError("give a statement or a file, not both")
     with open_client(address) as client:

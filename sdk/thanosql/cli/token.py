@@ -32,10 +32,7 @@ Examples:
 @click.pass_context
 @guarded
 def token(context: click.Context, address: str | None) -> None:
-    """Say where the token is kept; the token itself is not shown.
-
-    Every address has its own.
-    """
+    """Say where the token is kept, without showing it."""
     context.obj = address
     if context.invoked_subcommand is not None:
         return
@@ -52,7 +49,8 @@ def token(context: click.Context, address: str | None) -> None:
 def set_token(value: str | None, address: str | None) -> None:
     """Keep a token in a file that only you may read.
 
-    Without TOKEN it is asked for, or read from the standard input: shells keep what is typed in a command.
+    Without TOKEN the command asks for it, or reads it from the standard input. A token that is typed
+    as an argument stays in the history of the shell.
     """
     given = checked_token(value or _read_secret())
     if not given:

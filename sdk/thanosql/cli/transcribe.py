@@ -44,7 +44,12 @@ class Transcript:
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--model", default="tutorial_audio_recognition", show_default=True, help="The model to use.")
+@click.option(
+    "--model",
+    default="tutorial_audio_recognition",
+    show_default=True,
+    help="The model to use: a name, or a name with a version, such as mine.2.",
+)
 @click.option(
     "--format",
     "output_format",
@@ -58,7 +63,7 @@ class Transcript:
 def transcribe(recordings: tuple[Path, ...], model: str, output_format: str, address: str | None) -> None:
     """Print what is said in recordings.
 
-    Where no --address is given and no server answers, a private one is started and stopped again.
+    Without --address, and where no server answers, a private one is started and stopped again.
     """
     with _some_client(address) as client:
         transcripts = transcribe_files(client, recordings, model)

@@ -55,6 +55,12 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert re.search(rf"Examples?:\n  +thanosql {command}", result.output)
 
 
+def test_help_says_what_a_command_does_in_one_whole_line() -> None:
+    commands = CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2]
+    assert "transcribe  " in commands
+    assert "..." not in commands
+
+
 def test_rows_are_an_aligned_table_without_a_terminal(run: Run) -> None:
     result = run("sql", "SELECT * FROM t")
     assert result.exit_code == 0

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from thanosql import NotFound
 from thanosql.cli.progress import LineProgress
-from thanosql.cli.prompt import is_complete, statements
+from thanosql.cli.prompt import is_complete, prompt, statements
 from thanosql.facts import duration
 from thanosql.values import Progress
 
@@ -46,6 +47,18 @@ def test_an_interrupt_drops_what_was_typed() -> None:
 
 def test_exit_leaves() -> None:
     assert list(statements(typed("LIST MODEL;", "exit", "SELECT 1;"))) == ["LIST MODEL;"]
+
+
+def test_a_statement_that_fails_does_not_end_the_prompt(capsys: pytest.CaptureFixture[str]) -> None:
+    def run(text: str) -> None:
+        ran.append(text)
+        if text == "BAD;":
+            raise NotFound(reason="TABLE_NOT_FOUND", message="table 't' does not exist")
+
+    ran: list[str] = []
+    prompt(run, typed("BAD;", "LIST MODEL;"))
+    assert ran == ["BAD;", "LIST MODEL;"]
+    assert "table 't' does not exist" in capsys.readouterr().err
 
 
 def test_line_progress_speaks_every_five_seconds_and_at_every_stage() -> None:
