@@ -5,7 +5,11 @@ from typing import cast
 
 import pyarrow as pa
 
+from thanosql_runtime.errors import Reason, error
+
 MAX_BATCH_BYTES = 1 << 20
+# A row cannot be divided; a message that gRPC would refuse must not be tried.
+MAX_ROW_BYTES = 7 << 20
 
 
 def encode_schema(schema: pa.Schema) -> bytes:
@@ -25,10 +29,16 @@ def encode_batches(batch: pa.RecordBatch, limit_bytes: int = MAX_BATCH_BYTES) ->
     """IPC record batch messages that together hold the rows of `batch`, in order.
 
     A single row above the limit is sent alone, whole.
+
+    Raises:
+        ThanosqlError: QUERY_TOO_LARGE for a row of more than 7 MB.
     """
     if batch.num_rows == 0:
         return
     message = cast(bytes, batch.serialize().to_pybytes())
+    if len(message) > MAX_ROW_BYTES and batch.num_rows == 1:
+        text = f"a row of {len(message):,} bytes is more than the {MAX_ROW_BYTES:,} that one row may hold"
+        raise error(Reason.QUERY_TOO_LARGE, f"{text}; select fewer columns, or a part of the long one")
     if len(message) <= limit_bytes or batch.num_rows == 1:
         yield message
         return

@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 
 from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, encode_schema
+from thanosql_runtime.errors import Reason, ThanosqlError
 
 SCHEMA = pa.schema([("audio_path", pa.string()), ("duration_s", pa.float64())])
 
@@ -23,6 +24,12 @@ def test_a_row_above_the_limit_is_sent_alone() -> None:
     rows = pa.record_batch({"text": ["x" * 10_000, "y"]})
     messages = list(encode_batches(rows, limit_bytes=1_000))
     assert [decode_batch(m, rows.schema).num_rows for m in messages] == [1, 1]
+
+
+def test_a_row_above_what_a_message_holds_is_refused_in_words() -> None:
+    with pytest.raises(ThanosqlError, match="more than the 7,340,032") as raised:
+        list(encode_batches(pa.record_batch({"text": ["y", "x" * (8 << 20)]})))
+    assert raised.value.reason is Reason.QUERY_TOO_LARGE
 
 
 def test_no_rows_are_no_messages() -> None:
