@@ -1,6 +1,7 @@
 """The synchronous client against a gateway on a real socket."""
 
 import asyncio
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -195,6 +196,23 @@ def test_closing_in_another_thread_ends_what_runs(client: ThanoSQL, gateway: Fak
         client.execute("BUILD for ever")
     thread.join()
     assert gateway.cancelled.wait(5)
+
+
+def test_closing_leaves_no_thread_waiting(gateway: FakeGateway, address: str) -> None:
+    def call_until_closed() -> None:
+        with contextlib.suppress(Cancelled, RuntimeError):
+            while len(client.execute("SELECT * FROM t")) == 3:
+                first.set()
+
+    client, first = ThanoSQL(address, gateway.token), threading.Event()
+    threads = [threading.Thread(target=call_until_closed, daemon=True) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    assert first.wait(10)
+    client.close()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_closing_between_two_events_is_not_the_end_of_the_answer(
