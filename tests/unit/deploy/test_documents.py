@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from services.gateway.settings import GatewaySettings
 from services.modules import settings_classes
+from services.parser.core.nesting import MAX_NESTING
 from services.parser.core.option_sets import option_sets
-from services.parser.core.parser import Parser
+from services.parser.core.parser import MAX_STATEMENTS, Parser
+from services.parser.core.rewriting import MAX_SQL_BRACKETS
+from services.parser.core.scanner import MAX_TOKENS
+from services.parser.settings import ParserSettings
 from thanosql.failures import CLASSES
 from thanosql.v1.errors_pb2 import ErrorReason
 from thanosql_runtime.errors import Reason
@@ -89,6 +94,27 @@ def test_every_option_has_its_place_in_the_language_reference() -> None:
     for option_set in option_sets():
         for option in option_set.known:
             assert f"`{option}`" in reference, f"{option_set.label}: {option}"
+
+
+def test_limits_are_those_that_are_written() -> None:
+    gateway, parser = GatewaySettings.model_fields, ParserSettings.model_fields
+    written = {
+        limit: value.replace(" ", "")
+        for limit, value in re.findall(
+            r"^\| (\w[^|]*) \| (\d+(?: \d{3})*)\b", text_of("docs/language.md"), re.MULTILINE
+        )
+    }
+    assert parser["max_text_bytes"].default == gateway["max_text_bytes"].default == 1 << 20
+    assert written == {
+        "text of a call": "1",
+        "tokens of a call (words, strings, numbers, signs)": str(MAX_TOKENS),
+        "statements of a call": str(MAX_STATEMENTS),
+        "statements nested in each other": str(MAX_NESTING),
+        "brackets nested in each other, in SQL": str(MAX_SQL_BRACKETS),
+        "length of a name": "128",
+        "calls running at the same time": str(gateway["max_concurrent_calls"].default),
+        "recordings that one PRINT sends": str(gateway["media_files"].default),
+    }
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
