@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.predictor.app import build
 from services.predictor.settings import PredictorSettings
+from tests.deployment import SHARED_DATA
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
 from tests.fakes.predictor_storage import FakeStorage, babble, fake_storage, put_model, wav, write_workspace
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
@@ -24,7 +25,6 @@ from thanosql_runtime.status import from_rpc_error, from_status
 from thanosql_runtime.testing import peer_channel, serving
 
 Request = predictor_pb2.TranscribeRequest
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -403,9 +403,9 @@ async def test_two_predictors_in_one_process_do_not_meet(tmp_path: Path, rig: Ri
 
 
 @pytest.mark.shared_data
-@pytest.mark.skipif(not SHARED.exists(), reason="no shared recordings on this machine")
+@pytest.mark.skipif(not SHARED_DATA.exists(), reason="no shared recordings on this machine")
 async def test_every_file_of_the_formats_is_answered(rig: Rig) -> None:
-    files = sorted((SHARED / "formats").iterdir())
+    files = sorted((SHARED_DATA / "formats").iterdir())
     rig.put({file.name: file.read_bytes() for file in files})
     _, results = await transcribe(rig, [config(), *rows(file.name for file in files)])
     reasons = {reason_of(result.status) for result in results.values() if result.HasField("status")}

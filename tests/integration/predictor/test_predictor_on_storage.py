@@ -11,6 +11,7 @@ from services.predictor.app import build as build_predictor
 from services.predictor.settings import PredictorSettings
 from services.storage.app import build as build_storage
 from services.storage.settings import StorageSettings
+from tests.deployment import SHARED_DATA
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
 from tests.fakes.predictor_storage import babble, wav, write_workspace
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
@@ -19,8 +20,6 @@ from thanosql_objects.settings import ObjectSettings
 from thanosql_runtime.errors import Reason
 from thanosql_runtime.status import from_status
 from thanosql_runtime.testing import peer_channel, serving
-
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 @asynccontextmanager
@@ -74,12 +73,12 @@ async def test_hidden_files_are_no_recordings(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared_data
-@pytest.mark.skipif(not SHARED.exists(), reason="no shared recordings on this machine")
+@pytest.mark.skipif(not SHARED_DATA.exists(), reason="no shared recordings on this machine")
 async def test_real_recordings_and_a_long_one_are_answered(tmp_path: Path) -> None:
-    with (SHARED / "librispeech_data" / "librispeech_test.csv").open(encoding="utf-8") as lines:
+    with (SHARED_DATA / "librispeech_data" / "librispeech_test.csv").open(encoding="utf-8") as lines:
         paths = [row["audio_path"] for row in csv.DictReader(lines)][:10]
     paths.append("long/26-496.flac")
-    async with running(tmp_path, SHARED) as stub:
+    async with running(tmp_path, SHARED_DATA) as stub:
         first, *answers = await transcribe(stub, "tutorial_audio_recognition", paths)
     assert first.model.version == 1
     assert sorted(answer.result.row_key for answer in answers) == list(range(11))

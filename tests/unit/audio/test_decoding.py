@@ -10,15 +10,15 @@ import pytest
 import soundfile
 import soxr
 
+from tests.deployment import SHARED_DATA
 from thanosql_audio.decoding import decode, probe
 from thanosql_runtime.errors import Reason, ThanosqlError
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 TRUE_RATES_ONLY = {"formats/pocketsphinx__awful.wav"}
 
 
 def formats() -> list[dict[str, str]]:
-    listing = SHARED / "formats.csv"
+    listing = SHARED_DATA / "formats.csv"
     if not listing.exists():
         return []
     with listing.open(newline="", encoding="utf-8") as lines:
@@ -38,10 +38,10 @@ def encoded(samples: np.ndarray, rate_hz: int, container: str = "WAV", subtype: 
 
 
 @pytest.mark.shared_data
-@pytest.mark.skipif(not SHARED.exists(), reason="no shared recordings on this machine")
+@pytest.mark.skipif(not SHARED_DATA.exists(), reason="no shared recordings on this machine")
 @pytest.mark.parametrize("row", formats(), ids=lambda row: Path(row["audio_path"]).name)
 def test_every_format_is_decoded_or_refused_as_listed(row: dict[str, str]) -> None:
-    recording = (SHARED / row["audio_path"]).read_bytes()
+    recording = (SHARED_DATA / row["audio_path"]).read_bytes()
     if row["readable"] == "yes" and row["audio_path"] not in TRUE_RATES_ONLY:
         audio = decode(recording)
         assert audio.duration_s == pytest.approx(float(row["seconds"]), abs=0.02)

@@ -15,10 +15,10 @@ import soundfile
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.tables import Tables
 from services.storage.core.types import CopyOutcome, CopyProgress, IfExists
+from tests.deployment import SHARED_DATA
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 Select = Callable[[str], list[dict[str, object]]]
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 @pytest.fixture
@@ -270,9 +270,9 @@ class TestFolders:
         assert caught.value.reason is Reason.INVALID_DATA
 
     @pytest.mark.shared_data
-    @pytest.mark.skipif(not (SHARED / "librispeech_data").is_dir(), reason="needs the shared recordings")
+    @pytest.mark.skipif(not (SHARED_DATA / "librispeech_data").is_dir(), reason="needs the shared recordings")
     def test_real_recordings_become_rows(self, copying: CopyCommand, files: Path, select: Select) -> None:
-        (files / "real").symlink_to(SHARED / "librispeech_data")
+        (files / "real").symlink_to(SHARED_DATA / "librispeech_data")
         with pytest.raises(ThanosqlError):  # A link that leads out is not followed.
             copying.run(CopyRequest(table="t", source="real"), lambda progress: None)
 

@@ -20,6 +20,7 @@ from services.trainer.core.dataset import (
     spoken_text,
 )
 from services.trainer.core.types import LeftOutRow
+from tests.deployment import SHARED_DATA
 from tests.fakes.predictor_checkpoints import tiny_model, tiny_vocabulary
 from tests.fakes.trainer_speech import SAMPLE_RATE_HZ, write_clip
 from thanosql_objects.opening import open_objects
@@ -116,19 +117,17 @@ def test_what_is_wrong_with_the_store_fails_the_job_and_not_the_row(
 
 
 @pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared recordings are not here")
 def test_every_odd_or_broken_recording_is_used_or_told_apart() -> None:
-    shared = Path(__file__).resolve().parents[4] / "shared" / "data"
-    if not shared.is_dir():
-        pytest.skip("the recordings of the development machine are not here")
     audio = AudioReader(
-        open_objects(ObjectSettings(workspace=str(shared))).workspace,
+        open_objects(ObjectSettings(workspace=str(SHARED_DATA))).workspace,
         sample_rate_hz=SAMPLE_RATE_HZ,
         do_normalize=True,
         max_clip_s=60.0,
         cache_bytes=0,
     )
     checker = RowChecker(tiny_model().config, tiny_vocabulary(), audio, SAMPLE_RATE_HZ)
-    with (shared / "formats.csv").open() as file:
+    with (SHARED_DATA / "formats.csv").open() as file:
         rows = list(csv.DictReader(file))
     wrong = []
     for row in rows:
