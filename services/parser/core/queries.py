@@ -90,8 +90,9 @@ def check_expressions(tree: exp.Expr, rewritten: Rewritten) -> None:
     for node in tree.walk():
         refuse_dropped(node, fragment)
         if isinstance(node, exp.Into):
-            table = shorten(node.this.name)
-            message = f"SELECT INTO is not supported; write CREATE TABLE {table} AS SELECT ..."
+            table = node.find(exp.Table)
+            name = "t" if table is None else shorten(table.name)
+            message = f"SELECT INTO is not supported; write CREATE TABLE {name} AS SELECT ..."
             raise fault(message, word_span(fragment, "INTO"))
         if isinstance(node, _CHANGES) and not isinstance(node, exp.Query) and node is not tree:
             what = node.key.upper()

@@ -45,7 +45,8 @@ _CLAUSES = (
     "ELSE",
 )
 _DESCRIPTIONS = (
-    (re.compile(r"^Expecting (\S+)"), r"\1"),
+    (re.compile(r"^Expecting (\S+)"), r"'\1'"),
+    (re.compile(r"^Expected table name"), "a table name"),
     (re.compile(r"^Expected (.+?)(?: but got .*)?\.?$", re.DOTALL), r"\1"),
 )
 _LOOK_BACK = 3

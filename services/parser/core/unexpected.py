@@ -90,6 +90,7 @@ _NAMES = frozenset(
     {"TABLE_NAME", "COLUMN_NAME", "MODEL_NAME", "MODEL_REFERENCE", "OBJECT_NAME", "OPTION_NAME"}
 )
 _STRINGS = frozenset({"SOURCE", "JOB_ID", "VALUE"})
+_ENDS_OF_STRINGS = frozenset({"(", ")", "[", "]", ","})
 _LABEL_WORDS = frozenset(
     (
         "MODEL",
@@ -140,8 +141,7 @@ def unexpected(statement: Fragment, index: int, accepted: AbstractSet[str]) -> T
     if before in accepted - _NOT_KEYWORDS:
         return _missing_name(statement, index)
     token = statement.tokens[index]
-    written_bare = accepted & (_STRINGS | _NAMES) and token.kind in (TokenKind.WORD, TokenKind.NUMBER)
-    last = _last_meant(statement, index) if written_bare else index
+    last = _last_meant(statement, index, accepted)
     place = statement.token_span(index, last)
     meant = shown(token) if last == index else f"'{shorten(statement.source.text[place.start : place.end])}'"
     name = label(statement, index)
@@ -214,11 +214,18 @@ def _meant(statement: Fragment, index: int, accepted: AbstractSet[str]) -> str:
     return _WORDS[near] if near in ("TRUE", "FALSE", "NONE") else near
 
 
-def _last_meant(statement: Fragment, index: int) -> int:
-    """The last token of what was probably meant as one string: `path/to.csv` is five tokens."""
+def _last_meant(statement: Fragment, index: int, accepted: AbstractSet[str]) -> int:
+    """The last token of what was probably meant as one string or name.
+
+    `path/to.csv` is five tokens, `2nd` is two.
+    """
+    kind = statement.tokens[index].kind
+    if kind not in (TokenKind.WORD, TokenKind.NUMBER) or not accepted & (_STRINGS | _NAMES):
+        return index
     last = index
     while last + 1 < statement.high and statement.tokens[last + 1].start == statement.tokens[last].end:
-        if statement.tokens[last + 1].text in ("(", ")", "[", "]", ","):
+        following = statement.tokens[last + 1]
+        if following.text in _ENDS_OF_STRINGS or not (accepted & _STRINGS or following.upper):
             break
         last += 1
     return last

@@ -298,3 +298,10 @@ PREDICT USING m OPTIONS(batch_size='8') AS SELECT * FROM t
 --|   line 3  |   PREDICT USING m OPTIONS(batch_size='8') AS SELECT * FROM t
 --|           |                                      ^^^
 --| INVALID_OPTION_VALUE
+
+--# an option that begins with a digit
+BUILD MODEL m USING b OPTIONS(2x=1) AS SELECT 1
+--| error: syntax error at '2x' in BUILD MODEL: names begin with a letter
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(2x=1) AS SELECT 1
+--|           |                                 ^^ expected ')' or an option name
+--| SYNTAX_ERROR

@@ -44,7 +44,7 @@ SELECT * FROM t WHERE
 SELECT * FROM
 --| error: syntax error in the query after 'FROM'
 --|   line 1  |   SELECT * FROM
---|           |            ^^^^ expected table name
+--|           |            ^^^^ expected a table name
 --| SYNTAX_ERROR
 
 --# nothing after SELECT
@@ -413,4 +413,18 @@ SELECT CASE WHEN a THEN CASE WHEN b THEN 1 ELSE 2 END FROM t
 --| error: this CASE has no END
 --|   line 1  |   SELECT CASE WHEN a THEN CASE WHEN b THEN 1 ELSE 2 END FROM t
 --|           |          ^^^^ expected 'END'
+--| SYNTAX_ERROR
+
+--# SELECT INTO a table of a schema
+SELECT a INTO main.u FROM t
+--| error: SELECT INTO is not supported; write CREATE TABLE u AS SELECT ...
+--|   line 1  |   SELECT a INTO main.u FROM t
+--|           |            ^^^^
+--| SYNTAX_ERROR
+
+--# nothing after INTO
+SELECT 1 INTO
+--| error: syntax error in the query after 'INTO'
+--|   line 1  |   SELECT 1 INTO
+--|           |            ^^^^ expected a table name
 --| SYNTAX_ERROR
