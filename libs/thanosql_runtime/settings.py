@@ -113,4 +113,4 @@ def environment() -> Mapping[str, str]:
 def _explain(name: str, known: set[str]) -> str:
     nearest = process.extractOne(name, sorted(known), score_cutoff=75)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    return f"{name} is no setting{hint}"
+    return f"{name} is not a setting{hint}"

@@ -31,7 +31,7 @@ def test_a_misspelt_setting_stops_the_start() -> None:
     done = run("parser", THANOSQL_SERVER__ADRESS="127.0.0.1:0")
     assert done.returncode == 1
     assert done.stderr == (
-        "error: THANOSQL_SERVER__ADRESS is no setting; did you mean THANOSQL_SERVER__ADDRESS?\n"
+        "error: THANOSQL_SERVER__ADRESS is not a setting; did you mean THANOSQL_SERVER__ADDRESS?\n"
     )
 
 

@@ -6,7 +6,7 @@ from thanosql_runtime.settings import PeerSettings, ServerSettings, masked, unkn
 
 def test_a_misspelt_variable_is_named_with_the_nearest() -> None:
     wrong = unknown_variables({"THANOSQL_SERVER__ADRESS": "x", "PATH": "y"}, [ServerSettings])
-    assert wrong == ["THANOSQL_SERVER__ADRESS is no setting; did you mean THANOSQL_SERVER__ADDRESS?"]
+    assert wrong == ["THANOSQL_SERVER__ADRESS is not a setting; did you mean THANOSQL_SERVER__ADDRESS?"]
 
 
 def test_known_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
