@@ -10,6 +10,7 @@ from services.trainer.core.board import JobBoard
 from services.trainer.core.flow import FlowParts, JobFlow
 from services.trainer.core.jobs import Jobs
 from services.trainer.core.journal import Journal
+from services.trainer.core.registering import Registrar
 from services.trainer.core.runner import WORKER_COMMAND, ProcessRunner
 from services.trainer.peers import StorageCatalog, StorageSnapshots, storage_stub
 from services.trainer.servicer import TrainerServicer
@@ -89,6 +90,7 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         board=board,
         journal=journal,
         catalog=catalog,
+        registrar=Registrar(catalog),
         snapshots=StorageSnapshots(stub),
         store=open_objects(objects).store,
         runner=runner,

@@ -14,6 +14,8 @@ from thanosql_runtime.status import peer_errors
 
 _CALL_S = 20.0
 _READ_S = 3600.0
+# Storage reads and compares every byte of the files before it answers, and other registrations wait in line.
+_REGISTER_S = 600.0
 _PAGE_SIZE = 1000
 _ABSENT = frozenset({Reason.MODEL_NOT_FOUND, Reason.BASE_MODEL_NOT_FOUND})
 
@@ -41,6 +43,23 @@ class StorageCatalog:
             raise
         return model_from_message(response.model)
 
+    async def versions(self, name: str) -> list[Model]:
+        """See `Catalog.versions`."""
+        request = storage_pb2.ListModelVersionsRequest(name=name, page_size=_PAGE_SIZE)
+        found: list[Model] = []
+        while True:
+            try:
+                with peer_errors("storage"):
+                    response = await self._stub.ListModelVersions(request, timeout=_CALL_S)
+            except ThanosqlError as failure:
+                if failure.reason in _ABSENT:
+                    return found
+                raise
+            found += [model_from_message(model) for model in response.models]
+            if not response.next_page_token:
+                return found
+            request.page_token = response.next_page_token
+
     async def names(self) -> list[str]:
         """See `Catalog.names`."""
         with peer_errors("storage"):
@@ -55,7 +74,7 @@ class StorageCatalog:
             model=model_to_message(model), overwrite=overwrite, request_id=request_id
         )
         with peer_errors("storage"):
-            response = await self._stub.RegisterModel(request, timeout=_CALL_S)
+            response = await self._stub.RegisterModel(request, timeout=_REGISTER_S)
         return model_from_message(response.model)
 
 

@@ -26,6 +26,7 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         snapshots: Rows by snapshot id.
         deleted_snapshots: In order.
         refuse_registration: Raised by the next registrations.
+        lose_answers: Raised by the next registrations, one each, after the version is registered.
         refuse_deletion: Raised by the next deletions of snapshots.
     """
 
@@ -37,6 +38,7 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         self.snapshots: dict[str, pa.Table] = {}
         self.deleted_snapshots: list[str] = []
         self.refuse_registration: Exception | None = None
+        self.lose_answers: list[Exception] = []
         self.refuse_deletion: Exception | None = None
         self._registered: dict[str, types_pb2.ModelVersion] = {}
 
@@ -73,6 +75,14 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.ListModelsResponse:
         return storage_pb2.ListModelsResponse(models=[versions[-1] for versions in self.models.values()])
 
+    async def ListModelVersions(
+        self, request: storage_pb2.ListModelVersionsRequest, context: _Context
+    ) -> storage_pb2.ListModelVersionsResponse:
+        versions = self.models.get(request.name, [])
+        if not versions:
+            raise error(Reason.MODEL_NOT_FOUND, f"model {request.name!r} does not exist")
+        return storage_pb2.ListModelVersionsResponse(models=versions[::-1])
+
     async def RegisterModel(
         self, request: storage_pb2.RegisterModelRequest, context: _Context
     ) -> storage_pb2.RegisterModelResponse:
@@ -88,6 +98,8 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
             model.create_time.GetCurrentTime()
             versions.append(model)
             self._registered[request.request_id] = model
+        if self.lose_answers:
+            raise self.lose_answers.pop(0)
         return storage_pb2.RegisterModelResponse(model=self._registered[request.request_id])
 
     async def ReadSnapshot(

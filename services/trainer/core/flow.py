@@ -3,12 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -18,6 +18,7 @@ from services.trainer.core.journal import Journal
 from services.trainer.core.messages import Finished, Heartbeat, Message, Progress, RowsChecked
 from services.trainer.core.naming import split_model_name
 from services.trainer.core.ports import Catalog, Snapshots
+from services.trainer.core.registering import Registrar, UnclearRegistrationError
 from services.trainer.core.runner import ProcessRunner
 from services.trainer.core.snapshot import keep_rows
 from services.trainer.core.spec import (
@@ -31,6 +32,7 @@ from services.trainer.core.spec import (
     write_spec,
 )
 from services.trainer.core.types import Artefact, Job, JobState, Model, ModelKind
+from services.trainer.core.uninterrupted import uninterrupted
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -49,6 +51,7 @@ class FlowParts:
         board: Where the job stands.
         journal: Knows the job's folder.
         catalog: Knows the models.
+        registrar: Makes new ones known.
         snapshots: Keeps the rows.
         store: Keeps the models' files.
         runner: Runs the training process.
@@ -59,6 +62,7 @@ class FlowParts:
     board: JobBoard
     journal: Journal
     catalog: Catalog
+    registrar: Registrar
     snapshots: Snapshots
     store: ObjectStore
     runner: ProcessRunner
@@ -92,7 +96,11 @@ class JobFlow:
             _log.exception("job failed unexpectedly", job=job_id)
             message = f"training failed unexpectedly; the trainer's log has the details under job {job_id}"
             ending = _failure(job_id, error(Reason.INTERNAL, message))
-        await _uninterrupted(self._close(job_id, ending))
+        await uninterrupted(self._close(job_id, ending))
+
+    async def abandon(self, job_id: str) -> None:
+        """End a job that was cancelled before it began, and forget its rows."""
+        await self._close(job_id, {"state": JobState.CANCELLED})
 
     async def recover(self, job_id: str) -> None:
         """End a job whose process was lost with the service, unless its model was registered before."""
@@ -100,8 +108,8 @@ class JobFlow:
         prefix = model_prefix(job.request.model, job_id)
         try:
             saving = job.state is JobState.SAVING
-            model = await self._parts.catalog.find(job.request.model) if saving else None
-            if model and any(artefact.key.startswith(prefix) for artefact in model.artefacts):
+            model = await self._parts.registrar.find(job.request.model, prefix) if saving else None
+            if model is not None:
                 await self._close(job_id, {"state": JobState.SUCCEEDED, "result": model})
                 return
             await self._blocking(self._parts.store.delete_prefix, prefix)
@@ -121,7 +129,12 @@ class JobFlow:
         try:
             artefacts = await self._blocking(put_model, self._parts.store, folder / MODEL_FOLDER, prefix)
             model = self._model(job, artefacts, finished, time.monotonic() - begun_s)
-            return await self._register(job, model)
+            return await self._parts.registrar.register(
+                model, prefix=prefix, overwrite=job.request.options.overwrite, request_id=job_id
+            )
+        except UnclearRegistrationError:
+            _log.error("files of a job were left: its model may be registered", job=job_id, prefix=prefix)
+            raise
         except BaseException:
             await self._delete_files(prefix)
             raise
@@ -165,13 +178,6 @@ class JobFlow:
             artefacts=artefacts,
             metrics=finished.metrics,
             properties={**finished.properties, **properties},
-        )
-
-    async def _register(self, job: Job, model: Model) -> Model:
-        """Register; once begun it is too late to cancel, since nobody could tell what came of it."""
-        overwrite = job.request.options.overwrite
-        return await _uninterrupted(
-            self._parts.catalog.register(model, overwrite=overwrite, request_id=job.job_id)
         )
 
     async def _close(self, job_id: str, ending: Mapping[str, object]) -> None:
@@ -230,15 +236,6 @@ def _changes(message: Message) -> dict[str, object]:
             return {}
         case _:
             raise AssertionError(f"not a change: {message}")
-
-
-async def _uninterrupted(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Do what must not stop half-way; a cancellation meanwhile comes too late and is dropped."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        return await task
 
 
 def _failure(job_id: str, failure: ThanosqlError) -> dict[str, object]:

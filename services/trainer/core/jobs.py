@@ -56,7 +56,7 @@ class Jobs:
         self._clock = clock
         self._queue: deque[str] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._recovering: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._cancelled: set[str] = set()
         self._by_request_id: dict[str, str] = {}
         self._creating = asyncio.Lock()
@@ -88,7 +88,8 @@ class Jobs:
         for job_id, task in self._running.items():
             if job_id not in self._cancelled and not self._board.get(job_id).state.ended:
                 task.cancel()
-        await asyncio.gather(*self._running.values(), *self._recovering, return_exceptions=True)
+        while ending := (*self._running.values(), *self._ending):
+            await asyncio.wait(ending)
 
     async def create(self, request: JobRequest) -> Job:
         """Queue a job, or find the one that the same request id has started.
@@ -125,17 +126,25 @@ class Jobs:
         job = self._board.get(job_id)
         if job_id in self._queue:
             self._queue.remove(job_id)
-            return await self._board.update(job_id, state=JobState.CANCELLED)
+            # A caller that goes away now must not leave a job that nobody ends.
+            await asyncio.shield(self._in_background(self._flow.abandon(job_id)))
+            return self._board.get(job_id)
         task = self._running.get(job_id)
         if task is not None and job_id not in self._cancelled and not job.state.ended:
             self._cancelled.add(job_id)
             task.cancel()
         return job
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._recovering.add(task)
-        task.add_done_callback(self._recovering.discard)
+        self._ending.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a job's end was not kept", exc_info=task.exception())
 
     async def _enqueue(self, request: JobRequest, base: Model) -> Job:
         now_s = self._clock()
@@ -165,6 +174,9 @@ class Jobs:
 
     def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
         del self._running[job_id]
+        if task.cancelled() and job_id in self._cancelled and not self._board.get(job_id).state.ended:
+            # Cancelled before its first step: the flow never saw it.
+            self._in_background(self._flow.abandon(job_id))
         self._cancelled.discard(job_id)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a job's end was not kept", job=job_id, exc_info=task.exception())

@@ -15,6 +15,10 @@ class Catalog(Protocol):
         """Describe a version, the active one for 0; None where there is none of that name or version."""
         ...
 
+    async def versions(self, name: str) -> list[Model]:
+        """All versions of a model, newest first; none where there is no such model."""
+        ...
+
     async def names(self) -> list[str]:
         """Names of all models, for telling the nearest."""
         ...

@@ -313,6 +313,13 @@ class TestCancelling:
         await trainer.cancel(first.job_id)
         assert (await trainer.end(last.job_id)).state == State.STATE_SUCCEEDED
 
+    async def test_the_rows_of_a_job_that_never_began_are_forgotten(self, trainer: Trainer) -> None:
+        await trainer.create("hang", model="one")
+        waiting = await trainer.create(model="two")
+        await trainer.cancel(waiting.job_id)
+
+        await eventually(lambda: trainer.storage.deleted_snapshots == ["snap-1"])
+
     @pytest.mark.parametrize("change", range(1, 9))
     async def test_at_any_moment_leaves_either_a_whole_model_or_none(
         self, trainer: Trainer, change: int
@@ -374,6 +381,19 @@ class TestAJobThatGoesWrong:
         assert ended.failure_reason == errors_pb2.ERROR_REASON_MODEL_ALREADY_EXISTS
         assert trainer.model_files() == []
 
+    @pytest.mark.parametrize(
+        "reason", [Reason.DEADLINE_EXCEEDED, Reason.PEER_UNAVAILABLE, Reason.CANCELLED, Reason.INTERNAL]
+    )
+    async def test_a_registration_whose_answer_is_lost_keeps_its_files(
+        self, trainer: Trainer, reason: Reason
+    ) -> None:
+        trainer.storage.lose_answers = [error(reason, "the answer was lost")]
+        ended = await trainer.end((await trainer.create()).job_id)
+
+        assert (ended.state, ended.result.version) == (State.STATE_SUCCEEDED, 1)
+        assert len(trainer.model_files()) == 2
+        assert len(trainer.storage.models["mine"]) == 1
+
     async def test_damaged_files_of_the_base_are_found(self, trainer: Trainer) -> None:
         base = trainer.home / "objects" / "models" / "Wav2Vec2En" / "1" / "model.safetensors"
         base.write_bytes(b"Weights")
@@ -430,6 +450,18 @@ class TestStoppingAndStarting:
             ended = await trainer.end(job_id)
         assert ended.state == State.STATE_SUCCEEDED
         assert ended.result.version == 1
+
+    async def test_a_job_whose_version_was_replaced_meanwhile_has_succeeded_too(
+        self, tmp_path: Path, storage: TrainerStorage
+    ) -> None:
+        job_id = await _leave_running_job(tmp_path, storage, "STATE_SAVING")
+        artefacts = put_files(tmp_path / "objects", f"models/mine/{job_id}/", {"config.json": b"{}"})
+        storage.add_model("mine", artefacts, "MODEL_KIND_TRAINED")
+        storage.add_model("mine", kind="MODEL_KIND_TRAINED")
+        async with running(tmp_path, storage) as trainer:
+            ended = await trainer.end(job_id)
+            assert trainer.model_files()
+        assert (ended.state, ended.result.version) == (State.STATE_SUCCEEDED, 1)
 
     async def test_rows_that_could_not_be_forgotten_are_at_the_next_start(
         self, tmp_path: Path, storage: TrainerStorage
