@@ -23,15 +23,16 @@ _PROGRESS_S = 0.1
 async def query_rows(parts: Parts, query: ReceivedQuery) -> AsyncGenerator[storage_pb2.QueryResponse, None]:
     """Compute a query as its reader takes the rows; a reader that goes away stops it."""
     start = query.start
-    running = await parts.work.step(parts.engine.run, start.sql, tuple(start.tables), query.relations)
+    running = await parts.work.opened(
+        lambda: parts.engine.run(start.sql, tuple(start.tables), query.relations)
+    )
     try:
         yield storage_pb2.QueryResponse(schema=await parts.work.step(_schema, running))
         async for message in parts.work.iterate(_messages(running)):
             yield storage_pb2.QueryResponse(record_batch=message)
     finally:
         running.interrupt()
-        # Apart from the steps of queries, which may have all threads of their own in use.
-        await parts.work.command(running.close)
+        await parts.work.close_resource(running)
 
 
 async def snapshot_rows(
@@ -68,13 +69,13 @@ async def copy_events(
 async def file_parts(parts: Parts, path: str) -> AsyncGenerator[storage_pb2.ReadFileResponse, None]:
     """Read a file of the workspace."""
     info = await parts.work.step(parts.objects.workspace.stat, path)
-    file = await parts.work.step(parts.objects.workspace.open, path)
+    file = await parts.work.opened(lambda: parts.objects.workspace.open(path))
     try:
         yield storage_pb2.ReadFileResponse(file=convert.to_file(info))
         while chunk := await parts.work.step(file.read, _CHUNK_BYTES):
             yield storage_pb2.ReadFileResponse(chunk=chunk)
     finally:
-        await parts.work.step(file.close)
+        await parts.work.close_resource(file)
 
 
 class _Teller:

@@ -2,7 +2,7 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.storage.core.changes import Assignment
+from services.storage.core.assigning import Assignment
 from services.storage.core.copying.command import CopyRequest
 from services.storage.core.types import (
     Artefact,

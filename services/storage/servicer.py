@@ -57,7 +57,9 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         """Change rows."""
         assignments = convert.from_assignments(request)
         changes = self._parts.changes
-        count = await self._parts.work.command(changes.update, request.table, assignments, request.condition)
+        count = await self._parts.work.change(
+            lambda cancellation: changes.update(request.table, assignments, request.condition, cancellation)
+        )
         return storage_pb2.UpdateRowsResponse(rows_changed=count)
 
     async def DeleteRows(
@@ -65,7 +67,9 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.DeleteRowsResponse:
         """Delete rows."""
         delete = self._parts.changes.delete
-        count = await self._parts.work.command(delete, request.table, request.condition)
+        count = await self._parts.work.change(
+            lambda cancellation: delete(request.table, request.condition, cancellation)
+        )
         return storage_pb2.DeleteRowsResponse(rows_deleted=count)
 
     async def DropTable(

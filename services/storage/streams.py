@@ -140,7 +140,8 @@ def _misplaced(message: str) -> ThanosqlError:
 
 
 async def _spool(work: Work, stack: AsyncExitStack, schema: bytes) -> Spool:
-    spool = await work.step(Spool, _schema(schema))
+    columns = _schema(schema)
+    spool = await work.opened(lambda: Spool(columns))
     stack.callback(spool.close)
     return spool
 

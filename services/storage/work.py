@@ -6,12 +6,23 @@ with one pool for both, enough such statements would wait for each other for eve
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
+
+from services.storage.core.cancelling import Cancellation
+
+
+class Closable(Protocol):
+    """Something that must be given back."""
+
+    def close(self) -> None:
+        """Give it back."""
+
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_C = TypeVar("_C", bound=Closable)
 _END = object()
 
 
@@ -21,6 +32,7 @@ class Work:
     def __init__(self, *, query_threads: int, command_threads: int) -> None:
         self._queries = ThreadPoolExecutor(query_threads, thread_name_prefix="storage-query")
         self._commands = ThreadPoolExecutor(command_threads, thread_name_prefix="storage-command")
+        self._closings = ThreadPoolExecutor(query_threads, thread_name_prefix="storage-close")
 
     async def step(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run a step of a query, or anything else that is short."""
@@ -29,6 +41,28 @@ class Work:
     async def command(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run something that may be long, such as a copy or a commit."""
         return await _run(self._commands, partial(function, *args, **kwargs))
+
+    async def change(self, function: Callable[[Cancellation], _T]) -> _T:
+        """Run a command that heeds a cancellation, which comes when the caller is cancelled."""
+        cancellation = Cancellation()
+        try:
+            return await _run(self._commands, partial(function, cancellation))
+        except asyncio.CancelledError:
+            cancellation.cancel()
+            raise
+
+    async def opened(self, function: Callable[[], _C]) -> _C:
+        """Make something that must be closed; it is, even if the caller is cancelled meanwhile."""
+        making = self._queries.submit(function)
+        try:
+            return await asyncio.wrap_future(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(self._close_unclaimed)
+            raise
+
+    async def close_resource(self, resource: Closable) -> None:
+        """Close something, behind no query and no command that is at work."""
+        await asyncio.shield(_run(self._closings, resource.close))
 
     async def iterate(self, items: Iterable[_T]) -> AsyncIterator[_T]:
         """Yield the items, each computed as a step."""
@@ -39,8 +73,13 @@ class Work:
                 return
             yield item  # type: ignore[misc]  # `next` with a sentinel: the sentinel was sorted out
 
+    def _close_unclaimed(self, making: "Future[_C]") -> None:
+        if not making.cancelled() and making.exception() is None:
+            self._closings.submit(making.result().close)
+
     def close(self) -> None:
         """Release the threads; what runs ends first."""
+        self._closings.shutdown(wait=False)
         self._queries.shutdown(wait=False, cancel_futures=True)
         self._commands.shutdown(wait=False, cancel_futures=True)
 

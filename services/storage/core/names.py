@@ -10,6 +10,8 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _MAX_FILE_NAME = 200
 _PLAIN = re.compile(r"[a-z0-9_]")
 _ENCODED = re.compile(r"\.([0-9a-f]+)\.")
+# Lance reads `a.b` as a path into a structure, and back-ticks as its quotes.
+_PATH_CHARACTERS = frozenset(".`")
 
 
 def fold(name: str) -> str:
@@ -42,6 +44,28 @@ def file_name(folded: str) -> str:
 def from_file_name(encoded: str) -> str:
     """Undo `file_name`."""
     return _ENCODED.sub(lambda match: chr(int(match[1], 16)), encoded)
+
+
+def check_column_name(column: str, reason: Reason) -> None:
+    """Refuse a column name that Lance would read as something else.
+
+    Raises:
+        ThanosqlError: Of the given reason.
+    """
+    if column.strip() and not column.startswith("__") and not set(column) & _PATH_CHARACTERS:
+        return
+    rule = "it may not be empty, hold a dot or a back-tick, or start with two underscores"
+    raise error(reason, f"column name {column!r} cannot be kept: {rule}; give it another", column=column)
+
+
+def find_column(columns: Iterable[str], name: str) -> str | None:
+    """Return the column of that name, whatever its case."""
+    return next((column for column in columns if fold(column) == fold(name)), None)
+
+
+def quoted(name: str) -> str:
+    """Write a name so that DuckDB takes it as one."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

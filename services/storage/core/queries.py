@@ -4,7 +4,7 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +119,9 @@ class RunningQuery:
         with self._step:
             if self._cancelled:
                 raise error(Reason.CANCELLED, "the query was cancelled")
-            watch = _Watch(self._left_s, self._expire)
+            if self._left_s <= 0:
+                raise _late()
+            watch = _Watch(self._left_s, self._stop_if_due)
             try:
                 with watch:
                     return step()
@@ -128,16 +130,21 @@ class RunningQuery:
             finally:
                 self._left_s -= watch.elapsed_s
 
-    def _expire(self) -> None:
-        self._late = True
-        self._connection.interrupt()
+    def _stop_if_due(self, *, late: bool) -> None:
+        self._late = self._late or late
+        if self._late or self._cancelled:
+            self._connection.interrupt()
 
     def _translated(self, problem: Exception) -> ThanosqlError:
         if self._cancelled:
             return error(Reason.CANCELLED, "the query was cancelled")
         if self._late:
-            return error(Reason.DEADLINE_EXCEEDED, "the query computed longer than one query may")
+            return _late()
         return translate(problem, tables=self._query.tables, columns=self._columns)
+
+
+def _late() -> ThanosqlError:
+    return error(Reason.DEADLINE_EXCEEDED, "the query computed longer than one query may")
 
 
 class QueryEngine:
@@ -190,21 +197,31 @@ class QueryEngine:
 
 
 class _Watch:
-    """Calls back when a block takes too long, and knows how long it took."""
+    """Looks at a block again and again while it runs, and knows how long it took.
 
-    def __init__(self, limit_s: float, expired: Any) -> None:
+    One interrupt would not do: DuckDB forgets one that comes just before it starts, or while it plans.
+    """
+
+    def __init__(self, limit_s: float, look: Callable[..., None]) -> None:
         self.elapsed_s = 0.0
         self._start_s = 0.0
-        self._timer = threading.Timer(max(0.0, limit_s), expired)
-        self._timer.daemon = True
+        self._limit_s = limit_s
+        self._look = look
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="storage-watch", daemon=True)
 
     def __enter__(self) -> None:
         self._start_s = time.monotonic()
-        self._timer.start()
+        self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        self._ended.set()
+        self._thread.join()
         self.elapsed_s = time.monotonic() - self._start_s
+
+    def _run(self) -> None:
+        while not self._ended.wait(_INTERRUPT_AGAIN_S):
+            self._look(late=time.monotonic() - self._start_s >= self._limit_s)
 
 
 def _open(limits: QueryLimits, spill: str) -> Any:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.storage.core.names import column_not_found, fold
-from services.storage.core.plain import plain_batch, plain_schema
+from services.storage.core.names import check_column_name, column_not_found, fold
+from services.storage.core.plain import kept_schema, plain_batch
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -20,7 +20,7 @@ class Rows:
     """
 
     def __init__(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        self.schema = plain_schema(schema)
+        self.schema = kept_schema(schema)
         self.row_count = 0
         self._batches = batches
         self._failure: Exception | None = None
@@ -40,12 +40,8 @@ class Rows:
         if twice:
             message = f"column names must differ, whatever their case; given twice: {', '.join(twice)}"
             raise error(Reason.INVALID_DATA, message, column=twice[0])
-        dotted = [name for name in self.schema.names if "." in name or not name.strip()]
-        if dotted:
-            message = (
-                f"column name {dotted[0]!r} cannot be kept: it is empty or holds a dot; give it an alias"
-            )
-            raise error(Reason.INVALID_DATA, message, column=dotted[0])
+        for name in self.schema.names:
+            check_column_name(name, Reason.INVALID_DATA)
         if not self.schema.names:
             raise error(Reason.INVALID_DATA, "a table needs at least one column")
 

@@ -25,6 +25,8 @@ _FORBIDDEN_FUNCTIONS = re.compile(
     re.VERBOSE,
 )
 _ALLOWED_FUNCTIONS = frozenset({"pg_typeof"})
+_NOT_ONE_VALUE = (exp.AggFunc, exp.Window, exp.Explode, exp.Unnest, exp.Columns, exp.Star)
+_SET_FUNCTIONS = frozenset({"generate_subscripts"})
 _CATALOGS = frozenset({"system", "memory", "temp", "main", "pg_catalog", "information_schema"})
 _STATEMENTS = (
     exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Alter, exp.Command, exp.Copy, exp.Attach,
@@ -79,6 +81,7 @@ def check_expression(text: str) -> None:
     extras = [key for key, value in tree.args.items() if value and key not in ("expressions", "kind")]
     if not is_single or extras:
         raise rejected("this is not one expression")
+    _check_one_value(tree)
 
 
 def rejected(what: str) -> ThanosqlError:
@@ -87,6 +90,22 @@ def rejected(what: str) -> ThanosqlError:
         f"{what}; a query is one SELECT over the workspace's tables, without files, settings or side effects"
     )
     return error(Reason.QUERY_REJECTED, message)
+
+
+def _check_one_value(tree: exp.Expr) -> None:
+    """Refuse what is not one value for each row: sets, aggregates, windows, several columns."""
+    pending = list(tree.iter_expressions())
+    while pending:
+        node = pending.pop()
+        if isinstance(node, exp.Query):
+            continue  # A query inside makes its own rows.
+        if isinstance(node, _NOT_ONE_VALUE) or _makes_rows(node):
+            raise rejected(f"{node.sql('duckdb')!r} is not one value for each row")
+        pending += node.iter_expressions()
+
+
+def _makes_rows(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and fold(node.name) in _SET_FUNCTIONS
 
 
 def _parse_one_query(sql: str) -> exp.Expr:

@@ -90,6 +90,21 @@ class TestTables:
         rows = await rig.client.query("SELECT * FROM people", "people")
         assert rows.to_pylist() == [{"name": "bob", "age": 41}]
 
+    async def test_an_update_whose_caller_leaves_changes_nothing(self, rig: Rig) -> None:
+        await rig.client.write("people", PEOPLE)
+        slow = "(SELECT count(*) FROM range(300000) x(i), range(300000) y(j) WHERE sin(i * j) < age) > 0"
+        update = storage_pb2.UpdateRowsRequest(
+            table="people",
+            assignments=[parser_pb2.Assignment(column="age", expression="0")],
+            condition=slow,
+        )
+        with pytest.raises(grpc.aio.AioRpcError):
+            await rig.stub.UpdateRows(update, timeout=0.5)
+        # The lock of the table is free again, long before the condition would have been computed.
+        await rig.client.write("people", PEOPLE, storage_pb2.WRITE_MODE_APPEND)
+        rows = await rig.client.query("SELECT sum(age) AS s FROM people", "people")
+        assert rows.to_pylist() == [{"s": 140}]
+
     async def test_alter_adds_renames_and_drops_columns(self, rig: Rig) -> None:
         await rig.client.write("people", PEOPLE)
         for request, names in (

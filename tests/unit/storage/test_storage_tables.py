@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.changes import Assignment, TableChanges
+from services.storage.core.assigning import Assignment
+from services.storage.core.changes import TableChanges
 from services.storage.core.names import file_name, from_file_name
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables

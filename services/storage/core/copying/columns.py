@@ -22,14 +22,15 @@ _HAS_DIGIT = r"[0-9]"
 
 
 def clean_names(names: Iterable[str]) -> list[str]:
-    """Return names that a table can have: trimmed, without dots, never empty.
+    """Return names that a table can have: trimmed, without dots and back-ticks, never empty.
 
     Raises:
         ThanosqlError: INVALID_DATA for a name that is no name.
     """
     cleaned = []
     for number, name in enumerate(names, start=1):
-        plain = re.sub(r"\s+", " ", name).strip().replace(".", "_") or f"column_{number}"
+        plain = re.sub(r"[.`]", "_", re.sub(r"\s+", " ", name).strip()) or f"column_{number}"
+        plain = re.sub(r"^__+", "_", plain)
         if len(plain) > _LONGEST_NAME or not plain.isprintable():
             raise error(
                 Reason.INVALID_DATA, f"the header names a column {plain[:40]!r}, which cannot be kept"

@@ -1,0 +1,87 @@
+"""Threads of storage: what is opened is closed, and what is cancelled stops."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.storage.core.cancelling import Cancellation
+from services.storage.work import Work
+
+
+class Door:
+    """Opens when it is let, and knows whether it was closed."""
+
+    def __init__(self) -> None:
+        self.opening, self.let, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+    def open(self) -> "Door":
+        self.opening.set()
+        assert self.let.wait(10)
+        return self
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.fixture
+async def work() -> AsyncIterator[Work]:
+    work = Work(query_threads=2, command_threads=1)
+    yield work
+    work.close()
+
+
+async def test_what_opens_after_its_caller_left_is_closed(work: Work) -> None:
+    door = Door()
+    opening = asyncio.create_task(work.opened(door.open))
+    await asyncio.to_thread(door.opening.wait, 10)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert not door.closed.is_set()
+    door.let.set()
+    assert await asyncio.to_thread(door.closed.wait, 10)
+
+
+async def test_a_failed_opening_whose_caller_left_closes_nothing(work: Work) -> None:
+    door = Door()
+
+    def fail() -> Door:
+        door.open()
+        raise OSError("no")
+
+    opening = asyncio.create_task(work.opened(fail))
+    await asyncio.to_thread(door.opening.wait, 10)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    door.let.set()
+    assert await work.opened(door.open) is door
+
+
+async def test_closing_waits_for_no_command(work: Work) -> None:
+    busy, door = Door(), Door()
+    command = asyncio.create_task(work.command(busy.open))
+    await asyncio.to_thread(busy.opening.wait, 10)
+    async with asyncio.timeout(10):
+        await work.close_resource(door)
+    assert door.closed.is_set()
+    busy.let.set()
+    assert await command is busy
+
+
+async def test_a_change_hears_that_its_caller_left(work: Work) -> None:
+    begun, stopped = threading.Event(), threading.Event()
+
+    def change(cancellation: Cancellation) -> None:
+        with cancellation.stopping(stopped.set):
+            begun.set()
+            assert stopped.wait(10)
+
+    changing = asyncio.create_task(work.change(change))
+    await asyncio.to_thread(begun.wait, 10)
+    changing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await changing
+    assert stopped.is_set()
