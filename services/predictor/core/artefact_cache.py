@@ -1,10 +1,13 @@
 """Model files on the local disk: fetched once, verified by digest, the oldest given up when they grow."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Set
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -15,10 +18,14 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("artefact_cache")
 _BLOCK_BYTES = 1 << 20
+_LOCKS = ".locks"
 
 
 class ArtefactCache:
     """Folders named by the fingerprint of their files. Blocking; safe in several threads and processes.
+
+    Who fetches or reads a folder holds a lock of its fingerprint, which the system takes back from a process
+    that dies; nobody removes what is locked.
 
     Args:
         folder: Where the folders are; made on first use.
@@ -31,8 +38,9 @@ class ArtefactCache:
         self._store = store
         self._limit_bytes = limit_bytes
 
-    def fetch(self, record: ModelRecord) -> Path:
-        """Give the folder with the files of a version, every digest verified.
+    @contextmanager
+    def opened(self, record: ModelRecord) -> Iterator[Path]:
+        """Give the folder with the files of a version, every digest verified; they stay until it is left.
 
         Raises:
             ThanosqlError: CHECKSUM_MISMATCH when the store gives other bytes than were registered;
@@ -40,13 +48,28 @@ class ArtefactCache:
         """
         _check_names(record)
         folder = self._folder / record.fingerprint
-        if folder.is_dir() and not self._is_intact(folder, record):
-            shutil.rmtree(folder, ignore_errors=True)
-        if not folder.is_dir():
-            self._download(folder, record)
-        os.utime(folder)
-        self._give_up_oldest(keep={folder.name})
-        return folder
+        with self._locked(record.fingerprint):
+            self._remove_leftovers(record.fingerprint)
+            if folder.is_dir() and not self._is_intact(folder, record):
+                shutil.rmtree(folder)
+            if not folder.is_dir():
+                self._download(folder, record)
+            os.utime(folder)
+            self._give_up_oldest(keep=record.fingerprint)
+            yield folder
+
+    @contextmanager
+    def _locked(self, fingerprint: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold the lock of a fingerprint; without waiting, False where somebody else holds it."""
+        locks = self._folder / _LOCKS
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / fingerprint).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def _is_intact(self, folder: Path, record: ModelRecord) -> bool:
         try:
@@ -66,19 +89,49 @@ class ArtefactCache:
             for artefact in record.artefacts:
                 self._store.download_to(artefact.key, fresh / artefact.name)
                 _verify(fresh / artefact.name, artefact, record)
-            if not folder.is_dir():  # another thread may have been faster: its files are the same
-                fresh.rename(folder)
+            fresh.rename(folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
-    def _give_up_oldest(self, keep: Set[str]) -> None:
-        folders = [path for path in self._folder.glob("[!.]*") if path.is_dir()]
-        folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    def _remove_leftovers(self, own: str) -> None:
+        """Remove what killed processes had begun to fetch."""
+        for path in self._folder.glob(".*.*"):
+            fingerprint = path.name.split(".")[1]
+            if fingerprint == own:
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                self._remove_unless_locked(path, fingerprint)
+
+    def _give_up_oldest(self, keep: str) -> None:
+        known = [_usage(path) for path in self._folder.glob("[!.]*")]
         total_bytes = 0
-        for folder in folders:
-            total_bytes += sum(file.stat().st_size for file in folder.iterdir())
-            if total_bytes > self._limit_bytes and folder.name not in keep:
-                shutil.rmtree(folder, ignore_errors=True)
+        for usage in sorted(filter(None, known), key=lambda usage: usage.used_s, reverse=True):
+            total_bytes += usage.size_bytes
+            if total_bytes > self._limit_bytes and usage.folder.name != keep:
+                self._remove_unless_locked(usage.folder, usage.folder.name)
+
+    def _remove_unless_locked(self, path: Path, fingerprint: str) -> None:
+        with self._locked(fingerprint, wait=False) as is_ours:
+            if is_ours:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Usage:
+    """A folder, when it was last used, and its size."""
+
+    folder: Path
+    used_s: float
+    size_bytes: int
+
+
+def _usage(folder: Path) -> _Usage | None:
+    """None where another process removes the folder at this moment."""
+    try:
+        size_bytes = sum(file.stat().st_size for file in folder.iterdir())
+        return _Usage(folder=folder, used_s=folder.stat().st_mtime, size_bytes=size_bytes)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _check_names(record: ModelRecord) -> None:

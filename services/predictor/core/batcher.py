@@ -2,7 +2,8 @@
 
 Promises, kept by a property test: the queue is bounded and refuses at once; a batch never exceeds the policy;
 who has left or waited too long is dropped before anything is computed; every answer resolves exactly once; a
-failed batch fails its own windows and nobody else; `drain` refuses newcomers and finishes the rest.
+failed batch fails its own windows and nobody else, and so does a window that alone has no answer; `drain`
+refuses newcomers and finishes the rest.
 """
 
 import asyncio
@@ -153,7 +154,9 @@ class Batcher:
         if len(answers) != len(batch):
             raise RuntimeError(f"the engine gave {len(answers)} answers for {len(batch)} windows")
         for waiting, labels in zip(batch, answers, strict=True):
-            if not waiting.answer.done():
+            if isinstance(labels, ThanosqlError):
+                _fail(waiting, labels)
+            elif not waiting.answer.done():
                 waiting.answer.set_result(labels)
 
     def _count(self, compute_s: float) -> None:

@@ -13,6 +13,7 @@ from services.predictor.core.statistics import Statistics
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
 from services.predictor.core.types import ModelRecord
 from thanosql_ctc.checkpoint import load_checkpoint
+from thanosql_runtime.errors import ThanosqlError
 
 _log = structlog.get_logger("loading")
 _WARM_UP_S = 2.0
@@ -70,9 +71,12 @@ class ModelLoader:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _build(self, record: ModelRecord) -> tuple[TorchEngine, Acoustics]:
-        checkpoint = load_checkpoint(self._cache.fetch(record))
+        with self._cache.opened(record) as folder:
+            checkpoint = load_checkpoint(folder)
         acoustics = Acoustics.of(checkpoint, self._hearing)
         engine = TorchEngine(checkpoint.model, self._engine_options)
         silence = np.zeros(round(_WARM_UP_S * checkpoint.sample_rate_hz), dtype=np.float32)
-        engine.finish(engine.run(engine.prepare([silence])))
+        for answer in engine.finish(engine.run(engine.prepare([silence]))):
+            if isinstance(answer, ThanosqlError):
+                raise answer
         return engine, acoustics

@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from services.predictor.core.types import ModelRecord
 from thanosql_ctc.waveform import Samples
+from thanosql_runtime.errors import ThanosqlError
 
 Prepared = TypeVar("Prepared")
 Raw = TypeVar("Raw")
@@ -99,6 +100,6 @@ class Engine(Protocol[Prepared, Raw]):
         """Compute, on the device."""
         ...
 
-    def finish(self, raw: Raw) -> list[list[int]]:
-        """Give the best label of every frame, for each window."""
+    def finish(self, raw: Raw) -> Sequence[list[int] | ThanosqlError]:
+        """Give, for each window, the best label of every frame, or why this window has none."""
         ...

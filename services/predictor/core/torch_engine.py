@@ -11,7 +11,7 @@ from transformers import Wav2Vec2ForCTC
 from services.predictor.core.ports import BatchPolicy
 from thanosql_ctc.batch_invariant import padded_forward, receptive_field
 from thanosql_ctc.waveform import Samples
-from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 # Measured on two cores with 5.6 M parameters and clips of 2 to 10 s, in seconds of audio per second of CPU:
 # float32 60 alone, 57 in pairs, 49 in fours, 37 in eights; bfloat16 79, 97, 107, 80.
@@ -47,11 +47,11 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Computed:
-    """The best label [b, f] of each frame, the true frames of each row, whether all logits were numbers."""
+    """The best label of each frame, the true frames of each row, the frames whose logits were numbers."""
 
     labels_bf: Tensor
     frames: Tensor
-    finite: Tensor
+    finite_bf: Tensor
 
 
 class TorchEngine:
@@ -101,18 +101,23 @@ class TorchEngine:
             return Computed(
                 labels_bf=logits_bfv.argmax(dim=-1).cpu(),
                 frames=frames_b.cpu(),
-                finite=torch.isfinite(logits_bfv).all().cpu(),
+                finite_bf=torch.isfinite(logits_bfv).all(dim=-1).cpu(),
             )
 
-    def finish(self, raw: Computed) -> list[list[int]]:
-        """Cut every row to its true frames."""
-        if not bool(raw.finite):
-            raise error(
-                Reason.INVALID_CHECKPOINT,
-                "the model gives no numbers for this recording: its weights are damaged, or too large",
-            )
-        frames = raw.frames.tolist()
-        return [row[:count] for row, count in zip(raw.labels_bf.tolist(), frames, strict=True)]
+    def finish(self, raw: Computed) -> list[list[int] | ThanosqlError]:
+        """Cut every row to its true frames; a row without numbers has INVALID_CHECKPOINT instead."""
+        rows = zip(raw.labels_bf, raw.finite_bf, raw.frames.tolist(), strict=True)
+        return [
+            labels[:count].tolist() if bool(finite[:count].all()) else _no_numbers()
+            for labels, finite, count in rows
+        ]
+
+
+def _no_numbers() -> ThanosqlError:
+    return error(
+        Reason.INVALID_CHECKPOINT,
+        "the model gives no numbers for this recording: its weights are damaged, or too large",
+    )
 
 
 def _policy(device: torch.device, options: EngineOptions) -> BatchPolicy:

@@ -116,9 +116,23 @@ async def test_a_model_that_gives_no_numbers_says_so() -> None:
     checkpoint = tiny_model()
     checkpoint.lm_head.weight.data.fill_(float("inf"))
     engine = TorchEngine(checkpoint, EngineOptions())
-    with pytest.raises(ThanosqlError, match="gives no numbers") as caught:
-        engine.finish(engine.run(engine.prepare([babble(0.5)[:, 0]])))
-    assert caught.value.reason is Reason.INVALID_CHECKPOINT
+    (failure,) = engine.finish(engine.run(engine.prepare([babble(0.5)[:, 0]])))
+    assert isinstance(failure, ThanosqlError)
+    assert failure.reason is Reason.INVALID_CHECKPOINT
+    assert "gives no numbers" in failure.message
+
+
+async def test_a_window_without_numbers_leaves_its_neighbour_in_the_batch_alone() -> None:
+    model = tiny(EngineOptions(max_batch_size=2, max_queue_delay_s=30.0))
+    good, bad = babble(0.5)[:, 0], np.full(8_000, np.nan, dtype=np.float32)
+    heard, failure = await asyncio.gather(
+        model.transcribe(good), model.transcribe(bad), return_exceptions=True
+    )
+    assert model.counters.batches == 1
+    assert heard == await tiny().transcribe(good)
+    assert isinstance(failure, ThanosqlError)
+    assert failure.reason is Reason.INVALID_CHECKPOINT
+    await model.close()
 
 
 async def test_silent_windows_of_a_long_recording_are_not_computed() -> None:
