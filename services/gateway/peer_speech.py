@@ -38,6 +38,7 @@ class TrainerPeer:
     async def watch(self, job_id: str, after_sequence: int) -> AsyncIterator[TrainingJob]:
         """See `Trainer.watch`."""
         request = trainer_pb2.WatchTrainingJobRequest(job_id=job_id, after_sequence=after_sequence)
+        # No deadline, as in `PredictorPeer.transcribe`.
         async for message in answers(self._stub.WatchTrainingJob(request), "trainer"):
             yield convert.job(message.job)
 
@@ -67,6 +68,7 @@ class TrainerPeer:
     async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Scores:
         """See `Trainer.evaluate`."""
         feed: Feed = Pipe(REQUESTS_AHEAD)
+        # No deadline, as in `PredictorPeer.transcribe`.
         async with feed.fed_by(partial(_send_scored, rows, feed.put)):
             response = await answer(self._stub.Evaluate(feed.items()), "trainer", feed)
         return convert.scores(response.scores)
@@ -86,6 +88,9 @@ class PredictorPeer:
         config = predictor_pb2.TranscribeConfig(model=model, version=version)
         feed: Feed = Pipe(REQUESTS_AHEAD)
         async with feed.fed_by(partial(_send_audio, config, send_rows, feed.put)):
+            # The one exception to "every call has a deadline", here and in `Evaluate` and `WatchTrainingJob`:
+            # nobody knows how long the rows take, hours on a large table. A caller who leaves cancels the
+            # call, and a peer that died is found by the keepalive of the channel.
             call = self._stub.Transcribe(feed.items())
             messages = answers(call, "predictor", feed)
             try:

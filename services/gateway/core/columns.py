@@ -15,13 +15,18 @@ def find_column(schema: pa.Schema, name: str, purpose: str) -> int:
     Raises:
         ThanosqlError: COLUMN_NOT_FOUND, with the columns that there are.
     """
-    names: list[str] = schema.names
+    index = index_of(schema.names, name)
+    if index is None:
+        raise missing_column(schema.names, name, f"the query has no column '{name}' for the {purpose}")
+    return index
+
+
+def index_of(names: Sequence[str], name: str) -> int | None:
+    """Index of the name: the exact one first, then without regard to case; None where there is none."""
     if name in names:
-        return names.index(name)
+        return list(names).index(name)
     folded = [known.casefold() for known in names]
-    if name.casefold() in folded:
-        return folded.index(name.casefold())
-    raise _column_not_found(schema.names, name, purpose)
+    return folded.index(name.casefold()) if name.casefold() in folded else None
 
 
 def check_texts(schema: pa.Schema, index: int, purpose: str) -> None:
@@ -54,14 +59,15 @@ def without(schema: pa.Schema, names: Sequence[str]) -> list[int]:
     return [index for index, name in enumerate(schema.names) if name.casefold() not in dropped]
 
 
-def _column_not_found(known: Sequence[str], name: str, purpose: str) -> ThanosqlError:
+def missing_column(known: Sequence[str], name: str, problem: str) -> ThanosqlError:
+    """COLUMN_NOT_FOUND with the problem in words, the nearest name, and those that there are."""
     nearest = process.extractOne(name, list(known), score_cutoff=60)
     suggestion = nearest[0] if nearest else ""
-    hint = f"; did you mean '{suggestion}'?" if suggestion else "; "
+    hint = f"; did you mean '{suggestion}'?" if suggestion else ""
     columns = ", ".join(known) or "none"
     return ThanosqlError(
         reason=Reason.COLUMN_NOT_FOUND,
-        message=f"the query has no column '{name}' for the {purpose}{hint.rstrip('; ')}; it has: {columns}",
+        message=f"{problem}{hint}; it has: {columns}",
         metadata={"column": name},
         statement=StatementError(span=NOWHERE, suggestion=suggestion, known=tuple(known)),
     )

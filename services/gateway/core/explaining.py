@@ -12,6 +12,7 @@ from functools import partial
 import pyarrow as pa
 
 from services.gateway.core.building import check_free, find_base, training_columns
+from services.gateway.core.checking import check_insert
 from services.gateway.core.evaluating import evaluation_task
 from services.gateway.core.explaining_changes import change_steps
 from services.gateway.core.listing import listing_schema
@@ -74,6 +75,8 @@ async def explain(run: Run, statement: Statement) -> Explained:
             return Explained(steps=await _media_steps(run, statement), schema=_NO_COLUMNS)
         case CreateTableAs() | Insert():
             inner = await _explain_query(run, statement.query)
+            if isinstance(statement, Insert):
+                await check_insert(run, statement, inner.schema)
             return Explained(steps=[*inner.steps, *await change_steps(run, statement)], schema=_NO_COLUMNS)
         case _ if isinstance(statement, Change):
             return Explained(steps=await change_steps(run, statement), schema=_NO_COLUMNS)

@@ -1,6 +1,7 @@
 """EXPLAIN of statements that change something: what is there already, and what would become of it."""
 
 from services.gateway.core.changing import table_exists
+from services.gateway.core.checking import check_expressions
 from services.gateway.core.places import place, placed_at
 from services.gateway.core.plans import (
     AlterTable,
@@ -71,6 +72,8 @@ async def _table_steps(run: Run, statement: Insert | Update | Delete | DropTable
     name = statement.table
     if isinstance(statement, DropTable) and statement.if_exists and not await table_exists(run, name.text):
         return [f"do nothing, because there is no table '{name.text}'"]
+    if isinstance(statement, Update | Delete):
+        await check_expressions(run, statement)
     with placed_at(name.span):
         table = await run.peers.tables.get(name.text)
     held = f"'{name.text}', which has {count_of(table.row_count, 'row')}"

@@ -48,6 +48,16 @@ def placed_in(query: Query, text: str) -> Iterator[None]:
         raise place(failure, _fault(failure, query, text))  # noqa: B904 - see above
 
 
+@contextmanager
+def placed_at_column(within: Span, text: str) -> Iterator[None]:
+    """Put the place of the column at fault, or else all of `within`, on errors raised inside."""
+    try:
+        yield
+    except ThanosqlError as failure:
+        column = failure.metadata.get("column", "")
+        raise place(failure, _word_place(text, within, column) if column else within)  # noqa: B904 - see above
+
+
 def option_place(text: str, statement: Predict | Evaluate | BuildModel | PrintAudio, value: str) -> Span:
     """Where an option's value stands in the statement; the query where it is a default, or stands twice."""
     within = statement.span

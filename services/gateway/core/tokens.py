@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +23,14 @@ _RANDOM_BYTES = 32
 
 
 class TokenKeeper:
-    """Makes, keeps and compares the token of one server."""
+    """Makes, keeps and compares the token of one server; safe in several threads."""
 
     def __init__(self, path: Path, announce: Callable[[str], None]) -> None:
         """Keep the hash at `path`; `announce` tells a new token to the person who started the server."""
         self._path = path
         self._announce = announce
         self._digest = ""
+        self._rotating = threading.Lock()
 
     def start(self) -> None:
         """Read the hash, or make the first token and tell it.
@@ -47,8 +49,10 @@ class TokenKeeper:
         token = f"{TOKEN_PREFIX}{secrets.token_urlsafe(_RANDOM_BYTES)}"
         created = datetime.now(UTC)
         digest = _digest_of(token)
-        _write_private(self._path, json.dumps({"sha256": digest, "create_time": created.isoformat()}))
-        self._digest = digest
+        # Two at once must leave the same hash on disk and in memory.
+        with self._rotating:
+            _write_private(self._path, json.dumps({"sha256": digest, "create_time": created.isoformat()}))
+            self._digest = digest
         return token, created
 
     def authorise(self, metadata: Mapping[str, str]) -> None:

@@ -23,8 +23,10 @@ async def watch_job(run: Run, job: TrainingJob) -> TrainingJob:
             job = await _follow(run, job)
             break
         except ThanosqlError as failure:
-            if failure.reason is not Reason.PEER_UNAVAILABLE or attempt == RECONNECTS:
+            if failure.reason is Reason.JOB_NOT_FOUND:
                 raise
+            if failure.reason is not Reason.PEER_UNAVAILABLE or attempt == RECONNECTS:
+                raise _lost(job, failure) from failure
         await asyncio.sleep(RECONNECT_DELAY_S * 2**attempt)
         seen = job.sequence
         with suppress(ThanosqlError):
@@ -59,6 +61,16 @@ def _progress(job: TrainingJob) -> Progress:
         epoch_total=job.epoch_total,
         loss=job.loss,
         wer=job.wer,
+    )
+
+
+def _lost(job: TrainingJob, failure: ThanosqlError) -> ThanosqlError:
+    """Watching failed, which is no failure of the job."""
+    return error(
+        failure.reason,
+        f"job '{job.job_id}' cannot be watched any more: {failure.message}; the job itself goes on: "
+        f"SHOW JOB '{job.job_id}' tells how far it is, CANCEL JOB '{job.job_id}' ends it",
+        **{**failure.metadata, "job": job.job_id},
     )
 
 

@@ -99,6 +99,29 @@ async def test_errors_of_storage_get_their_place(
     assert failure.statement.suggestion == suggestion
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("EXPLAIN UPDATE t SET txt = 'a'", Reason.COLUMN_NOT_FOUND),
+        ("EXPLAIN UPDATE t SET text = txt", Reason.COLUMN_NOT_FOUND),
+        ("EXPLAIN DELETE FROM t WHERE txt = 'a'", Reason.COLUMN_NOT_FOUND),
+        ("EXPLAIN INSERT INTO t VALUES ('a')", Reason.INVALID_DATA),
+    ],
+)
+async def test_explain_finds_what_a_change_would_run_into(client: Client, text: str, reason: Reason) -> None:
+    explained = await client.fail(text)
+    assert explained.reason is reason
+    assert (await client.fail(text.removeprefix("EXPLAIN "))).reason is reason
+
+
+@pytest.mark.parametrize(
+    "text", ["UPDATE T SET Text = upper(text) WHERE text LIKE '%1'", "DELETE FROM t WHERE text = ''"]
+)
+async def test_explain_lets_a_change_pass_that_runs(client: Client, text: str) -> None:
+    await client.succeed(f"EXPLAIN {text}")
+    await client.succeed(text)
+
+
 @pytest.mark.parametrize("text", ["SELECT * FROM read_csv('/etc/passwd')", "SELECT 1 AS a WHERE 1/0 > 'x'"])
 async def test_what_the_sandbox_refuses_is_no_internal_error(client: Client, text: str) -> None:
     failure = await client.fail(text)

@@ -231,6 +231,15 @@ async def test_explain_resolves_names_and_changes_nothing(world: World) -> None:
         ("EXPLAIN PRINT AUDIO AS SELECT n, n AS m FROM t", Reason.COLUMN_NOT_FOUND),
         ("EXPLAIN COPY t FROM 'a.csv'", Reason.TABLE_ALREADY_EXISTS),
         ("EXPLAIN CREATE TABLE t AS SELECT 1 AS a", Reason.TABLE_ALREADY_EXISTS),
+        ("EXPLAIN UPDATE t SET z = 1", Reason.COLUMN_NOT_FOUND),
+        ("EXPLAIN UPDATE t SET n = z", Reason.COLUMN_NOT_FOUND),
+        ("EXPLAIN UPDATE t SET n = 1 WHERE z", Reason.COLUMN_NOT_FOUND),
+        ("EXPLAIN UPDATE t SET n = max(n)", Reason.QUERY_FAILED),
+        ("EXPLAIN DELETE FROM t WHERE z = 1", Reason.COLUMN_NOT_FOUND),
+        ("EXPLAIN INSERT INTO t VALUES ('a')", Reason.INVALID_DATA),
+        ("EXPLAIN INSERT INTO t (n) VALUES ('a', 1)", Reason.INVALID_DATA),
+        ("EXPLAIN INSERT INTO t (z) VALUES (1)", Reason.COLUMN_NOT_FOUND),
+        ("EXPLAIN INSERT INTO nowhere VALUES (1)", Reason.TABLE_NOT_FOUND),
         ("EXPLAIN DROP TABLE u", Reason.TABLE_NOT_FOUND),
         ("EXPLAIN CANCEL JOB 'x'", Reason.JOB_NOT_FOUND),
         ("EXPLAIN DESCRIBE MODEL nobody", Reason.MODEL_NOT_FOUND),
@@ -240,6 +249,28 @@ async def test_explain_finds_what_would_fail(world: World, text: str, reason: Re
     failure = await world.client.fail(text)
     assert failure.reason is reason
     assert failure.statement is not None
+
+
+async def test_explain_of_a_change_points_at_the_column(world: World) -> None:
+    text = "EXPLAIN UPDATE t SET n = 1 WHERE zz > 2"
+    failure = await world.client.fail(text)
+    assert failure.statement is not None
+    assert text[failure.statement.span.start : failure.statement.span.end] == "zz"
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("EXPLAIN UPDATE t SET n = n + 1 WHERE n > 1 AND audio_path LIKE '%1%'", "set n in the rows"),
+        ("EXPLAIN UPDATE t SET N = NULL", "all of them"),
+        ("EXPLAIN DELETE FROM t WHERE n", "delete rows"),
+        ("EXPLAIN INSERT INTO t (n) VALUES (1)", "add the rows"),
+        ("EXPLAIN INSERT INTO t VALUES ('9.flac', 9)", "add the rows"),
+    ],
+)
+async def test_explain_lets_through_what_would_run(world: World, text: str, step: str) -> None:
+    assert step in (await world.client.succeed(text)).rows[-1]["what"]
+    assert world.storage.tables["t"].num_rows == 5
 
 
 async def test_explain_call_answers_one_explanation_a_statement(world: World) -> None:

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,29 @@ def test_a_rotation_that_cannot_be_kept_changes_nothing(path: Path, monkeypatch:
     keeper.authorise({"authorization": f"Bearer {told[0].rpartition(' ')[2]}"})
     assert path.read_text() == before
     assert len(list(path.parent.iterdir())) == 1
+
+
+def test_two_rotations_at_once_leave_one_hash_on_disk_and_in_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, _told = started(path)
+    replaced, overtaken = threading.Event(), threading.Event()
+    replace = os.replace
+
+    def replace_and_be_overtaken(source: str, goal: Path) -> None:
+        replace(source, goal)
+        if replaced.is_set():
+            return
+        replaced.set()
+        overtaken.wait(0.5)
+
+    monkeypatch.setattr("os.replace", replace_and_be_overtaken)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(keeper.rotate)
+        assert replaced.wait(5)
+        second = threads.submit(keeper.rotate)
+        second.add_done_callback(lambda _done: overtaken.set())
+        tokens = [first.result()[0], second.result()[0]]
+    kept = json.loads(path.read_text())["sha256"]
+    (on_disk,) = [token for token in tokens if hashlib.sha256(token.encode()).hexdigest() == kept]
+    keeper.authorise({"authorization": f"Bearer {on_disk}"})
