@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from services.storage.core.assigning import Assignment, decided, plan_update
 from services.storage.core.cancelling import Cancellation
 from services.storage.core.names import check_column_name, column_not_found, find_column, fold, quoted
-from services.storage.core.plain import kept_type
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows, aligned
 from services.storage.core.sandbox import check_expression, rejected
@@ -130,7 +129,7 @@ class TableChanges:
         cast = f"CAST(NULL AS {type_name})"
         check_expression(cast)
         with self._engine.run(f"SELECT {cast} AS value") as running:
-            return kept_type(running.schema.field(0).type)
+            return running.schema.field(0).type
 
 
 def _checked(

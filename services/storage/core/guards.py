@@ -18,6 +18,7 @@ _REPEATED = _bounded("len(s)::DOUBLE * n", "n")
 _SIZED = _bounded("n", "n")
 # Every character of the text may be replaced, so ten times the bound leaves room for honest use.
 _REPLACED = _bounded("len(s)::DOUBLE * len(r) / 10", "r")
+_FLAT = _bounded("list_sum(list_transform(l, lambda i: len(i)))", "l")
 
 GUARDS = (
     f"CREATE MACRO repeat(s, n) AS system.main.repeat(s, {_REPEATED})",
@@ -26,6 +27,8 @@ GUARDS = (
     f"CREATE MACRO replace(s, f, r) AS system.main.replace(s, f, {_REPLACED})",
     f"CREATE MACRO regexp_replace(s, f, r) AS system.main.regexp_replace(s, f, {_REPLACED}), "
     f"(s, f, r, o) AS system.main.regexp_replace(s, f, {_REPLACED}, o)",
+    f"CREATE MACRO flatten(l) AS system.main.flatten({_FLAT})",
+    f"CREATE MACRO bitstring(s, n) AS system.main.bitstring(s, {_SIZED})",
     *(
         f"CREATE MACRO {name}(s, n) AS system.main.{name}(s, {_SIZED}), "
         f"(s, n, v) AS system.main.{name}(s, {_SIZED}, v)"

@@ -1,13 +1,7 @@
-"""Columns that travel and can be kept.
-
-No dictionaries, whose values would have to travel apart; and in tables no small unsigned numbers, because
-DuckDB cannot compare them while Lance reads.
-"""
+"""Columns that travel and can be kept: no dictionaries, whose values would have to travel apart."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-_WIDER = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64()}
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
@@ -15,20 +9,8 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field.with_type(_plain_type(field.type)) for field in schema])
 
 
-def kept_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema with each type replaced by one that a table can hold and a query can filter."""
-    return pa.schema([field.with_type(kept_type(_plain_type(field.type))) for field in schema])
-
-
-def kept_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which a table holds such values."""
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(kept_type(field.type)) for field in kind])
-    return _WIDER.get(kind, kind)
-
-
 def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the batch in a schema that was made of its own here."""
+    """Return the batch in a schema that `plain_schema` made of its own."""
     if batch.schema.equals(schema):
         return batch
     columns = [

@@ -124,4 +124,13 @@ def _value(node: exp.Expr, field: pa.Field) -> str | None:
     if node.is_string and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
         return "'" + node.name.replace("'", "''") + "'"
     fits = not node.is_string and pa.types.is_integer(field.type) and node.name.isdigit()
-    return node.name if fits and len(node.name) < 10 else None
+    return node.name if fits and _holds(field.type, node.name) else None
+
+
+def _holds(kind: pa.DataType, digits: str) -> bool:
+    """Tell whether the column's type holds the number, which Lance would refuse to compare otherwise."""
+    try:
+        pa.scalar(int(digits), kind)
+    except (pa.ArrowInvalid, OverflowError):
+        return False
+    return len(digits) < 10

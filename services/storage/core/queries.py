@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
+import structlog
 
 from services.storage.core import pushdown
 from services.storage.core.faults import translate
@@ -22,8 +23,10 @@ from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
+_log = structlog.get_logger("storage")
 _BATCH_ROWS = 8192
 _INTERRUPT_AGAIN_S = 0.02
+_SCAN_FAILED = "exporting a stream from the object"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +54,17 @@ class RunningQuery:
     """
 
     def __init__(
-        self, connection: Any, query: CheckedQuery, *, columns: list[str], limits: QueryLimits
+        self,
+        connection: Any,
+        query: CheckedQuery,
+        datasets: Mapping[str, Any],
+        *,
+        columns: list[str],
+        limits: QueryLimits,
     ) -> None:
         self._connection = connection
         self._query = query
+        self._datasets = datasets
         self._columns = columns
         self._left_s = limits.compute_s
         self._late = False
@@ -113,7 +123,29 @@ class RunningQuery:
         statements = self._connection.extract_statements(self._query.sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise rejected("this is not one SELECT")
+        try:
+            return self._connection.sql(self._query.sql).to_arrow_reader(_BATCH_ROWS)
+        except duckdb.Error as problem:
+            if _SCAN_FAILED not in str(problem):
+                raise
+        self._read_apart()
         return self._connection.sql(self._query.sql).to_arrow_reader(_BATCH_ROWS)
+
+    def _read_apart(self) -> None:
+        """Put copies in the place of the tables.
+
+        Lance cannot filter times, unsigned numbers or parts of structures, and DuckDB hands every filter down.
+        """
+        for name, dataset in self._datasets.items():
+            spool = Spool(dataset.schema)
+            self.owns(spool)
+            for batch in dataset.to_batches(batch_size=_BATCH_ROWS):
+                if self._late or self._cancelled:
+                    raise RuntimeError("interrupted")
+                spool.write(batch)
+            spool.finish()
+            self._connection.unregister(name)
+            self._connection.register(name, pads.dataset(str(spool.path), format="ipc"))
 
     def _timed(self, step: Any) -> Any:  # Any: a step returns a reader or a batch
         with self._step:
@@ -178,7 +210,7 @@ class QueryEngine:
         columns += [name for spool in relations.values() for name in spool.schema.names]
         spill = tempfile.TemporaryDirectory(prefix="thanosql-query-", ignore_cleanup_errors=True)
         connection = _open(self._limits, spill.name)
-        running = RunningQuery(connection, query, columns=columns, limits=self._limits)
+        running = RunningQuery(connection, query, datasets, columns=columns, limits=self._limits)
         running.owns(spill)
         for name, dataset in datasets.items():
             connection.register(name, _source(dataset, query, single=len(datasets) + len(relations) == 1))
@@ -254,9 +286,14 @@ def _source(dataset: Any, query: CheckedQuery, *, single: bool) -> Any:
     handed_down = pushdown.plan(query.tree, dataset.schema) if single else None
     if handed_down is None:
         return dataset
-    scanner = dataset.scanner(
-        columns=list(handed_down.columns),
-        filter=handed_down.condition or None,
-        limit=handed_down.limit,
-    )
-    return scanner.to_reader()
+    try:
+        scanner = dataset.scanner(
+            columns=list(handed_down.columns),
+            filter=handed_down.condition or None,
+            limit=handed_down.limit,
+        )
+        return scanner.to_reader()
+    # Lance found something in the filter that it cannot compare; DuckDB reads everything then.
+    except (ValueError, OSError) as problem:
+        _log.warning("filter_not_taken", error=str(problem)[:200])
+        return dataset

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.storage.core.names import check_column_name, column_not_found, fold
-from services.storage.core.plain import kept_schema, plain_batch
+from services.storage.core.plain import plain_batch, plain_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -20,7 +20,7 @@ class Rows:
     """
 
     def __init__(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        self.schema = kept_schema(schema)
+        self.schema = plain_schema(schema)
         self.row_count = 0
         self._batches = batches
         self._failure: Exception | None = None

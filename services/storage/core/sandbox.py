@@ -13,6 +13,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from services.storage.core.names import fold, table_not_found
+from services.storage.core.scoping import means_with
+from services.storage.core.sizes import check_sizes
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
@@ -66,6 +68,7 @@ def check(sql: str, allowed: Collection[str]) -> CheckedQuery:
     tree = _parse_one_query(sql)
     for node in tree.walk():
         _check_node(node)
+    check_sizes(tree)
     known = {fold(name) for name in allowed}
     return CheckedQuery(sql=sql, tree=tree, tables=_check_tables(tree, known, allowed))
 
@@ -157,7 +160,6 @@ def _check_function(node: exp.Func) -> None:
 
 
 def _check_tables(tree: exp.Expr, known: set[str], allowed: Collection[str]) -> tuple[str, ...]:
-    aliases = {fold(cte.alias) for cte in tree.find_all(exp.CTE)}
     read: dict[str, None] = {}
     for table in tree.find_all(exp.Table):
         if isinstance(table.this, exp.Func):
@@ -168,7 +170,7 @@ def _check_tables(tree: exp.Expr, known: set[str], allowed: Collection[str]) -> 
             raise rejected(f"{table.sql('duckdb')!r} is not a table of the workspace")
         if name in known:
             read[name] = None
-        elif name not in aliases:
+        elif not means_with(table):
             raise _unknown_table(table.name, allowed)
     return tuple(read)
 

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pytest
 
 from services.storage.core import pushdown
+from services.storage.core.assigning import Assignment
+from services.storage.core.changes import TableChanges
 from services.storage.core.queries import QueryEngine, QueryLimits
 from services.storage.core.sandbox import check
 from services.storage.core.spooling import Spool
@@ -102,6 +104,69 @@ def test_what_went_down_changes_no_answer(make: Make, select: Select, tail: str)
     # The sum in the subquery keeps anything from going down on the right side.
     plain = select(f"SELECT i, s FROM (SELECT *, sum(1) OVER () FROM numbers) {tail}")
     assert select(f"SELECT i, s FROM numbers {tail}") == plain
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [(pa.int8(), 300), (pa.int16(), 70_000), (pa.int32(), 3_000_000_000), (pa.int8(), 128), (pa.int8(), 127)],
+)
+@pytest.mark.parametrize("operator", ["=", "<", ">=", "<>"])
+def test_a_number_that_the_column_cannot_hold_is_only_compared(
+    make: Make, select: Select, kind: pa.DataType, number: int, operator: str
+) -> None:
+    make("t", pa.table({"k": pa.array([1, 127, None], kind)}))
+    compare = {"=": int.__eq__, "<": int.__lt__, ">=": int.__ge__, "<>": int.__ne__}[operator]
+    expected = [{"k": value} for value in (1, 127) if compare(value, number)]
+    assert select(f"SELECT k FROM t WHERE k {operator} {number} LIMIT 5") == expected
+    assert select(f"SELECT k FROM t WHERE k {operator} {number}") == expected
+
+
+@pytest.mark.parametrize("kind", [pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()])
+@pytest.mark.parametrize("tail", ["", " LIMIT 5", " ORDER BY k"])
+def test_unsigned_numbers_can_be_compared(make: Make, select: Select, kind: pa.DataType, tail: str) -> None:
+    make("t", pa.table({"k": pa.array([1, 200, None], kind)}))
+    assert select(f"SELECT k FROM t WHERE k = 200{tail}") == [{"k": 200}]
+    assert select(f"SELECT k FROM t WHERE k < 200{tail}") == [{"k": 1}]
+
+
+def test_parts_of_structures_can_be_compared(make: Make, select: Select) -> None:
+    make("t", pa.table({"i": range(3), "s": [{"k": 1}, {"k": 2}, None]}))
+    assert select("SELECT i FROM t WHERE s.k = 2") == [{"i": 1}]
+    assert select("SELECT a.i FROM t a JOIN t b USING (i) WHERE a.s.k = 2 AND b.i > 0") == [{"i": 1}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "literal"),
+    [
+        ("DECIMAL(20, 2)", "1.5"),
+        ("HUGEINT", "1"),
+        ("DATE", "'2024-01-02'"),
+        ("TIMESTAMP", "'2024-01-02 03:04:05'"),
+        ("TIMESTAMPTZ", "'2024-01-02 03:04:05+00'"),
+        ("TIME", "'03:04:05'"),
+        ("BLOB", "'ab'"),
+        ("BOOLEAN", "true"),
+        ("FLOAT", "1.5"),
+        ("UUID", "'5f0c31f4-8f3a-4f63-9a8f-9f9a8c1a0b11'"),
+        ("INTEGER[]", "[1]"),
+    ],
+)
+def test_values_of_every_type_can_be_compared(
+    engine: QueryEngine, make: Make, select: Select, kind: str, literal: str
+) -> None:
+    with engine.run(f"SELECT {literal}::{kind} AS v UNION ALL SELECT NULL") as running:
+        make("t", pa.Table.from_batches(list(running), schema=running.schema))
+    assert select(f"SELECT count(*) AS n FROM t WHERE v = {literal}::{kind}") == [{"n": 1}]
+
+
+def test_an_added_unsigned_column_can_be_compared(
+    make: Make, select: Select, tables: Tables, engine: QueryEngine
+) -> None:
+    make("t", NUMBERS.slice(0, 2))
+    changes = TableChanges(tables, engine)
+    changes.add_column("t", "k", "UTINYINT")
+    assert changes.update("t", [Assignment(column="k", expression="200")], "i = 1") == 1
+    assert select("SELECT i FROM t WHERE k = 200") == [{"i": 1}]
 
 
 def test_rows_come_in_the_order_of_the_table(make: Make, select: Select) -> None:

@@ -160,6 +160,9 @@ def test_variables_of_the_process_cannot_be_read(engine: QueryEngine) -> None:
         "SELECT generate_series(3000000000)",
         "SELECT list_resize([1], 3000000000)",
         "SELECT array_resize([1], 3000000000, 0)",
+        "SELECT bitstring('1', 1000001)",
+        "SELECT len(flatten([l, l])) FROM (SELECT range(500001) AS l)",
+        "SELECT len([range(500001), range(500001)].flatten())",
         "SELECT length(repeat(repeat('x', 1000000), 1000000))",
         "SELECT length(repeat(repeat('x', 1000), 1001))",
         "SELECT length(repeat([1, 2, 3], 900000))",
@@ -172,6 +175,56 @@ def test_functions_that_multiply_memory_are_bounded(engine: QueryEngine, sql: st
         list(running)
     assert caught.value.reason is Reason.QUERY_FAILED
     assert "more than one value may hold" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT printf('%99999d', 1)",
+        "SELECT printf('%-99999d', 1)",
+        "SELECT printf('%.99999f', 1.0)",
+        "SELECT printf('%1$*d', 5, 1)",
+        "SELECT printf('%*d', 5, 1)",
+        "SELECT printf(name, 1) FROM people",
+        "SELECT '%5d'.printf(1)",
+        "SELECT format('{:>99999}', 'a')",
+        "SELECT format('{:>{}}', 'a', 5)",
+        "SELECT format('{0:>{1}}', 'a', 5)",
+        "SELECT format(name || '{}', 1) FROM people",
+        "SELECT len(flatten([range(1000) FOR x IN range(1000)]))",
+        "SELECT [range(101) FOR x IN range(101)]",
+        "SELECT [range(age) FOR x IN [1, 2]] FROM people",
+        "SELECT list_transform(range(20000), x -> x)",
+        "SELECT list_transform(l, lambda x: repeat('a', 10001)) FROM (SELECT [1] AS l)",
+        "SELECT list_transform(l, x -> x.repeat(10001)) FROM (SELECT ['a'] AS l)",
+        "SELECT [list_resize([1], 10001) FOR x IN [1]]",
+        " UNION ALL ".join(["SELECT 1"] * 502),
+        "SELECT 1 FROM " + ", ".join(f"(SELECT 1) AS t{number}" for number in range(502)),
+        "WITH " + ", ".join(f"t{number} AS (SELECT 1)" for number in range(502)) + " SELECT 1",
+        f"SELECT {','.join(['1'] * 200_001)}",
+    ],
+)
+def test_text_that_asks_for_too_much_is_refused_before_it_runs(engine: QueryEngine, sql: str) -> None:
+    with pytest.raises(ThanosqlError) as caught:
+        engine.run(sql, ("people",)).close()
+    assert caught.value.reason is Reason.QUERY_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM (WITH pg_settings AS (SELECT 1 AS x) SELECT x FROM pg_settings) a, pg_settings b",
+        "SELECT * FROM (WITH duckdb_logs AS (SELECT 1 AS x) SELECT x FROM duckdb_logs), duckdb_logs",
+        "WITH pg_settings AS (SELECT * FROM pg_settings) SELECT * FROM pg_settings",
+        "WITH a AS (SELECT * FROM pg_settings), pg_settings AS (SELECT 1 AS x) SELECT * FROM a",
+        "SELECT (WITH pg_settings AS (SELECT 1) SELECT 1), (SELECT count(*) FROM pg_settings)",
+        "SELECT 1 FROM pg_settings UNION ALL (WITH pg_settings AS (SELECT 1) SELECT 1 FROM pg_settings)",
+    ],
+)
+def test_a_name_of_with_hides_nothing_where_it_is_not_seen(engine: QueryEngine, sql: str) -> None:
+    with pytest.raises(ThanosqlError) as caught:
+        engine.run(sql, ("people",)).close()
+    assert caught.value.reason is Reason.QUERY_REJECTED
 
 
 @pytest.mark.parametrize(
@@ -201,6 +254,20 @@ def test_functions_that_multiply_memory_are_bounded(engine: QueryEngine, sql: st
         ),
         ("SELECT list_transform([1, 2], lambda v: v + 1) AS x", [2, 3]),
         ("SELECT pg_typeof(1) AS x", "integer"),
+        ("SELECT flatten([[1, 2], [], NULL, [3]]) AS x", [1, 2, 3]),
+        ("SELECT flatten([['a'], ['b']]) AS x", ["a", "b"]),
+        ("SELECT flatten(NULL) AS x", None),
+        ("SELECT printf('%5.1f|%-3d|%%', 1.25, 7) AS x", "  1.2|7  |%"),
+        ("SELECT format('{:>4}{:.2f}', 'a', 1.5) AS x", "   a1.50"),
+        ("SELECT bitstring('1', 3)::VARCHAR AS x", "001"),
+        ("SELECT [v * 2 FOR v IN range(1, 4)] AS x", [2, 4, 6]),
+        ("SELECT list_transform(['a'], lambda v: lpad(v, 3, '-')) AS x", ["--a"]),
+        ("WITH a AS (SELECT 1 AS n), b AS (SELECT n + 1 AS n FROM a) SELECT n FROM b", 2),
+        ("WITH a AS (SELECT 3 AS n) SELECT x FROM (SELECT n AS x FROM a) s", 3),
+        ("WITH a AS (SELECT 3 AS n) SELECT 3 UNION SELECT n FROM a", 3),
+        ("SELECT x FROM (WITH a AS (SELECT 4 AS x) (SELECT x FROM a)) s", 4),
+        ("WITH people AS (SELECT 5 AS age) SELECT age FROM people", 5),
+        ("WITH people AS (SELECT max(age) AS age FROM people) SELECT age FROM people", 40),
         ('SELECT count(*) FROM people p JOIN PEOPLE q ON p."NAME" = q.name', 2),
     ],
 )
