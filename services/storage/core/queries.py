@@ -3,8 +3,7 @@
 import contextlib
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +20,11 @@ from services.storage.core.plain import plain_batch, plain_schema
 from services.storage.core.sandbox import CheckedQuery, check, rejected
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
+from services.storage.core.watching import LOOK_AGAIN_S, Watch
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("storage")
 _BATCH_ROWS = 8192
-_INTERRUPT_AGAIN_S = 0.02
 _SCAN_FAILED = "exporting a stream from the object"
 
 
@@ -100,7 +99,7 @@ class RunningQuery:
     def close(self) -> None:
         """Stop a step in progress, and give everything back."""
         # An interrupt that comes just before DuckDB starts is lost, so it is repeated.
-        while not self._step.acquire(timeout=_INTERRUPT_AGAIN_S):
+        while not self._step.acquire(timeout=LOOK_AGAIN_S):
             self.interrupt()
         try:
             self._reader = None
@@ -134,7 +133,7 @@ class RunningQuery:
     def _read_apart(self) -> None:
         """Put copies in the place of the tables.
 
-        Lance cannot filter times, unsigned numbers or parts of structures, and DuckDB hands every filter down.
+        DuckDB hands every filter down, and Lance has none for times, unsigned numbers, parts of structures.
         """
         for name, dataset in self._datasets.items():
             spool = Spool(dataset.schema)
@@ -153,7 +152,7 @@ class RunningQuery:
                 raise error(Reason.CANCELLED, "the query was cancelled")
             if self._left_s <= 0:
                 raise _late()
-            watch = _Watch(self._left_s, self._stop_if_due)
+            watch = Watch(self._left_s, self._stop_if_due)
             try:
                 with watch:
                     return step()
@@ -226,34 +225,6 @@ class QueryEngine:
             if problem.reason is not Reason.TABLE_NOT_FOUND:
                 raise
             raise table_not_found(name, self._tables.names()) from problem
-
-
-class _Watch:
-    """Looks at a block again and again while it runs, and knows how long it took.
-
-    One interrupt would not do: DuckDB forgets one that comes just before it starts, or while it plans.
-    """
-
-    def __init__(self, limit_s: float, look: Callable[..., None]) -> None:
-        self.elapsed_s = 0.0
-        self._start_s = 0.0
-        self._limit_s = limit_s
-        self._look = look
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="storage-watch", daemon=True)
-
-    def __enter__(self) -> None:
-        self._start_s = time.monotonic()
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-        self.elapsed_s = time.monotonic() - self._start_s
-
-    def _run(self) -> None:
-        while not self._ended.wait(_INTERRUPT_AGAIN_S):
-            self._look(late=time.monotonic() - self._start_s >= self._limit_s)
 
 
 def _open(limits: QueryLimits, spill: str) -> Any:

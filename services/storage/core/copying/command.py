@@ -63,7 +63,7 @@ class CopyCommand:
             self._tables.require_absent(name)
         report = CopyReport(progress)
         with self._read(request.source, report) as rows:
-            table = self._commit(name, rows, request.if_exists)
+            table = self._commit(name, report.heard(rows), request.if_exists)
             return CopyOutcome(
                 table=table,
                 rows_copied=rows.row_count,

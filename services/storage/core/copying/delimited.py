@@ -130,10 +130,13 @@ def _lines_of_width_other_than(source: _Source, width: int) -> Iterator[int]:
         file.seek(source.header.size_bytes)
         reader = csv.reader(file, delimiter=source.delimiter)
         line = source.header.lines + 1
-        for fields in reader:
-            if fields and len(fields) != width:
-                yield line
-            line = source.header.lines + reader.line_num + 1
+        try:
+            for fields in reader:
+                if fields and len(fields) != width:
+                    yield line
+                line = source.header.lines + reader.line_num + 1
+        except csv.Error:
+            return  # Arrow reads longer fields than this reader, so the rows after one have no line.
 
 
 def _open(file: object, delimiter: str, schema: pa.Schema, invalid: object) -> pacsv.CSVStreamingReader:

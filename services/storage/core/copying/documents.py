@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,13 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _BATCH_ROWS = 8192
 _MAX_RECORD_BYTES = 64 << 20
 _MAX_EXCEL_BYTES = 64 << 20
+_READER: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "1GiB",
+    "threads": 2,
+    "autoinstall_known_extensions": False,
+}
+# DuckDB names its own source, which is a temporary file here.
+_PLACE = re.compile(r' in file "[^"]*"')
 
 
 @contextlib.contextmanager
@@ -65,9 +73,7 @@ def read_parquet(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
     """Give the rows of a parquet file."""
     try:
         with pq.ParquetFile(path) as file:
-            total = path.stat().st_size
-            report.advance(rows=0, done=0, total=total)
-            batches = file.iter_batches(batch_size=_BATCH_ROWS)
+            batches = _told(file, path.stat().st_size, report)
             yield renamed(Rows(file.schema_arrow.remove_metadata(), batches))
     except (pa.ArrowException, OSError) as problem:
         raise _unreadable(name, problem) from problem
@@ -93,6 +99,16 @@ def read_excel(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
     yield renamed(Rows(table.schema, table.to_batches(max_chunksize=_BATCH_ROWS)))
 
 
+def _told(file: pq.ParquetFile, total: int, report: CopyReport) -> Iterator[pa.RecordBatch]:
+    """Yield the rows, and say how many of the file's bytes they are."""
+    rows = 0
+    report.advance(rows=0, done=0, total=total)
+    for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+        rows += batch.num_rows
+        report.advance(rows=rows, done=total * rows // file.metadata.num_rows, total=total)
+        yield batch
+
+
 def _keep_records(path: Path, clean: Path, report: CopyReport) -> None:
     total, done, rows = path.stat().st_size, 0, 0
     with path.open("rb") as source, clean.open("wb") as goal:
@@ -112,7 +128,11 @@ def _keep_records(path: Path, clean: Path, report: CopyReport) -> None:
 
 def _record_problem(line: bytes) -> str:
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_members)
+        if b"\\u" in line:
+            json.dumps(record, ensure_ascii=False).encode()  # Half of a surrogate pair is no text.
+    except UnicodeEncodeError:
+        return "not JSON: an escape that is half of a character"
     except ValueError as problem:
         return f"not JSON: {problem}"
     except RecursionError:
@@ -120,9 +140,16 @@ def _record_problem(line: bytes) -> str:
     return "" if isinstance(record, dict) and record else "not a JSON object"
 
 
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len({name.lower() for name in members}) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return members
+
+
 @contextlib.contextmanager
 def _read_json(path: Path, name: str, layout: Literal["auto", "newline_delimited"]) -> Iterator[Rows]:
-    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+    connection = duckdb.connect(":memory:", config={**_READER, "temp_directory": str(path.parent)})
     try:
         relation = connection.read_json(
             str(path), format=layout, sample_size=-1, maximum_object_size=_MAX_RECORD_BYTES, records="true"
@@ -143,5 +170,5 @@ def _translated(reader: pa.RecordBatchReader, name: str) -> Iterator[pa.RecordBa
 
 
 def _unreadable(name: str, problem: Exception) -> ThanosqlError:
-    why = str(problem).split("\n", 1)[0][:300]
+    why = _PLACE.sub("", str(problem).split("\n", 1)[0])[:300]
     return error(Reason.INVALID_DATA, f"{name!r} cannot be read: {why}", path=name)
