@@ -15,6 +15,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _MOST_NODES = 200_000
 _MOST_PARTS = 500
+_MOST_JOINS = 64
 _MOST_WITH_LAMBDAS = 10_000
 _FORMATS = frozenset({"printf", "format"})
 # A width or a precision of five digits, one that comes as an argument, or one inside braces of its own.
@@ -30,18 +31,19 @@ def check_sizes(tree: exp.Expr) -> None:
     Raises:
         ThanosqlError: QUERY_TOO_LARGE.
     """
-    nodes = parts = 0
+    nodes = parts = joins = 0
     makers, has_lambda = [], False
     for node in tree.walk():
         nodes += 1
-        parts += isinstance(node, exp.SetOperation | exp.Join | exp.CTE)
+        parts += isinstance(node, exp.SetOperation | exp.CTE)
+        joins += isinstance(node, exp.Join)
         has_lambda = has_lambda or isinstance(node, exp.Lambda | exp.Comprehension)
         if isinstance(node, exp.Func):
             _check_format(node)
             if _name(node) in _MAKERS and not isinstance(node.parent, exp.Table):
                 makers.append(node)
-    if nodes > _MOST_NODES or parts > _MOST_PARTS:
-        limits = f"{_MOST_PARTS} set operations, joins and WITHs, or {_MOST_NODES} words"
+    if nodes > _MOST_NODES or parts > _MOST_PARTS or joins > _MOST_JOINS:
+        limits = f"{_MOST_JOINS} joins, {_MOST_PARTS} set operations and WITHs, and {_MOST_NODES} words"
         raise _too_large(f"a query may have {limits}; put a part of it into a table")
     if has_lambda:
         _check_made(makers)
