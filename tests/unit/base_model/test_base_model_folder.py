@@ -1,0 +1,96 @@
+"""The bundled checkpoint loads like any other in Hugging Face layout, and it recognises speech."""
+
+import csv
+import json
+from pathlib import Path
+
+import jiwer
+import pytest
+import soundfile as sf
+import torch
+from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
+
+from scripts.base_model import network, publishing, scoring
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "models" / "wav2vec2_en_small"
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Wav2Vec2ForCTC:
+    model: Wav2Vec2ForCTC = Wav2Vec2ForCTC.from_pretrained(FOLDER, local_files_only=True)
+    model.train(False)
+    return model
+
+
+def test_bundled_model_stays_within_its_limits(bundled: Wav2Vec2ForCTC) -> None:
+    assert sum(weight.numel() for weight in bundled.parameters()) <= 12_000_000
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 25_000_000
+    assert bundled.dtype == torch.float32
+
+
+def test_bundled_vocabulary_has_the_blank_first_and_every_letter() -> None:
+    vocabulary = json.loads((FOLDER / "vocab.json").read_text(encoding="utf-8"))
+    assert vocabulary["<pad>"] == 0
+    assert vocabulary["|"] == 4
+    assert sorted(vocabulary.values()) == list(range(32))
+    assert set("ABCDEFGHIJKLMNOPQRSTUVWXYZ'") <= set(vocabulary)
+
+
+def test_bundled_model_reads_a_recording_of_the_tutorial(bundled: Wav2Vec2ForCTC) -> None:
+    processor = Wav2Vec2Processor.from_pretrained(FOLDER, local_files_only=True)
+    examples = ROOT / "examples"
+    with (examples / "tutorial_data/librispeech_data/librispeech_test.csv").open(encoding="utf-8") as lines:
+        rows = [
+            row for row in csv.DictReader(lines) if sf.info(examples / row["audio_path"]).samplerate == 16000
+        ][:6]
+    heard = []
+    for row in rows:
+        samples, rate_hz = sf.read(examples / row["audio_path"], dtype="float32")
+        with torch.inference_mode():
+            logits = bundled(**processor(samples, sampling_rate=rate_hz, return_tensors="pt")).logits
+        heard.append(scoring.decode(logits[0].argmax(-1).tolist()))
+    assert jiwer.cer([row["text"] for row in rows], heard) < 0.45
+
+
+def test_padding_does_not_change_what_the_model_hears(bundled: Wav2Vec2ForCTC) -> None:
+    torch.manual_seed(1)
+    samples = torch.randn(1, 16_000)
+    padded = torch.nn.functional.pad(samples, (0, 24_000))
+    mask = torch.nn.functional.pad(torch.ones(1, 16_000, dtype=torch.long), (0, 24_000))
+    with torch.inference_mode():
+        alone = bundled(samples, attention_mask=torch.ones(1, 16_000, dtype=torch.long)).logits
+        beside = bundled(padded, attention_mask=mask).logits[:, : alone.shape[1]]
+    torch.testing.assert_close(beside, alone, rtol=1e-3, atol=1e-4)
+
+
+def test_published_model_is_the_model_that_was_trained(tmp_path: Path) -> None:
+    model = network.create(network.Shape(hidden=64, layers=2), seed=3).train(False)
+    publishing.publish(model, tmp_path / "model")
+    loaded = Wav2Vec2ForCTC.from_pretrained(tmp_path / "model", local_files_only=True).train(False)
+    samples = torch.randn(1, 8000)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(samples).logits, model(samples).logits, rtol=0.05, atol=0.05)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_untrained_network_already_hears_pitch() -> None:
+    model = network.create(network.Shape(hidden=64, layers=2), seed=3)
+    weight = model.wav2vec2.feature_extractor.get_parameter("conv_layers.0.conv.weight")
+    spectrum = torch.fft.rfft(weight[:: network.PHASES, 0]).abs()
+    peaks = spectrum.argmax(-1)
+    assert (peaks[1:] >= peaks[:-1]).all()
+    assert peaks[-1] > 10 * peaks[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        ([0, 0, 11, 11, 0, 5, 15, 0, 15, 8, 0], "HELLO"),
+        ([4, 11, 10, 4, 4, 0, 4, 11, 10, 4], "HI HI"),
+        ([0, 0, 0], ""),
+        ([2, 7, 3, 1], "A"),
+    ],
+)
+def test_greedy_decoding_keeps_double_letters(labels: list[int], text: str) -> None:
+    assert scoring.decode(labels) == text
