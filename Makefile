@@ -6,7 +6,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-SITE = $(shell $(RUN) -c "import site; print(site.getsitepackages()[0])")
 OURS := services libs sdk/thanosql tests benchmarks scripts
 TYPED := services libs sdk/thanosql scripts benchmarks
 # What the tutorial runs on: a workspace and the folder of its two tables in it.
@@ -23,7 +22,7 @@ setup: $(STAMP) ## Make .venv with everything pinned; cheap when nothing changed
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebook,services,dev]'
-	printf '%s\n' "$(CURDIR)" "$(CURDIR)/libs" > "$(SITE)/thanosql_tree.pth"
+	$(RUN) scripts/link_tree.py
 	touch $@
 
 demo: setup ## Start the whole system in one process and run the tutorial on it
