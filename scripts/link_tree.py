@@ -1,6 +1,6 @@
 """Put the root and libs/ of this checkout on the path of the running interpreter's environment.
 
-    .venv/bin/python scripts/link_tree.py
+.venv/bin/python scripts/link_tree.py
 """
 
 import site
