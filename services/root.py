@@ -50,6 +50,7 @@ async def run(modules: Sequence[Module], settings: ServerSettings, announce: Cal
     if settings.stop_on_stdin_eof:
         ending.on_stdin_eof()
     try:
+        announce(f"state in {home}")
         announce(f"listening on {address}")
         starting = asyncio.ensure_future(server.start([module.build(context) for module in modules]))
         if await _first(starting, ending.asked):

@@ -48,7 +48,8 @@ def not_found(key: str, neighbours: Iterable[str] = ()) -> ThanosqlError:
     nearest = difflib.get_close_matches(key, list(neighbours), n=1, cutoff=0.6)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     metadata = {"path": key} | ({"suggestion": nearest[0]} if nearest else {})
-    return error(Reason.FILE_NOT_FOUND, f"file {key!r} does not exist{hint}", **metadata)
+    message = f"file {key!r} does not exist in the server's workspace{hint}"
+    return error(Reason.FILE_NOT_FOUND, message, **metadata)
 
 
 def too_large(key: str, size_bytes: int, limit_bytes: int) -> ThanosqlError:

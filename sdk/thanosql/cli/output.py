@@ -19,6 +19,8 @@ FORMATS = ("table", "csv", "json")
 TERMINAL_ROWS = 1000
 
 _ERRORS_SHOWN = 10
+# Below this a boxed column breaks its words.
+_LEAST_COLUMN_WIDTH = 12
 _COLUMNS_OF_A_SINGLE_ROW = 6
 
 
@@ -78,18 +80,27 @@ def _write_table(result: Result, target: TextIO) -> None:
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], target: TextIO) -> None:
-    """Write rows under their columns, boxed in a terminal; a single wide row goes one column a line."""
+    """Write rows under their columns, boxed in a terminal; where they do not fit, one column a line."""
     if len(rows) == 1 and len(columns) > _COLUMNS_OF_A_SINGLE_ROW:
         _write_facts(list(zip(columns, rows[0], strict=True)), target)
         return
-    if target.isatty():
+    console = Console(file=target)
+    if target.isatty() and len(columns) * _LEAST_COLUMN_WIDTH > console.width:
+        for number, row in enumerate(rows, start=1):
+            click.echo(f"-- row {number}", file=target)
+            _write_facts(list(zip(columns, row, strict=True)), target)
+    elif target.isatty():
         table = Table()
         for column in columns:
             table.add_column(Text(column), overflow="fold")
         for row in rows:
             table.add_row(*[Text(value) for value in row])
-        Console(file=target).print(table)
-        return
+        console.print(table)
+    else:
+        _write_aligned(columns, rows, target)
+
+
+def _write_aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], target: TextIO) -> None:
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     for row in (columns, ["-" * width for width in widths], *rows):
         line = "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True))
@@ -114,7 +125,9 @@ def _write_remarks(result: Result) -> None:
     for notice in result.notices:
         click.echo(f"notice: {notice.message}", err=True)
     if result.row_error_count:
-        click.echo(f"{result.row_error_count} rows failed:", err=True)
+        click.echo(
+            f"{result.row_error_count} {'row' if result.row_error_count == 1 else 'rows'} failed:", err=True
+        )
     for failed in result.row_errors[:_ERRORS_SHOWN]:
         click.echo(f"  row {failed.row}  {failed.subject}: {failed.message}", err=True)
 

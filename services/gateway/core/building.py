@@ -203,7 +203,8 @@ async def _answer(run: Run, job: TrainingJob, elapsed_s: float) -> None:
 def _rates(job: TrainingJob) -> str:
     if job.wer is None or job.wer_before is None:
         return ""
-    return f"; word error rate {job.wer_before:.2%} before, {job.wer:.2%} now"
+    held_out = count_of(job.rows_held_out, "held-out row")
+    return f"; word error rate on {held_out} {job.wer_before:.1%} before, {job.wer:.1%} now"
 
 
 def _type_of(name: str) -> pa.DataType:

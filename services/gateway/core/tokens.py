@@ -43,6 +43,7 @@ class TokenKeeper:
             return
         token, _created = self.rotate()
         self._announce(f"token: {token}")
+        self._announce("shown this once; `thanosql token set` keeps it for you")
 
     def rotate(self) -> tuple[str, datetime]:
         """Make a new token; the one before ends once the new hash is on disk."""

@@ -37,7 +37,7 @@ async def test_a_build_tells_its_base_progress_job_and_card(world: World) -> Non
     assert (card["model"], card["version"], card["base"]) == ("m", 1, "Wav2Vec2En.1")
     assert (card["wer_before"], card["wer"], card["rows_used"], card["rows_left_out"]) == (0.9, 0.4, 8, 1)
     assert answer.of("row_errors")[0].errors[0].subject == "3.flac"
-    assert answer.done.message.endswith("word error rate 90.00% before, 40.00% now")
+    assert answer.done.message.endswith("word error rate on 2 held-out rows 90.0% before, 40.0% now")
     assert (answer.done.model.name, answer.done.row_errors) == ("m", 1)
 
 

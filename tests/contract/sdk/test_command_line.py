@@ -252,10 +252,17 @@ def test_the_address_may_stand_before_or_after_the_name_of_a_command(
     assert run("files", "get", "uploads/a", str(tmp_path / "a"), "--address", "127.0.0.1:1").exit_code == 1
 
 
+def heed_interrupts() -> None:
+    """A shell starts what it runs in the background deaf to SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_with_status_130_and_cancels_the_work(gateway: FakeGateway, address: str) -> None:
     environment = {**os.environ, "THANOSQL_ADDRESS": address, "THANOSQL_API_TOKEN": gateway.token}
     command = [sys.executable, "-m", "thanosql", "sql", "BUILD for ever"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     assert gateway.hanging.wait(30)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
