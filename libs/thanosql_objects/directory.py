@@ -18,7 +18,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 # Files on their way in; on the same file system as their goal, so that a rename is atomic.
 _INCOMING = ".incoming"
 _NEIGHBOURS = 2000
-_MOVES = 10
+_MOVES = 20
 
 
 class LocalDirectory:
@@ -216,15 +216,17 @@ def _info(key: str, path: Path) -> ObjectInfo:
 
 def _move(temporary: Path, goal: Path) -> None:
     for attempt in range(_MOVES):
-        goal.parent.mkdir(parents=True, exist_ok=True)
         try:
+            goal.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(goal)
-            _sync_directory(goal.parent)
-            return
-        except FileNotFoundError:
-            # A delete removed the folder, which was empty in between.
+            break
+        except (FileNotFoundError, FileExistsError):
+            # A delete removed the folder, which was empty in between: before the move, or while `mkdir`
+            # looked at what it had found there.
             if attempt == _MOVES - 1:
                 raise
+    with contextlib.suppress(FileNotFoundError):  # deleted again already
+        _sync_directory(goal.parent)
 
 
 def _sync_directory(folder: Path) -> None:
