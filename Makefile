@@ -70,6 +70,6 @@ bench: setup ## Run every benchmark; prints ratios against peers of the same run
 tutorial-data: setup ## Make the tutorial's recordings again (needs espeak-ng and flite)
 	$(RUN) scripts/make_tutorial_data.py
 
-clean: ## Remove what was made here: .venv, caches, the demo's state
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info sdk/*.egg-info build dist
+clean: ## Remove what was made here: .venv, caches, build outputs
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info sdk/*.egg-info build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

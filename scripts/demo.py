@@ -17,10 +17,9 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.syntax import Syntax
 
-from thanosql import LocalServer, Progress, Result, ThanoSQL, ThanoSQLError
+from thanosql import LocalServer, Result, ThanoSQL, ThanoSQLError
 from thanosql.cli.output import write_result
-from thanosql.cli.progress import progress_display
-from thanosql.result import ResultBuilder
+from thanosql.cli.running import run_text
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = "tutorial_data/librispeech_data"
@@ -34,17 +33,6 @@ def statements(dataset: str) -> Iterator[str]:
     for statement in "\n".join(lines).split(";"):
         if statement.strip():
             yield statement.strip().replace(SHIPPED, dataset)
-
-
-def run(db: ThanoSQL, statement: str) -> Result:
-    """Run one statement with its progress shown while it lasts."""
-    builder = ResultBuilder()
-    with progress_display() as show:
-        for event in db.stream(statement):
-            if isinstance(event, Progress):
-                show(event)
-            builder.add(event)
-    return builder.results[-1]
 
 
 def show_result(console: Console, result: Result) -> None:
@@ -62,7 +50,7 @@ def tutorial(console: Console, db: ThanoSQL, dataset: str) -> list[Result]:
     for statement in statements(dataset):
         console.print(Rule(style="dim"))
         console.print(Syntax(statement, "sql", background_color="default", word_wrap=True))
-        results.append(run(db, statement))
+        results.extend(run_text(db, statement))
         show_result(console, results[-1])
     return results
 
