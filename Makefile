@@ -67,7 +67,7 @@ lock: setup ## Write constraints.txt from what is installed
 bench: setup ## Run every benchmark; prints ratios against peers of the same run
 	set -e; for name in query predict; do $(RUN) -m benchmarks.$$name; done
 
-tutorial-data: setup ## Make the tutorial's recordings again (needs espeak-ng and flite)
+tutorial-data: setup ## Make the tutorial's recordings again (needs espeak-ng, flite and festival)
 	$(RUN) scripts/make_tutorial_data.py
 
 clean: ## Remove what was made here: .venv, caches, build outputs

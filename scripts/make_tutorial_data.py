@@ -1,7 +1,7 @@
 """Make examples/tutorial_data again: synthetic speech that stands in for LibriSpeech in the tutorial.
 
-Needs Debian's `espeak-ng` and `flite` packages. The same packages give the same files: every choice is drawn
-from a seed that depends on the split and the number of the clip.
+Needs Debian's `espeak-ng`, `flite`, `festival` and `festvox-kdlpc16k` packages. The same packages give the
+same files: every choice is drawn from a seed that depends on the split and the number of the clip.
 
     python -m scripts.make_tutorial_data
 """
@@ -20,7 +20,9 @@ from scripts.tutorial_data import corpus
 from scripts.tutorial_data.engines import Samples, Voice, synthesize
 
 FOLDER = "tutorial_data/librispeech_data"
-SHORTEST_S, LONGEST_S = 1.5, 7.0
+SHORTEST_S, LONGEST_S = 1.0, 10.0
+# Of a recording's loudest sample: what lies below is silence.
+QUIET = 0.003
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Clip:
     @property
     def audio_path(self) -> str:
         """Where the recording lies, as the csv says it: relative to the examples folder."""
-        suffix = "wav" if self.number % 5 == 0 else "flac"
+        suffix = "wav" if self.number % 11 == 0 else "flac"
         return f"{FOLDER}/audio/{self.split}_{self.number:03d}.{suffix}"
 
 
@@ -56,17 +58,23 @@ def clips(split: str) -> list[Clip]:
 
 
 def record(clip: Clip) -> Samples:
-    """Speak a clip and vary it a little: silence around it, loudness, and noise 30 to 45 dB below."""
+    """Speak a clip and vary it a little: silence around it, loudness, and noise 35 to 50 dB below."""
     random = np.random.default_rng([sum(clip.split.encode()), clip.number])
     spoken, rate_hz = synthesize(clip.sentence, clip.voice)
-    speech = soxr.resample(spoken, rate_hz, clip.rate_hz, quality="VHQ")
-    speech = speech * (10 ** (random.uniform(-12, -2) / 20) / max(float(np.abs(speech).max()), 1e-6))
-    before, after = (int(seconds * clip.rate_hz) for seconds in random.uniform(0.1, 0.3, size=2))
+    speech = soxr.resample(_trimmed(spoken), rate_hz, clip.rate_hz, quality="VHQ")
+    speech = speech * (10 ** (random.uniform(-22, -8) / 20) / float(np.abs(speech).max()))
+    before, after = (int(seconds * clip.rate_hz) for seconds in random.uniform(0.05, 0.25, size=2))
     after += max(0, int(SHORTEST_S * clip.rate_hz) + 1 - before - len(speech) - after)
     padded = np.pad(speech, (before, after))
     loudness = float(np.sqrt(np.mean(speech**2)))
-    noise = random.standard_normal(len(padded)) * loudness * 10 ** (-random.uniform(30, 45) / 20)
+    noise = random.standard_normal(len(padded)) * loudness * 10 ** (-random.uniform(35, 50) / 20)
     return np.clip(padded + noise, -1, 1).astype(np.float32)
+
+
+def _trimmed(spoken: Samples) -> Samples:
+    """Cut the silence that an engine puts around its speech, a third of a second on average."""
+    loud = np.flatnonzero(np.abs(spoken) > QUIET * np.abs(spoken).max())
+    return spoken[loud[0] : loud[-1] + 1]
 
 
 def write_split(examples: Path, split: str) -> tuple[int, float]:

@@ -7,8 +7,13 @@ from scripts.tutorial_data.engines import Voice
 
 def sentences(split: str) -> list[str]:
     """Return the sentences of a split (`train` or `test`), as written, with punctuation."""
+    return [sentence for subject in subjects(split) for sentence in subject]
+
+
+def subjects(split: str) -> list[list[str]]:
+    """Return the sentences of a split by subject: calls to a help desk, news, stories."""
     path = Path(__file__).with_name(f"{split}_sentences.txt")
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [subject.splitlines() for subject in path.read_text(encoding="utf-8").strip().split("\n\n")]
 
 
 def voices(split: str) -> list[Voice]:
@@ -17,18 +22,22 @@ def voices(split: str) -> list[Voice]:
         return [
             Voice(engine="flite", name="slt", words_per_minute=165),
             Voice(engine="espeak-ng", name="en-us+Andy", words_per_minute=165, pitch=45),
-            Voice(engine="flite", name="awb", words_per_minute=170),
+            Voice(engine="flite", name="awb", words_per_minute=160),
             Voice(engine="espeak-ng", name="en-gb+f2", words_per_minute=160, pitch=55),
             Voice(engine="flite", name="kal16", words_per_minute=160),
-            Voice(engine="espeak-ng", name="en-gb-x-rp+m3", words_per_minute=155, pitch=40),
+            Voice(engine="espeak-ng", name="en-gb-x-rp+m3", words_per_minute=145, pitch=40),
             Voice(engine="espeak-ng", name="en-us+anika", words_per_minute=160, pitch=60),
             Voice(engine="espeak-ng", name="en-029+Annie", words_per_minute=160, pitch=50),
+            Voice(engine="festival", name="ked_diphone", words_per_minute=160),
+            Voice(engine="espeak-ng", name="en-us+marcelo", words_per_minute=170, pitch=50),
+            Voice(engine="espeak-ng", name="en-gb+iven3", words_per_minute=165, pitch=45),
+            Voice(engine="espeak-ng", name="en-gb-scotland+announcer", words_per_minute=165, pitch=50),
         ]
     if split == "test":
         return [
-            Voice(engine="flite", name="rms", words_per_minute=175),
+            Voice(engine="flite", name="rms", words_per_minute=165),
             Voice(engine="espeak-ng", name="en-us+Michael", words_per_minute=160, pitch=45),
-            Voice(engine="espeak-ng", name="en-gb+Alex", words_per_minute=165, pitch=50),
+            Voice(engine="espeak-ng", name="en-gb+Alex", words_per_minute=155, pitch=50),
             Voice(engine="espeak-ng", name="en-us+f4", words_per_minute=160, pitch=55),
         ]
     raise ValueError(f"a split is 'train' or 'test', not {split!r}")

@@ -74,7 +74,7 @@ def _run(command: list[str], text: str) -> None:
         subprocess.run(command, input=text, text=True, check=True, capture_output=True, timeout=60)
     except FileNotFoundError as missing:
         raise RuntimeError(
-            f"{command[0]} is not installed: apt-get install espeak-ng flite festival"
+            f"{command[0]} is not installed: apt-get install espeak-ng flite festival festvox-kdlpc16k"
         ) from missing
     except subprocess.CalledProcessError as failed:
         raise RuntimeError(f"{command[0]} failed on {text!r}: {failed.stderr.strip()}") from failed
