@@ -4,8 +4,9 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import AsyncGeneratorType, TracebackType
 from typing import Any, Self, TypeVar
 
 from thanosql.aio import AsyncThanoSQL, OnEvent, closed_meanwhile
@@ -37,7 +38,7 @@ class ThanoSQL:
         self._client = AsyncThanoSQL(address, token)
         self._background = BackgroundLoop()
         self._closed = False
-        weakref.finalize(self, self._background.stop)
+        self._stop = weakref.finalize(self, self._background.stop)
 
     @property
     def address(self) -> str:
@@ -62,8 +63,10 @@ class ThanoSQL:
         """Close the connection; what still runs is cancelled, and later calls are refused."""
         if not self._closed:
             self._closed = True
-            self._background.run(self._client.close())
-            self._background.stop()
+            try:
+                self._background.run(self._client.close)
+            finally:
+                self._stop()
 
     def execute(self, text: str, *, on_event: OnEvent | None = None) -> Result:
         """Run the statements of a text; answers the last one's result.
@@ -140,7 +143,7 @@ class ThanoSQL:
     # Coroutines and generators name what they receive too, and here they receive nothing.
     def _run(self, call: Callable[[AsyncThanoSQL], Coroutine[Any, Any, _T]]) -> _T:
         with self._open():
-            return self._background.run(call(self._client))
+            return self._background.run(lambda: call(self._client))
 
     def _iterate(
         self, call: Callable[[AsyncThanoSQL], AsyncGenerator[_T, None]]
@@ -148,8 +151,9 @@ class ThanoSQL:
         with self._open():
             items = call(self._client)
             ended = object()
+            step = partial(_next, items, ended)
             try:
-                while (item := self._background.run(_next(items, ended))) is not ended:
+                while (item := self._background.run(step)) is not ended:
                     yield item  # type: ignore[misc]  # the sentinel was compared away just before
             finally:
                 self._leave(items)
@@ -166,12 +170,22 @@ class ThanoSQL:
             raise
 
     def _leave(self, items: AsyncGenerator[Any, None]) -> None:
+        close = partial(_close, items)
         try:
-            self._background.run(items.aclose())
+            self._background.run(close)
         except CancelledError:
             if not self._closed:  # closing has cancelled the call
                 raise
+        except KeyboardInterrupt:
+            self._background.run(close)  # it may not have begun
+            raise
 
 
 async def _next(items: AsyncGenerator[_T, None], ended: object) -> _T | object:
     return await anext(items, ended)
+
+
+async def _close(items: AsyncGenerator[Any, None]) -> None:
+    # An item still on its way was cancelled and waited for long enough; it ends the generator by itself.
+    if not (isinstance(items, AsyncGeneratorType) and items.ag_running):
+        await items.aclose()

@@ -100,6 +100,10 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
     jobs: list[trainer_pb2.TrainingJob] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     failures: list[ThanosqlError] = field(default_factory=list)
+    before_hanging: Sequence[Response] = (
+        started("BUILD MODEL"),
+        progress("training", 1, total=100, unit="steps"),
+    )
     texts: list[str] = field(default_factory=list)
     request_ids: list[str] = field(default_factory=list)
     hanging: threading.Event = field(default_factory=threading.Event)
@@ -122,8 +126,7 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
 
     def _hang(self, context: Any) -> Iterator[Response]:
         context.add_callback(self.cancelled.set)
-        yield started("BUILD MODEL")
-        yield progress("training", 1, total=100, unit="steps")
+        yield from self.before_hanging
         self.hanging.set()
         self.cancelled.wait(30)
 

@@ -2,8 +2,9 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import NoReturn, ParamSpec, TypeVar
 
 import click
@@ -60,13 +61,33 @@ def say_error(failure: ThanoSQLError) -> None:
         )
 
 
+def _was_interrupted(failure: BaseException) -> bool:
+    """True for an interrupt, and for what was raised while one was being handled."""
+    seen: BaseException | None = failure
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__context__
+    return seen is not None
+
+
+@contextmanager
+def interrupts_first() -> Iterator[None]:
+    """Raise the interrupt again where tidying up behind it has failed in a way of its own."""
+    try:
+        yield
+    except Exception as failure:
+        if _was_interrupted(failure):
+            raise KeyboardInterrupt from failure
+        raise
+
+
 def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
     """Draw what a command raises, and end with the status that goes with it."""
 
     @functools.wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return command(*args, **kwargs)
+            with interrupts_first():
+                return command(*args, **kwargs)
         except ThanoSQLError as failure:
             say_error(failure)
             sys.exit(EXIT_FAILED)
