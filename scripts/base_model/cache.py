@@ -27,6 +27,7 @@ class Entry:
     text: str
     source: str
     split: str
+    voice: str = ""
 
     @property
     def seconds(self) -> float:
@@ -44,8 +45,11 @@ class Cache:
 
     def samples(self, entry: Entry) -> npt.NDArray[np.float32]:
         """Return an utterance's samples in -1..1."""
-        heard = self._samples[entry.first : entry.first + entry.count]
-        return heard.astype(np.float32) / np.float32(32768)
+        return self.part(entry.first, entry.count)
+
+    def part(self, first: int, count: int) -> npt.NDArray[np.float32]:
+        """Return `count` samples from a place in the file."""
+        return self._samples[first : first + count].astype(np.float32) / np.float32(32768)
 
     def split(self, name: str) -> list[Entry]:
         """Return the entries of `train` or of an evaluation."""
@@ -53,30 +57,47 @@ class Cache:
 
 
 def build(utterances: list[Utterance], folder: Path, workers: int) -> None:
-    """Write the cache; utterances longer than 17 s are left out.
+    """Add to the cache what it does not hold yet; utterances longer than 17 s are left out.
+
+    A call that is interrupted loses at most what it was about to write.
 
     Args:
         utterances: What to hear.
-        folder: Where the two files go; made if missing.
+        folder: Where the two files lie; made if missing.
         workers: How many synthesizers and decoders run at once.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    first = 0
-    with (folder / "samples.int16").open("wb") as samples, (folder / "entries.tmp").open("w") as entries:
-        for utterance, heard in zip(utterances, _heard(utterances, workers), strict=True):
+    lines = folder / "entries.jsonl"
+    lines.touch()
+    held = [Entry(**json.loads(line)) for line in lines.read_text(encoding="utf-8").splitlines()]
+    known = {_key(entry.source, entry.split, entry.text, entry.voice) for entry in held}
+    first = max((entry.first + entry.count for entry in held), default=0)
+    missing = [one for one in utterances if _key(one.source, one.split, one.text, one.speaker) not in known]
+    with (folder / "samples.int16").open("ab") as samples, lines.open("a", encoding="utf-8") as entries:
+        samples.truncate(2 * first)
+        for utterance, heard in zip(missing, _heard(missing, workers), strict=True):
             if len(heard) > LONGEST_S * RATE_HZ:
                 continue
             samples.write(heard.tobytes())
-            entry = Entry(
-                first=first,
-                count=len(heard),
-                text=utterance.text,
-                source=utterance.source,
-                split=utterance.split,
-            )
-            entries.write(json.dumps(asdict(entry)) + "\n")
+            samples.flush()
+            entries.write(json.dumps(asdict(_entry(utterance, first, len(heard)))) + "\n")
+            entries.flush()
             first += len(heard)
-    (folder / "entries.tmp").replace(folder / "entries.jsonl")
+
+
+def _entry(utterance: Utterance, first: int, count: int) -> Entry:
+    return Entry(
+        first=first,
+        count=count,
+        text=utterance.text,
+        source=utterance.source,
+        split=utterance.split,
+        voice=utterance.speaker,
+    )
+
+
+def _key(*parts: str) -> str:
+    return "\t".join(parts)
 
 
 def _heard(utterances: list[Utterance], workers: int) -> Iterator[npt.NDArray[np.int16]]:

@@ -6,13 +6,14 @@ Legend of shapes: B batch, S samples, T frames, V vocabulary.
 import copy
 import math
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
-VOCABULARY = ("<pad>", "<s>", "</s>", "<unk>", *"|ETAONIHSRDLUMWCFGYPBVK'XJQZ")
+from scripts.base_model.letters import VOCABULARY
+from thanosql_ctc.batch_invariant import padded_forward
+
 BANDS = 40
 PHASES = 4
 
@@ -82,13 +83,10 @@ def create(shape: Shape, seed: int) -> Wav2Vec2ForCTC:
 def save_time(model: Wav2Vec2ForCTC) -> None:
     """Leave out of the training what costs time and teaches little; the configuration is not touched.
 
-    * Dropout and time masks: a run of an hour hears each utterance a few times and cannot learn it by heart.
     * The first layer: its filters are good from the start.
+    * transformers' own masks, drawn slowly: regularise.py has its own.
     * Torch's fused attention: on a CPU its backward pass is a third slower than plain products (measured).
     """
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
     model.wav2vec2.config = copy.deepcopy(model.config)
     model.wav2vec2.config.apply_spec_augment = False
     model.wav2vec2.feature_extractor.conv_layers[0].requires_grad_(requires_grad=False)
@@ -123,29 +121,50 @@ def _mel(hertz: float) -> float:
     return 1127 * math.log(1 + hertz / 700)
 
 
-def losses(model: Wav2Vec2ForCTC, samples_bs: Tensor, mask_bs: Tensor, targets: list[list[int]]) -> Tensor:
-    """Return CTC loss per letter, the middle layer's share included.
+class Learner(nn.Module):
+    """The recogniser and what only its training needs: a head that writes phonemes half way up.
 
-    Reading the letters from half way up as well makes a deep stack start to learn much sooner.
+    Args:
+        model: The recogniser.
+        phonemes: How many there are, the blank not counted.
+        share: Of the loss, for the phonemes (Lee and Watanabe 2021 read letters half way up; Fernandez,
+            Graves and Schmidhuber 2007 read phonemes below words).
     """
-    encoder = model.wav2vec2.encoder
-    middle: list[Tensor] = []
-    hook = encoder.layers[len(encoder.layers) // 2 - 1].register_forward_hook(
-        lambda _module, _inputs, output: middle.append(output[0] if isinstance(output, tuple) else output)
-    )
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        hidden = model.wav2vec2(samples_bs, attention_mask=mask_bs).last_hidden_state
-        logits = model.lm_head(model.dropout(hidden))
-        logits_middle = model.lm_head(encoder.layer_norm(middle[0]))
-    hook.remove()
-    heard_b = cast("torch.LongTensor", mask_bs.sum(-1))
-    frames = model._get_feat_extract_output_lengths(heard_b)
-    letters = torch.tensor([letter for target in targets for letter in target])
-    lengths = torch.tensor([len(target) for target in targets])
-    total = torch.zeros(())
-    for share, some in ((0.7, logits), (0.3, logits_middle)):
-        log_probs = some.float().log_softmax(-1).transpose(0, 1)
-        total = total + share * nn.functional.ctc_loss(
-            log_probs, letters, frames, lengths, blank=0, reduction="sum", zero_infinity=True
+
+    def __init__(self, model: Wav2Vec2ForCTC, phonemes: int, share: float = 0.3) -> None:
+        super().__init__()
+        self.model = model
+        self.phoneme_head = nn.Linear(model.config.hidden_size, phonemes + 1)
+        self._share = share
+
+    def forward(
+        self,
+        samples_bs: Tensor,
+        lengths: list[int],
+        letters: list[list[int]],
+        phonemes: list[list[int]],
+    ) -> Tensor:
+        """Return the loss per letter and per phoneme, in their shares."""
+        encoder = self.model.wav2vec2.encoder
+        middle: list[Tensor] = []
+        hook = encoder.layers[len(encoder.layers) // 2 - 1].register_forward_hook(
+            lambda _module, _inputs, output: middle.append(output[0] if isinstance(output, tuple) else output)
         )
-    return total / lengths.sum()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits, frames = padded_forward(self.model, samples_bs, lengths)
+            logits_middle = self.phoneme_head(encoder.layer_norm(middle[0]))
+        hook.remove()
+        above = ctc_loss(logits, frames, letters)
+        below = ctc_loss(logits_middle, frames, phonemes)
+        return (1 - self._share) * above + self._share * below
+
+
+def ctc_loss(logits: Tensor, frames: Tensor, targets: list[list[int]]) -> Tensor:
+    """Return the loss per label of a batch; label 0 is the blank."""
+    labels = torch.tensor([label for target in targets for label in target], dtype=torch.long)
+    counts = torch.tensor([len(target) for target in targets])
+    log_probs = logits.float().log_softmax(-1).transpose(0, 1)
+    total = nn.functional.ctc_loss(
+        log_probs, labels, frames, counts, blank=0, reduction="sum", zero_infinity=True
+    )
+    return total / counts.sum().clamp(min=1)

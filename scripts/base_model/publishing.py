@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import Wav2Vec2ForCTC
 
-from scripts.base_model.network import VOCABULARY
+from scripts.base_model.letters import VOCABULARY
 
 
 def publish(model: Wav2Vec2ForCTC, folder: Path) -> None:
@@ -25,7 +25,7 @@ def publish(model: Wav2Vec2ForCTC, folder: Path) -> None:
     }
     configuration = model.config.to_diff_dict() | {"architectures": ["Wav2Vec2ForCTC"], "dtype": "float32"}
     _write(draft / "config.json", configuration)
-    _write(draft / "vocab.json", {letter: number for number, letter in enumerate(VOCABULARY)})
+    _write(draft / "vocab.json", {letter: number for number, letter in enumerate(VOCABULARY.tokens)})
     _write(draft / "tokenizer_config.json", _TOKENIZER)
     _write(draft / "special_tokens_map.json", {key: _TOKENIZER[key] for key in _SPECIAL})
     _write(draft / "preprocessor_config.json", _PREPROCESSOR)

@@ -2,9 +2,8 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
-
-from scripts.base_model.scoring import Score
 
 
 def fill(page: Path, name: str, lines: list[str]) -> None:
@@ -21,25 +20,31 @@ def fill(page: Path, name: str, lines: list[str]) -> None:
     page.write_text(filled, encoding="utf-8")
 
 
-def scores_table(scores: dict[str, Score], titles: dict[str, str]) -> list[str]:
-    """Return the error rates as a table."""
-    rows = [
-        f"| {titles[name]} | {score.clips} | {score.seconds / 60:.1f} | {score.wer:.1%} | {score.cer:.1%} |"
-        for name, score in scores.items()
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    return [
+        f"| {' | '.join(columns)} |",
+        "|---" * len(columns) + "|",
+        *(f"| {' | '.join(row)} |" for row in rows),
     ]
-    return ["| recordings | clips | minutes | WER | CER |", "|---|---|---|---|---|", *rows]
 
 
 def log_table(log: Path) -> list[str]:
     """Return the log of a run as a table."""
     with log.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-    columns = ("minutes", "steps", "hours heard", "loss per letter", "tutorial WER, CER", "LibriSpeech CER")
-    head = f"| {' | '.join((*columns, 'AN4 CER', 'digits CER'))} |"
+    names = ("librispeech", "an4", "fsdd", "tutorial")
     body = [
-        f"| {row['minutes']} | {row['step']} | {row['audio_hours']} | {row['loss_per_letter']} "
-        f"| {row['wer_tutorial']}, {row['cer_tutorial']} | {row['cer_librispeech']} | {row['cer_an4']} "
-        f"| {row['cer_fsdd']} |"
+        [
+            row["minutes"],
+            row["step"],
+            row["audio_hours"],
+            row["loss_per_letter"],
+            *(f"{float(row[f'wer_{name}']):.1%}, {float(row[f'cer_{name}']):.1%}" for name in names),
+        ]
         for row in rows
     ]
-    return [head, "|---|---|---|---|---|---|---|---|", *body]
+    return table(("minutes", "steps", "hours heard", "loss per letter", *_TITLES), body)
+
+
+_TITLES = ("LibriSpeech WER, CER", "AN4", "digits", "tutorial")

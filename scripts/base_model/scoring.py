@@ -1,14 +1,17 @@
 """Greedy decoding and error rates of the model in training."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import jiwer
+import numpy as np
 import torch
 from transformers import Wav2Vec2ForCTC
 
-from scripts.base_model import batches
+from scripts.base_model.augment import Samples
 from scripts.base_model.cache import Cache, Entry
-from scripts.base_model.network import VOCABULARY
+from scripts.base_model.letters import decode
+from services.trainer.core.scoring import ScoreCounter
+from thanosql_ctc.waveform import normalise_waveform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,27 +25,33 @@ class Score:
     examples: tuple[tuple[str, str], ...]
 
 
-def decode(labels: list[int]) -> str:
-    """Turn each frame's best label into text; repeats collapse before blanks go: double letters stay."""
-    kept = [label for place, label in enumerate(labels) if place == 0 or labels[place - 1] != label]
-    letters = "".join(VOCABULARY[label] for label in kept if len(VOCABULARY[label]) == 1)
-    return " ".join(letters.replace("|", " ").split())
-
-
 @torch.inference_mode()
-def score(model: Wav2Vec2ForCTC, cache: Cache, entries: list[Entry]) -> Score:
-    """Transcribe the entries one by one and compare."""
+def log_probs(model: Wav2Vec2ForCTC, samples: Samples) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """Return the log probability of every label in every frame."""
     model.train(False)
-    hypotheses = []
-    for entry in entries:
-        batch = batches.collate(cache, [entry], None)
-        logits = model(batch.samples_bs, attention_mask=batch.mask_bs).logits[0]
-        hypotheses.append(decode(logits.argmax(-1).tolist()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(torch.from_numpy(normalise_waveform(samples))[None]).logits[0]
+    found: np.ndarray[tuple[int, int], np.dtype[np.float32]] = logits.float().log_softmax(-1).numpy()
+    return found
+
+
+def transcribe(model: Wav2Vec2ForCTC, heard: Iterator[Samples]) -> list[str]:
+    """Transcribe recordings one by one."""
+    return [decode(log_probs(model, samples).argmax(-1).tolist()) for samples in heard]
+
+
+def score(model: Wav2Vec2ForCTC, cache: Cache, entries: list[Entry]) -> Score:
+    """Transcribe the entries and count as EVALUATE counts."""
+    hypotheses = transcribe(model, (cache.samples(entry) for entry in entries))
+    counter = ScoreCounter()
+    for entry, hypothesis in zip(entries, hypotheses, strict=True):
+        counter.add(entry.text, hypothesis, entry.seconds)
+    scores = counter.scores()
     references = [entry.text for entry in entries]
     return Score(
-        wer=jiwer.wer(references, hypotheses),
-        cer=jiwer.cer(references, hypotheses),
+        wer=scores.wer,
+        cer=scores.cer,
         clips=len(entries),
-        seconds=sum(entry.seconds for entry in entries),
+        seconds=scores.audio_s,
         examples=tuple(zip(references, hypotheses, strict=True))[:4],
     )

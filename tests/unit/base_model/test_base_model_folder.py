@@ -10,7 +10,7 @@ import soundfile as sf
 import torch
 from transformers import Wav2Vec2ForCTC, Wav2Vec2Processor
 
-from scripts.base_model import network, publishing, scoring
+from scripts.base_model import letters, network, publishing
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "models" / "wav2vec2_en_small"
@@ -49,7 +49,7 @@ def test_bundled_model_reads_a_recording_of_the_tutorial(bundled: Wav2Vec2ForCTC
         samples, rate_hz = sf.read(examples / row["audio_path"], dtype="float32")
         with torch.inference_mode():
             logits = bundled(**processor(samples, sampling_rate=rate_hz, return_tensors="pt")).logits
-        heard.append(scoring.decode(logits[0].argmax(-1).tolist()))
+        heard.append(letters.decode(logits[0].argmax(-1).tolist()))
     assert jiwer.cer([row["text"] for row in rows], heard) < 0.45
 
 
@@ -93,4 +93,4 @@ def test_untrained_network_already_hears_pitch() -> None:
     ],
 )
 def test_greedy_decoding_keeps_double_letters(labels: list[int], text: str) -> None:
-    assert scoring.decode(labels) == text
+    assert letters.decode(labels) == text

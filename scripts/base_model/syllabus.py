@@ -1,0 +1,76 @@
+"""What one epoch hears: which recordings, how often, cut where, and how long the longest may be."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scripts.base_model.cache import RATE_HZ, Cache, Entry
+from scripts.base_model.letters import frames_needed
+from scripts.base_model.pieces import Cut, Piece, divide, whole
+
+# (share of the time that must have passed, longest utterance in seconds): short ones first break the plateau
+# on which a CTC model says nothing but blanks.
+CURRICULUM = ((0.0, 3.0), (0.03, 6.0), (0.08, 17.0))
+FRAME_S = 0.03
+# How many seconds a frame's convolutions hear beyond the first frame's start.
+_FIRST_FRAME_S = 0.08
+_FASTEST = 1.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """How many times an epoch hears each source; a part of 1 hears a part of it.
+
+    Attributes:
+        noise: Pieces without speech for each piece with it.
+        cut: Chance that an utterance with known pauses is cut at some.
+        longest_cut_s: Longest aim of a cut piece.
+    """
+
+    librispeech: float = 2.0
+    speechocean: float = 1.0
+    an4: float = 2.0
+    fsdd: float = 3.0
+    synthetic: float = 0.4
+    noise: float = 0.02
+    cut: float = 0.7
+    longest_cut_s: float = 9.0
+
+
+def longest_s(share: float) -> float:
+    """Return the length of the longest utterance that is trained on at this share of the time."""
+    return max(limit for start, limit in CURRICULUM if share >= start)
+
+
+def epoch(
+    cache: Cache, cuts: dict[int, list[Cut]], mix: Mix, limit_s: float, random: np.random.Generator
+) -> list[Piece]:
+    """Choose what to hear, in the order of the sources."""
+    pieces: list[Piece] = []
+    for entry in cache.split("train"):
+        for _ in range(_times(getattr(mix, entry.source), random)):
+            found = cuts.get(entry.first, [])
+            pieces += _said(entry, found, mix, random)
+    pieces = [piece for piece in pieces if piece.seconds <= limit_s and fits(piece)]
+    return pieces + [_noise(limit_s, random) for _ in range(int(mix.noise * len(pieces)))]
+
+
+def fits(piece: Piece) -> bool:
+    """CTC needs a frame for each letter, when the piece is played at its fastest too."""
+    frames = int((piece.seconds / _FASTEST - _FIRST_FRAME_S) / FRAME_S) + 1
+    return bool(piece.text) and frames >= frames_needed(piece.text)
+
+
+def _times(often: float, random: np.random.Generator) -> int:
+    return int(often) + int(random.random() < often - int(often))
+
+
+def _said(entry: Entry, cuts: list[Cut], mix: Mix, random: np.random.Generator) -> list[Piece]:
+    if cuts and random.random() < mix.cut:
+        return divide(entry, cuts, mix.longest_cut_s, random)
+    return [whole(entry)]
+
+
+def _noise(limit_s: float, random: np.random.Generator) -> Piece:
+    seconds = random.uniform(0.3, min(limit_s, 10.0))
+    return Piece(entry=None, first=0, count=int(seconds * RATE_HZ), text="")

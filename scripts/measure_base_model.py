@@ -1,0 +1,215 @@
+"""Measure the bundled recogniser as its users meet it: SQL, through the whole system in one process.
+
+python -m scripts.measure_base_model                  # print every figure
+python -m scripts.measure_base_model --write          # and fill in the model card
+
+Recordings of people come from --shared; what needs them is left out where they are not there.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from scripts.base_model import report
+from scripts.base_model.augment import RATE_HZ, artificial_noise
+from thanosql import LocalServer, ThanoSQL
+
+ROOT = Path(__file__).parents[1]
+CARD = ROOT / "models" / "wav2vec2_en_small" / "README.md"
+MODEL = "tutorial_audio_recognition"
+TUTORIAL = "tutorial_data/librispeech_data"
+NOISE_CLIPS, NOISE_CLIP_S = 60, 10.0
+NOISE_RECORDINGS = ("noise/traffic.wav", "formats/speechbrain__noise5.wav")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Recordings that the model never heard; `speakers` says who speaks them."""
+
+    title: str
+    csv: str
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A model made for one small purpose: what it learns from, and what it is measured on."""
+
+    title: str
+    train: HeldOut
+    test: HeldOut
+    options: str = ""
+
+
+LIBRISPEECH = HeldOut(
+    title="LibriSpeech, 4 speakers not trained on", csv="librispeech_opus.csv", where="split = 'dev'"
+)
+LIBRISPEECH_TEST = HeldOut(
+    title="LibriSpeech, the 30 test recordings of the real tutorial",
+    csv="librispeech_data/librispeech_test.csv",
+)
+AN4 = HeldOut(title="AN4, test: 10 speakers not trained on", csv="an4.csv", where="split = 'test'")
+FSDD = HeldOut(
+    title="Free Spoken Digit Dataset, test (its 6 speakers were trained on)",
+    csv="fsdd.csv",
+    where="split = 'test'",
+)
+TUTORIAL_TEST = HeldOut(
+    title="the tutorial's test table: synthetic, 4 voices not trained on",
+    csv=f"{TUTORIAL}/librispeech_test.csv",
+)
+TASKS = (
+    Task(
+        title="digits (FSDD)",
+        train=HeldOut(title="", csv="fsdd.csv", where="split = 'train'"),
+        test=FSDD,
+        options="epochs=3",
+    ),
+    Task(
+        title="commands (AN4)",
+        train=HeldOut(title="", csv="an4.csv", where="split = 'train'"),
+        test=AN4,
+        options="epochs=5",
+    ),
+    Task(
+        title="read books (LibriSpeech)",
+        train=HeldOut(title="", csv="librispeech_data/librispeech_train.csv"),
+        test=LIBRISPEECH_TEST,
+        options="epochs=3",
+    ),
+)
+TUTORIAL_TASK = Task(
+    title="the tutorial",
+    train=HeldOut(title="", csv=f"{TUTORIAL}/librispeech_train.csv"),
+    test=TUTORIAL_TEST,
+    options="epochs=1, batch_size=4",
+)
+
+
+@contextmanager
+def system(workspace: Path) -> Iterator[ThanoSQL]:
+    """Start everything in one process, for paths below a folder."""
+    with LocalServer(workspace=workspace) as server, server.client() as db:
+        yield db
+
+
+def score(db: ThanoSQL, held_out: HeldOut, model: str = MODEL) -> list[str]:
+    """Return a row of the card: recordings, minutes, WER, CER, audio seconds a second."""
+    db.execute(f"COPY measured OPTIONS(overwrite=True) FROM '{held_out.csv}'")
+    result = db.execute(f"EVALUATE USING {model} AS {_selection(held_out, 'measured')}")
+    scores = result.scores
+    if scores is None:
+        raise RuntimeError(f"no scores for {held_out.csv}: {result.message}")
+    return [
+        held_out.title,
+        str(scores.rows),
+        f"{scores.audio_s / 60:.1f}",
+        f"{scores.wer:.1%}",
+        f"{scores.cer:.1%}",
+        f"{scores.audio_s / result.elapsed_s:.0f}",
+    ]
+
+
+def fine_tune(db: ThanoSQL, task: Task) -> list[str]:
+    """Return a row of the card: error rates before and after BUILD, and how long that took."""
+    before = score(db, task.test)
+    db.execute(f"COPY learned OPTIONS(overwrite=True) FROM '{task.train.csv}'")
+    options = ", ".join(filter(None, (task.options, "overwrite=True")))
+    built = db.execute(
+        f"BUILD MODEL tuned USING Wav2Vec2En OPTIONS ({options}) AS {_selection(task.train, 'learned')}"
+    )
+    after = score(db, task.test, "tuned")
+    return [task.title, task.options, before[3], after[3], before[4], after[4], f"{built.elapsed_s:.0f}"]
+
+
+def words_in_noise(shared: Path) -> list[str]:
+    """Return rows of the card: how many words the model hears where nobody speaks."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Path(folder)
+        _write_noise(workspace)
+        rows = [_words_heard(workspace, "artificial: hiss, rumble, bands, hum, clicks, gusts, silence")]
+    if all((shared / name).exists() for name in NOISE_RECORDINGS):
+        with tempfile.TemporaryDirectory() as folder:
+            workspace = Path(folder)
+            for number, name in enumerate(NOISE_RECORDINGS):
+                samples, rate_hz = sf.read(shared / name)
+                sf.write(workspace / f"{number}.wav", samples, rate_hz)
+            rows.append(_words_heard(workspace, "recorded: a street, a room (neither was trained on)"))
+    return report.table(("noise", "clips", "seconds", "words heard", "clips with words"), rows)
+
+
+def _write_noise(workspace: Path) -> None:
+    random = np.random.default_rng(20)
+    for number in range(NOISE_CLIPS):
+        samples = artificial_noise(int(NOISE_CLIP_S * RATE_HZ), random)
+        sf.write(workspace / f"{number:03d}.wav", np.clip(samples, -1, 1), RATE_HZ)
+
+
+def _words_heard(workspace: Path, title: str) -> list[str]:
+    paths = sorted(path.name for path in workspace.glob("*.wav"))
+    (workspace / "noise.csv").write_text("audio_path\n" + "\n".join(paths) + "\n")
+    with system(workspace) as db:
+        db.execute("COPY noise FROM 'noise.csv'")
+        result = db.execute(f"PREDICT USING {MODEL} AS SELECT * FROM noise")
+    if result.row_error_count:
+        raise RuntimeError(f"{result.row_error_count} clips could not be heard: {result.row_errors[0]}")
+    heard = [str(row["predicted"] or "").split() for row in result.rows]
+    seconds = sum(sf.info(workspace / name).duration for name in paths)
+    return [title, str(len(paths)), f"{seconds:.0f}", str(sum(map(len, heard))), str(sum(map(bool, heard)))]
+
+
+def _selection(held_out: HeldOut, table: str) -> str:
+    return f"SELECT * FROM {table}" + (f" WHERE {held_out.where}" if held_out.where else "")
+
+
+def measure(shared: Path, parts: frozenset[str]) -> dict[str, list[str]]:
+    """Return the tables of the card by name, each a list of lines."""
+    scores: list[list[str]] = []
+    tasks: list[list[str]] = []
+    if shared.exists():
+        with system(shared) as db:
+            if "scores" in parts:
+                scores += [score(db, held_out) for held_out in (LIBRISPEECH, LIBRISPEECH_TEST, AN4, FSDD)]
+            if "tasks" in parts:
+                tasks += [fine_tune(db, task) for task in TASKS]
+    with system(ROOT / "examples") as db:
+        if "scores" in parts:
+            scores.append(score(db, TUTORIAL_TEST))
+        if "tasks" in parts:
+            tasks.append(fine_tune(db, TUTORIAL_TASK))
+    tables = {
+        "scores": report.table(("recordings", "clips", "minutes", "WER", "CER", "audio s/s"), scores),
+        "tasks": report.table(
+            ("task", "options", "WER before", "after", "CER before", "after", "BUILD, s"), tasks
+        ),
+    }
+    if "noise" in parts:
+        tables["noise"] = words_in_noise(shared)
+    return {name: lines for name, lines in tables.items() if name in parts}
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--write", action="store_true", help=f"fill in {CARD.relative_to(ROOT)}")
+    parser.add_argument(
+        "--parts", nargs="+", choices=("scores", "tasks", "noise"), default=("scores", "tasks", "noise")
+    )
+    arguments = parser.parse_args()
+    for name, lines in measure(arguments.shared, frozenset(arguments.parts)).items():
+        print("\n".join(lines), flush=True)
+        if arguments.write:
+            report.fill(CARD, name, lines)
+
+
+if __name__ == "__main__":
+    main()

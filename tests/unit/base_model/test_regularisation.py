@@ -1,0 +1,56 @@
+"""Dropout and masks hide what they should, as often as they should, and only in training."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import Wav2Vec2ForCTC
+
+from scripts.base_model import network
+from scripts.base_model.regularise import PooledDropout, SpecAugment, use_dropout
+
+
+@pytest.fixture(scope="module")
+def model() -> Wav2Vec2ForCTC:
+    return network.create(network.Shape(hidden=64, layers=2), seed=3)
+
+
+def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
+    dropout = PooledDropout(0.2, np.random.default_rng(1), pool=1 << 18)
+    heard = dropout(torch.ones(100, 1000))
+    assert float((heard == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    assert float(heard.mean()) == pytest.approx(1.0, abs=0.02)
+    assert not torch.equal(heard, dropout(torch.ones(100, 1000)))
+    dropout.train(mode=False)
+    assert torch.equal(dropout(heard), heard)
+
+
+def test_every_dropout_of_the_model_is_replaced_and_its_weights_keep_their_names() -> None:
+    model = network.create(network.Shape(hidden=64, layers=2), seed=3)
+    names = set(model.state_dict())
+    use_dropout(model, 0.1, np.random.default_rng(1))
+    assert set(model.state_dict()) == names
+    kinds = {type(module) for module in model.modules()}
+    assert PooledDropout in kinds
+    assert torch.nn.Dropout not in kinds
+
+
+def test_masks_change_what_is_heard_and_only_while_applied(model: Wav2Vec2ForCTC) -> None:
+    model.train(mode=False)
+    samples = torch.randn(2, 32_000)
+    masks = SpecAugment(model, np.random.default_rng(1), time_share=0.5)
+    with torch.inference_mode():
+        before = model(samples).logits
+        with masks.applied():
+            hidden = model(samples).logits
+        after = model(samples).logits
+    assert not torch.allclose(before, hidden)
+    torch.testing.assert_close(after, before)
+
+
+def test_hidden_bands_are_whole_bands_of_the_filter_bank(model: Wav2Vec2ForCTC) -> None:
+    masks = SpecAugment(model, np.random.default_rng(1), bands=10)
+    heard = masks._hide_bands(torch.nn.Identity(), None, torch.ones(30, network.BANDS * network.PHASES, 5))
+    by_band = heard.reshape(30, network.BANDS, -1)
+    assert ((by_band == 0).all(-1) | (by_band == 1).all(-1)).all()
+    share = float((by_band[:, :, 0] == 0).float().mean())
+    assert 0.1 < share < 0.4
