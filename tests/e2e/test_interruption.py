@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,27 @@ COPY = "COPY t OPTIONS(overwrite=True) FROM 'tutorial_data/librispeech_data/libr
 BUILD = "BUILD MODEL slow USING Wav2Vec2En OPTIONS (epochs=50, batch_size=4) AS SELECT * FROM t"
 
 
+@contextmanager
+def ended_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill what a failed test leaves running."""
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def read_until(process: subprocess.Popen[bytes], start: bytes) -> bytes:
+    """What it says on its error output, up to the line that begins so; raises where it ends without one."""
+    assert process.stderr is not None
+    said = b""
+    for line in process.stderr:
+        said += line
+        if line.startswith(start):
+            return said
+    raise AssertionError(f"it ended with {process.wait()} and without {start!r}:\n{said.decode()}")
+
+
 @pytest.mark.timeout(300)
 def test_ctrl_c_in_the_terminal_cancels_the_training(tmp_path: Path) -> None:
     environment = {"THANOSQL_OBJECTS__WORKSPACE": str(EXAMPLES)}
@@ -27,13 +50,16 @@ def test_ctrl_c_in_the_terminal_cancels_the_training(tmp_path: Path) -> None:
         db.execute(COPY)
         command = [sys.executable, "-m", "thanosql", "sql", BUILD]
         client = {"THANOSQL_ADDRESS": running.address, "THANOSQL_API_TOKEN": running.token}
-        with subprocess.Popen(command, env={**os.environ, **client}, stderr=subprocess.PIPE) as typed:
-            assert typed.stderr is not None
-            for line in typed.stderr:
-                if line.startswith(b"training:"):
-                    break
+        # Unbuffered: what was not read line by line is left for `communicate`.
+        typed = subprocess.Popen(command, env={**os.environ, **client}, stderr=subprocess.PIPE, bufsize=0)
+        with ended_at_last(typed):
+            said = read_until(typed, b"training:")
             typed.send_signal(signal.SIGINT)
-            assert typed.wait(timeout=60) == 130
+            said += typed.communicate(timeout=120)[1]
+        assert (typed.returncode, said.decode().splitlines()[-1]) == (
+            130,
+            "interrupted; the work was cancelled",
+        ), said.decode()
         (job,) = db.jobs()
         states = [job.state, *(seen.state for seen in db.watch_job(job.job_id))]
         assert states[-1].upper() == "CANCELLED"
@@ -52,6 +78,8 @@ def test_a_server_told_to_stop_does_not_wait_for_a_training(tmp_path: Path) -> N
             db.execute(BUILD, on_event=note)
         except ThanoSQLError as failure:
             failures.append(failure)
+        finally:
+            training.set()
 
     def note(event: object) -> None:
         if isinstance(event, Progress) and event.stage == "training":
@@ -65,7 +93,8 @@ def test_a_server_told_to_stop_does_not_wait_for_a_training(tmp_path: Path) -> N
         building = threading.Thread(target=build, args=(db,))
         building.start()
         assert training.wait(timeout=120)
+        assert failures == []
         running.programs["all"].process.send_signal(signal.SIGTERM)
-        assert running.programs["all"].process.wait(timeout=60) == 0
-        building.join(timeout=30)
+        assert running.programs["all"].process.wait(timeout=120) == 0
+        building.join(timeout=60)
     assert len(failures) == 1

@@ -128,7 +128,7 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
         context.add_callback(self.cancelled.set)
         yield from self.before_hanging
         self.hanging.set()
-        self.cancelled.wait(30)
+        self.cancelled.wait(60)
 
     def Explain(self, request: gateway_pb2.ExplainRequest, context: Any) -> gateway_pb2.ExplainResponse:
         self._check(context)

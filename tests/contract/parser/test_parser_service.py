@@ -60,7 +60,7 @@ async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
 async def parse(channel: grpc.aio.Channel, text: str) -> list[parser_pb2.Plan]:
     stub = parser_pb2_grpc.ParserServiceStub(channel)
     with peer_errors("parser"):
-        response = await stub.Parse(parser_pb2.ParseRequest(text=text), timeout=10)
+        response = await stub.Parse(parser_pb2.ParseRequest(text=text), timeout=30)
     return list(response.plans)
 
 
@@ -148,14 +148,14 @@ async def test_a_cancelled_call_stops_its_thread() -> None:
     class Waiting(Parser):
         def parse(self, text: str, *, given_up: Callable[[], bool] = bool) -> tuple[Plan, ...]:
             asked.set()
-            answer.wait(timeout=10)
+            answer.wait(timeout=30)
             stopped.append(given_up())
             return ()
 
     with ThreadPoolExecutor(1) as executor:
         servicer = ParserServicer(Waiting(), executor)
         call = asyncio.create_task(servicer.Parse(parser_pb2.ParseRequest(text="LIST MODEL"), None))  # type: ignore[arg-type]  # unused
-        await asyncio.to_thread(asked.wait, 10)
+        await asyncio.to_thread(asked.wait, 30)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call

@@ -69,7 +69,7 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> No
     program.wait_for("ready")
     assert run("probe", address).stdout == "SERVING\n"
     program.process.send_signal(number)
-    assert program.process.wait(timeout=30) == 0
+    assert program.process.wait(timeout=60) == 0
     assert run("probe", address).returncode == 1
 
 
@@ -117,7 +117,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         program.process.wait(timeout=0.5)
     program.process.send_signal(signal.SIGTERM)
-    assert program.process.wait(timeout=30) == 0
+    assert program.process.wait(timeout=60) == 0
 
 
 def test_it_ends_with_the_program_that_holds_its_input(tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_it_ends_with_the_program_that_holds_its_input(tmp_path: Path) -> None:
     program.wait_for("ready")
     assert program.process.stdin is not None
     program.process.stdin.close()
-    assert program.process.wait(timeout=30) == 0
+    assert program.process.wait(timeout=60) == 0

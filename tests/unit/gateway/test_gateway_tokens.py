@@ -92,7 +92,7 @@ def test_two_rotations_at_once_leave_one_hash_on_disk_and_in_memory(
     monkeypatch.setattr("os.replace", replace_and_be_overtaken)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(keeper.rotate)
-        assert replaced.wait(5)
+        assert replaced.wait(30)
         second = threads.submit(keeper.rotate)
         second.add_done_callback(lambda _done: overtaken.set())
         tokens = [first.result()[0], second.result()[0]]

@@ -76,7 +76,7 @@ async def test_before_its_first_step(tmp_path: Path, stops: bool) -> None:
     await jobs.cancel("job")
     if stops:
         await jobs.wind_down()
-    assert (await asyncio.wait_for(last_of(jobs, "job"), 5)).state is JobState.CANCELLED
+    assert (await asyncio.wait_for(last_of(jobs, "job"), 30)).state is JobState.CANCELLED
     assert flow.begun == []
     await jobs.stop()
     assert [job.state for job in Journal(tmp_path).read_all()] == [JobState.CANCELLED]
