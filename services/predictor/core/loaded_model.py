@@ -15,7 +15,7 @@ from thanosql_ctc.batch_invariant import output_frames, receptive_field, samples
 from thanosql_ctc.checkpoint import Checkpoint
 from thanosql_ctc.greedy import greedy_decode
 from thanosql_ctc.vocabulary import Vocabulary
-from thanosql_ctc.waveform import Samples, normalise_waveform
+from thanosql_ctc.waveform import Samples, normalise_waveform, with_margins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +155,7 @@ class LoadedModel:
         shortest = self._hearing.shortest_s * self.sample_rate_hz
         if len(samples) < shortest or is_silent(samples, quiet_dbfs):
             return []
+        samples = with_margins(samples, self.sample_rate_hz)
         heard = normalise_waveform(samples) if self._acoustics.do_normalize else samples
         pairs = zip(split(samples, geometry), split(heard, geometry), strict=True)
         return [replace(window, audible=not is_silent(raw.samples, quiet_dbfs)) for raw, window in pairs]

@@ -3,7 +3,7 @@
 import threading
 
 from thanosql_audio.decoding import decode
-from thanosql_ctc.waveform import Samples, normalise_waveform
+from thanosql_ctc.waveform import Samples, normalise_waveform, with_margins
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -65,4 +65,5 @@ class AudioReader:
             raise error(Reason.AUDIO_UNREADABLE, f"the recording cannot be read: {failure}") from failure
         if len(audio.samples) == 0:
             raise error(Reason.AUDIO_EMPTY, "the recording holds no audio")
-        return normalise_waveform(audio.samples) if self._do_normalize else audio.samples
+        samples = with_margins(audio.samples, self._sample_rate_hz)
+        return normalise_waveform(samples) if self._do_normalize else samples

@@ -13,7 +13,7 @@ from thanosql_ctc.batch_invariant import (
     receptive_field,
     samples_per_frame,
 )
-from thanosql_ctc.waveform import normalise_waveform
+from thanosql_ctc.waveform import normalise_waveform, with_margins
 
 
 def recording(samples: int, seed: int) -> np.ndarray:
@@ -146,3 +146,21 @@ def test_normalising_a_long_recording_far_from_zero_is_exact() -> None:
     assert abs(float(normalised.mean(dtype=np.float64))) < 1e-3
     assert float(normalised.std(dtype=np.float64)) == pytest.approx(expected_deviation, rel=1e-2)
     assert normalised.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [(1, 1), (319, 319), (320, 6_720), (6_000, 12_400), (15_999, 22_399), (16_000, 16_000)],
+)
+def test_only_what_is_shorter_than_a_second_gets_silence_around_it(length: int, expected: int) -> None:
+    samples = recording(length, 1) + np.float32(0.5)
+    heard = with_margins(samples, 16_000)
+    assert len(heard) == expected
+    assert heard.dtype == np.float32
+    if expected > length:
+        np.testing.assert_array_equal(heard[3_200:-3_200], samples)
+        np.testing.assert_allclose(heard[[0, -1]], samples.mean(), rtol=1e-6)
+
+
+def test_nothing_stays_nothing() -> None:
+    assert len(with_margins(np.zeros(0, dtype=np.float32), 16_000)) == 0

@@ -57,7 +57,7 @@ def test_a_good_row_becomes_an_example(check: Check) -> None:
     example = check("good.wav", "Hello, it’s me.")
 
     assert isinstance(example, Example)
-    assert (example.number, example.text, example.duration_s) == (7, "HELLO IT'S ME", 0.75)
+    assert (example.number, example.text, example.duration_s) == (7, "HELLO IT'S ME", 1.15)
     assert len(example.labels) == len("HELLO IT'S ME")
 
 
@@ -94,9 +94,9 @@ def test_a_row_that_cannot_be_used_says_why(
 
 
 def test_equal_letters_in_a_row_need_a_frame_between_them(checker: RowChecker, tmp_path: Path) -> None:
-    write_clip(tmp_path / "tight.wav", "ABC", letter_s=0.03)  # 1440 samples: 4 frames
-    assert isinstance(checker.check(Row(number=0, path="tight.wav", text="ABAB")), Example)
-    assert isinstance(checker.check(Row(number=0, path="tight.wav", text="AABB")), LeftOutRow)
+    write_clip(tmp_path / "tight.wav", "ABC", letter_s=0.03)  # 1440 samples and the silence around: 24 frames
+    assert isinstance(checker.check(Row(number=0, path="tight.wav", text="ABAB" * 6)), Example)
+    assert isinstance(checker.check(Row(number=0, path="tight.wav", text="AABB" * 6)), LeftOutRow)
 
 
 def test_punctuation_that_is_not_spoken_is_no_reason_to_leave_out() -> None:
