@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.base_model.augment import Augmenter, Samples
+from scripts.base_model.augment import RATE_HZ, Augmenter, Samples
 from scripts.base_model.cache import Cache
 from scripts.base_model.letters import encode
 from scripts.base_model.pieces import Piece
@@ -61,7 +61,7 @@ def collate(cache: Cache, group: list[Piece], augmenter: Augmenter, random: np.r
         lengths=[len(samples) for samples in heard],
         letters=[encode(piece.text) for piece in group],
         texts=[piece.text for piece in group],
-        seconds=sum(len(samples) for samples in heard) / 16_000,
+        seconds=sum(len(samples) for samples in heard) / RATE_HZ,
     )
 
 
@@ -82,4 +82,5 @@ def ahead(
 def _heard(cache: Cache, piece: Piece, augmenter: Augmenter, random: np.random.Generator) -> Samples:
     if piece.entry is None:
         return augmenter.noise(piece.count, random)
-    return augmenter.vary(cache.part(piece.first, piece.count), random)
+    samples = np.pad(cache.part(piece.first, piece.count), (piece.before, piece.after))
+    return augmenter.vary(samples, random)

@@ -35,17 +35,28 @@ class Cut:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A part of an utterance, or noise where there is no entry."""
+    """A part of an utterance, or noise where there is no entry.
+
+    Attributes:
+        entry: The utterance.
+        first: Where the part begins in the cache, in samples.
+        count: Its samples.
+        text: What is said in it.
+        before: Samples of silence to put before it.
+        after: Samples of silence to put behind it.
+    """
 
     entry: Entry | None
     first: int
     count: int
     text: str
+    before: int = 0
+    after: int = 0
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
-        return self.count / RATE_HZ
+        """How long it lasts with its silence."""
+        return (self.before + self.count + self.after) / RATE_HZ
 
 
 def whole(entry: Entry) -> Piece:

@@ -1,6 +1,6 @@
 """What one epoch hears: which recordings, how often, cut where, and how long the longest may be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from scripts.base_model.pieces import Cut, Piece, divide, whole
 # on which a CTC model says nothing but blanks.
 CURRICULUM = ((0.0, 3.0), (0.03, 6.0), (0.08, 17.0))
 FRAME_S = 0.03
-# How many seconds a frame's convolutions hear beyond the first frame's start.
-_FIRST_FRAME_S = 0.08
-_FASTEST = 1.15
+# What the convolutions need to hear for one frame.
+_FIRST_FRAME_S = 0.115
+_FASTEST = 1.12
+_SHORT_S, _MARGIN_S = 1.0, 0.2
+_LONGEST_SILENCE_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,16 +25,19 @@ class Mix:
 
     Attributes:
         noise: Pieces without speech for each piece with it.
+        silence: Chance of up to half a second of silence on both sides; what is shorter than a second has a
+            fifth of a second there always, as when it is transcribed (thanosql_ctc.waveform).
         cut: Chance that an utterance with known pauses is cut at some.
         longest_cut_s: Longest aim of a cut piece.
     """
 
-    librispeech: float = 2.0
-    speechocean: float = 1.0
-    an4: float = 2.0
-    fsdd: float = 3.0
-    synthetic: float = 0.4
+    librispeech: float = 4.0
+    speechocean: float = 0.5
+    an4: float = 4.0
+    fsdd: float = 6.0
+    synthetic: float = 0.35
     noise: float = 0.02
+    silence: float = 0.25
     cut: float = 0.7
     longest_cut_s: float = 9.0
 
@@ -50,7 +55,7 @@ def epoch(
     for entry in cache.split("train"):
         for _ in range(_times(getattr(mix, entry.source), random)):
             found = cuts.get(entry.first, [])
-            pieces += _said(entry, found, mix, random)
+            pieces += [_with_silence(piece, mix, random) for piece in _said(entry, found, mix, random)]
     pieces = [piece for piece in pieces if piece.seconds <= limit_s and fits(piece)]
     return pieces + [_noise(limit_s, random) for _ in range(int(mix.noise * len(pieces)))]
 
@@ -69,6 +74,13 @@ def _said(entry: Entry, cuts: list[Cut], mix: Mix, random: np.random.Generator) 
     if cuts and random.random() < mix.cut:
         return divide(entry, cuts, mix.longest_cut_s, random)
     return [whole(entry)]
+
+
+def _with_silence(piece: Piece, mix: Mix, random: np.random.Generator) -> Piece:
+    before_s = after_s = _MARGIN_S if piece.count < _SHORT_S * RATE_HZ else 0.0
+    if random.random() < mix.silence:
+        before_s, after_s = random.uniform(before_s, _LONGEST_SILENCE_S, size=2)
+    return replace(piece, before=int(before_s * RATE_HZ), after=int(after_s * RATE_HZ))
 
 
 def _noise(limit_s: float, random: np.random.Generator) -> Piece:

@@ -152,8 +152,9 @@ class Run:
         loss.backward()
         # Every rank must agree on the clock, or one would stop while the others wait for it.
         spent = self._average(torch.tensor([loss.item(), batch.seconds, time.monotonic() - started]))
-        nn.utils.clip_grad_norm_(self._learner.parameters(), 1.0)
-        self._optimizer.step()
+        norm = nn.utils.clip_grad_norm_(self._learner.parameters(), 1.0)
+        if torch.isfinite(norm):  # the same in every process, since the gradients are
+            self._optimizer.step()
         self._optimizer.zero_grad()
         self._step += 1
         self._recent = [*self._recent[-99:], spent[0].item()]
@@ -178,18 +179,20 @@ class Run:
         return longest[0]
 
     def _report(self) -> None:
-        """Score, log, save and publish on rank 0; the others wait at their next step."""
+        """Score, log, save and publish on rank 0; the others wait."""
         self._reported_s = self._elapsed_s
         if self._rank:
+            dist.barrier()
             return
         scores = {
             name: scoring.score(self._model, self._cache, self._cache.split(name)[:count])
             for name, count in _REPORTED
         }
-        self._log(scores)
         self._save()
+        self._log(scores)
         if scores["librispeech"].cer < 0.6:
             publishing.publish(self._model, self._plan.model_folder)
+        dist.barrier()
 
     def _log(self, scores: dict[str, scoring.Score]) -> None:
         facts = {

@@ -49,8 +49,18 @@ def test_short_limit_leaves_out_the_long_and_keeps_cut_pieces(cache: Cache) -> N
 
 @pytest.mark.parametrize(
     ("text", "seconds", "fitting"),
-    [("SEVEN", 0.45, True), ("THREE", 0.3, True), ("A LONG SENTENCE", 0.3, False), ("", 1.0, False)],
+    [("SEVEN", 0.45, True), ("THREE", 0.2, False), ("A LONG SENTENCE", 0.3, False), ("", 1.0, False)],
 )
 def test_a_piece_needs_frames_for_its_letters(text: str, seconds: float, fitting: bool) -> None:
     entry = Entry(first=0, count=int(seconds * 16_000), text=text, source="x", split="train")
     assert syllabus.fits(whole(entry)) is fitting
+
+
+def test_short_words_always_have_silence_around_them_and_others_sometimes(cache: Cache) -> None:
+    mix = syllabus.Mix(fsdd=3, synthetic=3, silence=0.5, noise=0.0)
+    pieces = syllabus.epoch(cache, {}, mix, 17.0, np.random.default_rng(1))
+    digits = [piece for piece in pieces if piece.entry and piece.entry.source == "fsdd"]
+    assert len(digits) == 30
+    assert all(piece.before >= 3200 and piece.after >= 3200 for piece in digits)
+    sentences = [piece.before > 0 for piece in pieces if piece.entry and piece.entry.source == "synthetic"]
+    assert 5 < sum(sentences) < 25
