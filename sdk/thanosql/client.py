@@ -1,9 +1,10 @@
 """The synchronous client: the asynchronous one, driven from a thread of its own."""
 
+import logging
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import AsyncGeneratorType, TracebackType
@@ -38,7 +39,7 @@ class ThanoSQL:
         self._client = AsyncThanoSQL(address, token)
         self._background = BackgroundLoop()
         self._closed = False
-        self._stop = weakref.finalize(self, self._background.stop)
+        self._at_last = weakref.finalize(self, self._background.stop)
 
     @property
     def address(self) -> str:
@@ -66,7 +67,8 @@ class ThanoSQL:
             try:
                 self._background.run(self._client.close)
             finally:
-                self._stop()
+                self._background.stop()
+                self._at_last.detach()
 
     def execute(self, text: str, *, on_event: OnEvent | None = None) -> Result:
         """Run the statements of a text; answers the last one's result.
@@ -170,15 +172,15 @@ class ThanoSQL:
             raise
 
     def _leave(self, items: AsyncGenerator[Any, None]) -> None:
-        close = partial(_close, items)
         try:
-            self._background.run(close)
-        except CancelledError:
-            if not self._closed:  # closing has cancelled the call
-                raise
+            self._end(items)
         except KeyboardInterrupt:
-            self._background.run(close)  # it may not have begun
+            self._end(items)  # it may not have begun
             raise
+
+    def _end(self, items: AsyncGenerator[Any, None]) -> None:
+        with suppress(CancelledError):  # the loop has stopped, and has ended everything in it
+            self._background.run(partial(_close, items))
 
 
 async def _next(items: AsyncGenerator[_T, None], ended: object) -> _T | object:
@@ -187,5 +189,9 @@ async def _next(items: AsyncGenerator[_T, None], ended: object) -> _T | object:
 
 async def _close(items: AsyncGenerator[Any, None]) -> None:
     # An item still on its way was cancelled and waited for long enough; it ends the generator by itself.
-    if not (isinstance(items, AsyncGeneratorType) and items.ag_running):
+    if isinstance(items, AsyncGeneratorType) and items.ag_running:
+        return
+    try:
         await items.aclose()
+    except Exception:  # raised, it would hide why the caller leaves: an interrupt above all
+        logging.getLogger(__name__).debug("leaving a call early failed", exc_info=True)

@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
 
-_CANCEL_WAIT_S = 30.0
+# What is cancelled ends within milliseconds, since no server is asked; a busy machine may take seconds.
+_CANCEL_WAIT_S = 10.0
 _FOR_EVER_S = -1.0  # as a lock takes it
 
 
@@ -21,8 +22,9 @@ class BackgroundLoop:
     """An event loop in a daemon thread; the thread starts with the first call.
 
     An interrupt can strike the calling thread between any two of its steps, so every step here leaves
-    things in order, and only locks of C are waited for: those written in Python, as futures and events
-    have, stay locked for ever when the interrupt comes in the middle of locking them.
+    things in order, and calls wait only for locks of C: those written in Python, as futures and events
+    have, stay locked for ever when the interrupt comes in the middle of locking them. Starting the thread
+    waits for such a lock, so an interrupt there can leave a thread behind, in which nothing runs.
 
     Args:
         cancel_wait_s: How long an interrupted caller waits for the end of what it has cancelled.
@@ -33,6 +35,7 @@ class BackgroundLoop:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = False
+        self._stopping = asyncio.Event()
         self._owner = os.getpid()
 
     # The second and third parameter of a coroutine are of no interest here.
@@ -56,18 +59,21 @@ class BackgroundLoop:
             self._start(call)
             return call.result()
         except BaseException:
-            self._cancel(call)
+            try:
+                call.cancel()
+                call.wait(self._cancel_wait_s)
+            finally:
+                call.cancel()  # where a second interrupt was faster than the first time
             raise
 
     def stop(self) -> None:
-        """End the thread for good; what still runs in it is cancelled."""
+        """End the thread for good; what still runs in it is cancelled. Where interrupted, call it again."""
         if self._owner != os.getpid():
             return
         with self._lock:
             self._stopped = True
-            loop, self._loop = self._loop, None
-            if loop is not None:
-                loop.call_soon_threadsafe(loop.stop)
+            if self._loop is not None:
+                _post(self._loop, self._stopping.set)
 
     def _start(self, call: "_Call[Any]") -> None:
         # Under the lock every call comes before the stop, so that the stop finds and cancels it.
@@ -75,31 +81,22 @@ class BackgroundLoop:
             if self._stopped:
                 raise CancelledError
             if self._loop is None:
-                self._loop = _serving_loop()
+                self._loop, self._stopping = _serving_loop()
             call.loop = self._loop
             self._loop.call_soon_threadsafe(call.begin)
-
-    def _cancel(self, call: "_Call[Any]") -> None:
-        if call.ended or call.loop is None:
-            return
-        with contextlib.suppress(RuntimeError):  # the loop has just ended, and this call with it
-            call.loop.call_soon_threadsafe(call.cancel)
-        call.wait(self._cancel_wait_s)
 
 
 class _Call(Generic[_T]):
     """A coroutine for the thread of a loop, and its outcome for the thread that waits.
 
     Attributes:
-        loop: Where it runs, or is about to.
-        ended: True once it has really ended, its own cleaning up included.
+        loop: Where it runs or is about to; `None` once it has ended, its own cleaning up included.
     """
 
     def __init__(self, make: Callable[[], Coroutine[Any, Any, _T]]) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._make = make
         self._task: asyncio.Task[_T] | None = None
-        self.ended = False
         self._end = threading.Lock()  # held until the end
         self._end.acquire()
 
@@ -109,15 +106,13 @@ class _Call(Generic[_T]):
         self._task.add_done_callback(self._settle)
 
     def cancel(self) -> None:
-        """Make it end; in the loop's thread, where what was not begun by now will never be."""
-        if self._task is not None:
-            self._task.cancel()
-        else:
-            self._release()
+        """Make it end soon; in the thread that made the call, once or more often."""
+        if (loop := self.loop) is not None:
+            _post(loop, self._cancel)
 
     def wait(self, timeout_s: float = _FOR_EVER_S) -> None:
         """Wait for the end; in the thread that made the call."""
-        if not self.ended:
+        if self.loop is not None:
             self._end.acquire(timeout=timeout_s)
 
     def result(self) -> _T:
@@ -127,7 +122,14 @@ class _Call(Generic[_T]):
             raise CancelledError
         return self._task.result()
 
+    def _cancel(self) -> None:
+        if self._task is None:  # what was not begun by now will never be
+            self._release()
+        elif not self._task.cancelling():  # a second time would disturb its cleaning up
+            self._task.cancel()
+
     async def _run(self) -> _T:
+        # Within the task, so that a failure in making the coroutine reaches the caller too.
         return await self._make()
 
     def _settle(self, task: asyncio.Task[_T]) -> None:
@@ -136,27 +138,34 @@ class _Call(Generic[_T]):
         self._release()
 
     def _release(self) -> None:
-        self.ended = True
-        self._end.release()
+        if self.loop is not None:
+            self.loop = None
+            self._end.release()
 
 
-def _serving_loop() -> asyncio.AbstractEventLoop:
-    """A loop whose thread has started."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=_serve, args=(loop,), name="thanosql", daemon=True).start()
-    return loop
+def _post(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and everything in it
+        loop.call_soon_threadsafe(callback)
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
+def _serving_loop() -> tuple[asyncio.AbstractEventLoop, asyncio.Event]:
+    """A loop whose thread has started, and what ends it."""
+    loop, stopping = asyncio.new_event_loop(), asyncio.Event()
+    threading.Thread(target=_serve, args=(loop, stopping), name="thanosql", daemon=True).start()
+    return loop, stopping
+
+
+def _serve(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
     asyncio.set_event_loop(loop)
     try:
-        loop.run_forever()
+        loop.run_until_complete(_serve_until(stopping))
     finally:
-        loop.run_until_complete(_end_all(loop))
         loop.close()
 
 
-async def _end_all(loop: asyncio.AbstractEventLoop) -> None:
+async def _serve_until(stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    loop = asyncio.get_running_loop()
     tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
     for task in tasks:
         task.cancel()

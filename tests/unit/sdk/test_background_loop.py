@@ -1,14 +1,17 @@
 """Coroutines in another thread, and what an interrupt of the waiting one leaves behind."""
 
 import asyncio
-import itertools
+import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from tests.fakes.interrupts import Interrupt, interrupt_main_thread
+from tests.fakes.interrupts import Interrupt, interrupt_main_thread, interrupts_at_every_step
 from thanosql.loop import BackgroundLoop
 
 
@@ -69,20 +72,16 @@ async def _set(release: asyncio.Event) -> None:
 
 
 def test_no_step_of_a_call_can_be_interrupted_without_ending_the_coroutine() -> None:
-    for step in itertools.count(1):
+    steps = 0
+    for interrupt in interrupts_at_every_step():
         background, running = BackgroundLoop(), set[int]()
-        interrupt = Interrupt(step)
-        try:
-            with interrupt.armed():
-                background.run(partial(_noted, running))
-        except KeyboardInterrupt:
-            pass
+        with suppress(KeyboardInterrupt), interrupt.armed():
+            background.run(partial(_noted, running))
         assert not running
         assert background.run(value) == 7
         background.stop()
-        if not interrupt.struck:
-            break
-    assert step > 10
+        steps += interrupt.struck
+    assert steps > 10
 
 
 async def _noted(running: set[int]) -> None:
@@ -92,6 +91,46 @@ async def _noted(running: set[int]) -> None:
             await asyncio.sleep(0)
     finally:
         running.clear()
+
+
+def test_a_second_interrupt_at_any_step_leaves_no_coroutine_running() -> None:
+    steps = 0
+    for interrupt in interrupts_at_every_step():
+        background, ended = BackgroundLoop(), threading.Event()
+        with pytest.raises(KeyboardInterrupt), _arming(interrupt):
+            background.run(partial(interrupting, ended))
+        assert ended.wait(30)
+        background.stop()
+        steps += interrupt.struck
+    assert steps > 10
+
+
+@contextmanager
+def _arming(second: Interrupt) -> Iterator[None]:
+    """Count steps from the first interrupt on."""
+
+    def first(*_arguments: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        second.arm()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, first)
+    with second.armed(at_once=False):
+        yield
+
+
+def test_a_stop_that_was_interrupted_can_be_repeated() -> None:
+    for interrupt in interrupts_at_every_step(str(Path(asyncio.__file__).parent)):
+        others, background = set(threading.enumerate()), BackgroundLoop()
+        background.run(value)
+        (thread,) = set(threading.enumerate()) - others
+        with suppress(KeyboardInterrupt), interrupt.armed():
+            background.stop()
+        background.stop()
+        with pytest.raises(CancelledError):
+            background.run(value)
+        thread.join(30)
+        assert not thread.is_alive()
 
 
 def test_what_runs_when_the_loop_stops_is_cancelled() -> None:
