@@ -2,9 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
 import click
@@ -16,7 +14,6 @@ from thanosql.connection import configured_address
 from thanosql.errors import AuthenticationError, ThanoSQLError
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -61,38 +58,16 @@ def say_error(failure: ThanoSQLError) -> None:
         )
 
 
-def _was_interrupted(failure: BaseException) -> bool:
-    """True for an interrupt, and for what was raised while one was being handled."""
-    seen: BaseException | None = failure
-    while seen is not None and not isinstance(seen, KeyboardInterrupt):
-        seen = seen.__context__
-    return seen is not None
-
-
-@contextmanager
-def interrupts_first() -> Iterator[None]:
-    """Raise the interrupt again where tidying up behind it has failed in a way of its own."""
-    try:
-        yield
-    except Exception as failure:
-        if _was_interrupted(failure):
-            raise KeyboardInterrupt from failure
-        raise
-
-
 def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
     """Draw what a command raises, and end with the status that goes with it."""
 
     @functools.wraps(command)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            with interrupts_first():
-                return command(*args, **kwargs)
+            return command(*args, **kwargs)
         except ThanoSQLError as failure:
             say_error(failure)
             sys.exit(EXIT_FAILED)
-        except (KeyboardInterrupt, CancelledError):
-            _interrupted()
         except BrokenPipeError:
             raise  # the reader has left; click ends the command without a word
         except UnicodeDecodeError as failure:
@@ -106,8 +81,3 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
 def _failed(message: str) -> NoReturn:
     click.echo(f"error: {message}", err=True)
     sys.exit(EXIT_FAILED)
-
-
-def _interrupted() -> NoReturn:
-    click.echo("interrupted; the work was cancelled", err=True)
-    sys.exit(EXIT_INTERRUPTED)

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 
 import click
 
-from thanosql.cli.context import interrupts_first, say_error
+from thanosql.cli.context import say_error
 from thanosql.errors import ThanoSQLError
 
 _FIRST = "thanosql> "
@@ -26,8 +26,7 @@ def prompt(run: Callable[[str], None], read: Callable[[str], str] = input) -> No
     click.echo("statements end with ;   leave with exit or Ctrl-D", err=True)
     for text in statements(read):
         try:
-            with interrupts_first():
-                run(text)
+            run(text)
         except ThanoSQLError as failure:
             say_error(failure)
         except (KeyboardInterrupt, CancelledError):

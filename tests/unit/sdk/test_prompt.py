@@ -61,6 +61,18 @@ def test_a_statement_that_fails_does_not_end_the_prompt(capsys: pytest.CaptureFi
     assert "table 't' does not exist" in capsys.readouterr().err
 
 
+def test_an_interrupted_statement_does_not_end_the_prompt(capsys: pytest.CaptureFixture[str]) -> None:
+    def run(text: str) -> None:
+        ran.append(text)
+        if text == "LONG;":
+            raise KeyboardInterrupt
+
+    ran: list[str] = []
+    prompt(run, typed("LONG;", "LIST MODEL;"))
+    assert ran == ["LONG;", "LIST MODEL;"]
+    assert "cancelled" in capsys.readouterr().err
+
+
 def test_line_progress_speaks_every_five_seconds_and_at_every_stage() -> None:
     lines: list[str] = []
     now = iter([0.0, 1.0, 5.9, 6.1])
