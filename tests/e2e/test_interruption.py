@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,6 @@ from thanosql import Progress, ThanoSQL, ThanoSQLError
 EXAMPLES = ROOT / "examples"
 COPY = "COPY t OPTIONS(overwrite=True) FROM 'tutorial_data/librispeech_data/librispeech_train.csv'"
 BUILD = "BUILD MODEL slow USING Wav2Vec2En OPTIONS (epochs=50, batch_size=4) AS SELECT * FROM t"
-
-
-@contextmanager
-def ended_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Kill what a failed test leaves running."""
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def read_until(process: subprocess.Popen[bytes], start: bytes) -> bytes:
@@ -51,8 +40,13 @@ def test_ctrl_c_in_the_terminal_cancels_the_training(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "thanosql", "sql", BUILD]
         client = {"THANOSQL_ADDRESS": running.address, "THANOSQL_API_TOKEN": running.token}
         # Unbuffered: what was not read line by line is left for `communicate`.
-        typed = subprocess.Popen(command, env={**os.environ, **client}, stderr=subprocess.PIPE, bufsize=0)
-        with ended_at_last(typed):
+        with (
+            subprocess.Popen(
+                command, env={**os.environ, **client}, stderr=subprocess.PIPE, bufsize=0
+            ) as typed,
+            ExitStack() as at_last,
+        ):
+            at_last.callback(typed.kill)
             said = read_until(typed, b"training:")
             typed.send_signal(signal.SIGINT)
             said += typed.communicate(timeout=120)[1]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -257,15 +258,20 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.timeout(300)
 def test_ctrl_c_ends_with_status_130_and_cancels_the_work(gateway: FakeGateway, address: str) -> None:
     environment = {**os.environ, "THANOSQL_ADDRESS": address, "THANOSQL_API_TOKEN": gateway.token}
     command = [sys.executable, "-m", "thanosql", "sql", "BUILD for ever"]
-    process = subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
-    )
-    assert gateway.hanging.wait(60), process.poll()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    with (
+        subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+        ) as process,
+        ExitStack() as at_last,
+    ):
+        at_last.callback(process.kill)
+        assert gateway.hanging.wait(60), process.poll()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert gateway.cancelled.wait(30)
