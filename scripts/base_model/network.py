@@ -160,11 +160,14 @@ class Learner(nn.Module):
 
 
 def ctc_loss(logits: Tensor, frames: Tensor, targets: list[list[int]]) -> Tensor:
-    """Return the loss per label of a batch; label 0 is the blank."""
+    """Return the loss per label of a batch; label 0 is the blank.
+
+    Noise has no labels: it counts as if it were slow speech, a label every fourth frame.
+    """
     labels = torch.tensor([label for target in targets for label in target], dtype=torch.long)
     counts = torch.tensor([len(target) for target in targets])
     log_probs = logits.float().log_softmax(-1).transpose(0, 1)
     total = nn.functional.ctc_loss(
         log_probs, labels, frames, counts, blank=0, reduction="sum", zero_infinity=True
     )
-    return total / counts.sum().clamp(min=1)
+    return total / torch.maximum(counts.sum(), frames.sum() / 4)

@@ -22,6 +22,7 @@ from scripts.base_model import batches, network, phonemes, publishing, scoring, 
 from scripts.base_model.augment import Augmenter, Chances, read_noises
 from scripts.base_model.batches import Batch
 from scripts.base_model.cache import Cache
+from scripts.base_model.muon import Muon
 from scripts.base_model.pieces import read_cuts
 from scripts.base_model.regularise import SpecAugment, use_dropout
 from thanosql_ctc.checkpoint import load_checkpoint
@@ -100,9 +101,7 @@ class Run:
         )
         self._augmenter = Augmenter(read_noises(plan.noises), Chances().scaled(plan.hardness))
         self._cuts = read_cuts(plan.work / "cuts.json")
-        self._optimizer = torch.optim.AdamW(
-            self._learner.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        )
+        self._optimizers = optimizers(self._learner)
         self._elapsed_s = self._audio_s = self._reported_s = 0.0
         self._step = 0
         self._recent: list[float] = []
@@ -143,8 +142,9 @@ class Run:
         started = time.monotonic()
         self._model.train()
         rate = learning_rate(self._share, self._plan.peak_learning_rate)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         with self._masks.applied():
             loss = self._learner(
                 batch.samples_bs, batch.lengths, batch.letters, list(map(self._sounds.labels, batch.texts))
@@ -154,8 +154,9 @@ class Run:
         spent = self._average(torch.tensor([loss.item(), batch.seconds, time.monotonic() - started]))
         norm = nn.utils.clip_grad_norm_(self._learner.parameters(), 1.0)
         if torch.isfinite(norm):  # the same in every process, since the gradients are
-            self._optimizer.step()
-        self._optimizer.zero_grad()
+            for optimizer in self._optimizers:
+                optimizer.step()
+        self._learner.zero_grad()
         self._step += 1
         self._recent = [*self._recent[-99:], spent[0].item()]
         self._audio_s += spent[1].item() * self._plan.ranks
@@ -215,7 +216,7 @@ class Run:
     def _save(self) -> None:
         state = {
             "learner": self._learner.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "clock": (self._elapsed_s, self._audio_s, self._reported_s, self._step),
         }
         torch.save(state, self._plan.work / "checkpoint.tmp")
@@ -227,8 +228,18 @@ class Run:
             return
         state = torch.load(path, weights_only=True)
         self._learner.load_state_dict(state["learner"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         self._elapsed_s, self._audio_s, self._reported_s, self._step = state["clock"]
+
+
+def optimizers(learner: network.Learner) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the matrices of the transformer, AdamW for everything else."""
+    layers = [weight for weight in learner.model.wav2vec2.encoder.layers.parameters() if weight.ndim == 2]
+    apart = set(map(id, layers))
+    others = [weight for weight in learner.parameters() if id(weight) not in apart]
+    adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    return Muon(layers, lr=1e-3), adam
 
 
 def _model(plan: Plan) -> Wav2Vec2ForCTC:
