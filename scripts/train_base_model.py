@@ -17,6 +17,7 @@ import torch
 from transformers import Wav2Vec2ForCTC
 
 from scripts.base_model import cache, phonemes, pieces, report, scoring, sources, training
+from scripts.base_model.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "models" / "wav2vec2_en_small"
@@ -57,14 +58,13 @@ def cut(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Train for the given time and publish."""
-    plan = training.Plan(
+    plan = Plan(
         work=arguments.work,
         model_folder=arguments.model,
         start=arguments.start,
         noises=tuple(arguments.shared / name for name in NOISES),
         budget_s=arguments.minutes * 60,
         peak_learning_rate=arguments.learning_rate,
-        hardness=arguments.hardness,
         seed=arguments.seed,
     )
     training.train(plan)
@@ -91,8 +91,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="begin with the weights of this model folder")
     parser.add_argument("--synthetic", type=int, default=30_000, help="synthetic utterances to make")
     parser.add_argument("--minutes", type=float, default=100.0, help="time of training")
-    parser.add_argument("--learning-rate", type=float, default=7e-4, help="its highest value")
-    parser.add_argument("--hardness", type=float, default=1.0, help="of the augmentation, 0 to 1")
+    parser.add_argument("--learning-rate", type=float, default=9e-4, help="its highest value")
     parser.add_argument("--seed", type=int, default=2)
     arguments = parser.parse_args()
     {"prepare": prepare, "cut": cut, "train": train, "log": log}[arguments.step](arguments)

@@ -13,6 +13,9 @@ import soundfile as sf
 import soxr
 
 RATE_HZ = 16_000
+_KNOTS = 7
+# Fourier transforms are fast where the length has small factors alone.
+_SMOOTH = 1600
 
 Samples = npt.NDArray[np.float32]
 
@@ -22,8 +25,9 @@ class Chances:
     """How often each change is made, and how far it goes."""
 
     speed: float = 0.8
-    slowest: float = 0.88
-    fastest: float = 1.12
+    slowest: float = 0.86
+    fastest: float = 1.16
+    colour: float = 0.5
     room: float = 0.2
     telephone: float = 0.1
     noise: float = 0.4
@@ -31,8 +35,13 @@ class Chances:
     loudest_noise_db: float = 6.0
 
     def scaled(self, hardness: float) -> "Chances":
-        """Return the same with fewer rooms and noises; other speeds stand for other speakers, and stay."""
-        return replace(self, room=self.room * hardness, noise=self.noise * hardness)
+        """Return the same with fewer microphones, rooms and noises; speeds stand for speakers, and stay."""
+        return replace(
+            self,
+            colour=self.colour * hardness,
+            room=self.room * hardness,
+            noise=self.noise * hardness,
+        )
 
 
 class Augmenter:
@@ -52,6 +61,8 @@ class Augmenter:
         chances = self._chances
         if random.random() < chances.speed:
             samples = resped(samples, random.uniform(chances.slowest, chances.fastest))
+        if random.random() < chances.colour:
+            samples = coloured(samples, random)
         if random.random() < chances.room:
             samples = in_room(samples, random)
         if random.random() < chances.noise:
@@ -88,6 +99,16 @@ def resped(samples: Samples, speed: float) -> Samples:
     count = max(1, int(len(samples) / speed))
     places = np.linspace(0, len(samples) - 1, count)
     return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+
+
+def coloured(samples: Samples, random: np.random.Generator) -> Samples:
+    """Play through another microphone: a smooth curve of up to 10 dB up or down over the mel scale."""
+    size = -(-len(samples) // _SMOOTH) * _SMOOTH
+    mels = np.log1p(np.fft.rfftfreq(size, 1 / RATE_HZ) / 700)
+    knots = np.linspace(0, mels[-1], _KNOTS)
+    gain_db = np.interp(mels, knots, random.uniform(-1, 1, _KNOTS) * random.uniform(2, 10))
+    heard = np.fft.irfft(np.fft.rfft(samples, size) * 10 ** (gain_db / 20), size)
+    return heard[: len(samples)].astype(np.float32)
 
 
 def in_room(samples: Samples, random: np.random.Generator) -> Samples:

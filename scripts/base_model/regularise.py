@@ -14,6 +14,10 @@ from transformers import Wav2Vec2ForCTC
 
 from scripts.base_model.network import BANDS, PHASES
 
+_HIDDEN_TIME = 0.08
+_HIDDEN_BANDS = 7
+_LONGEST_FRAMES = 12
+
 
 class PooledDropout(nn.Module):
     """Dropout whose random numbers were drawn once: each call reads them from another place.
@@ -21,33 +25,39 @@ class PooledDropout(nn.Module):
     Drawing new ones for every activation took a fifth of a training step; reading takes a hundredth.
 
     Args:
-        probability: Share of the activations that become zero.
-        random: Says where to read.
-        pool: Numbers drawn; a multiple of what one call needs.
+        random: Says what to leave out, and where to read.
+        size: Numbers drawn; many times what one call needs.
     """
 
-    def __init__(self, probability: float, random: np.random.Generator, pool: int = 1 << 24) -> None:
+    def __init__(self, random: np.random.Generator, size: int = 1 << 24) -> None:
         super().__init__()
-        keep = torch.from_numpy(random.random(pool, dtype=np.float32) >= probability)
-        self._pool = (keep.float() / (1 - probability)).to(torch.bfloat16)
         self._random = random
+        self._size = size
+        self._pool: Tensor | None = None
+
+    def set_share(self, share: float) -> None:
+        """Leave out this share of the activations from now on."""
+        if not share:
+            self._pool = None
+            return
+        keep = torch.from_numpy(self._random.random(self._size, dtype=np.float32) >= share)
+        self._pool = (keep.float() / (1 - share)).to(torch.bfloat16)
 
     def forward(self, activations: Tensor) -> Tensor:
         """Zero some in training; nothing in evaluation."""
-        if not self.training:
+        if not self.training or self._pool is None:
             return activations
         count = activations.numel()
         first = int(self._random.integers(0, len(self._pool) - count))
         return activations * self._pool[first : first + count].view_as(activations)
 
 
-def use_dropout(model: Wav2Vec2ForCTC, probability: float, random: np.random.Generator) -> None:
-    """Put cheap dropout after attention, inside and after the feed-forward parts, and before the head."""
-    shared = PooledDropout(probability, random) if probability else nn.Identity()
+def use_dropout(model: Wav2Vec2ForCTC, dropout: PooledDropout) -> None:
+    """Put it after attention, inside and after the feed-forward parts, and before the head."""
     for module in model.modules():
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
-                setattr(module, name, shared)
+                setattr(module, name, dropout)
 
 
 class SpecAugment:
@@ -56,25 +66,18 @@ class SpecAugment:
     Args:
         model: Whose first convolution is a filter bank (network.py).
         random: Says what to hide.
-        time_share: About how much of the time.
-        longest_frames: Of one stretch.
-        bands: Most bands of one mask; there are two.
     """
 
-    def __init__(
-        self,
-        model: Wav2Vec2ForCTC,
-        random: np.random.Generator,
-        *,
-        time_share: float = 0.08,
-        longest_frames: int = 12,
-        bands: int = 7,
-    ) -> None:
+    def __init__(self, model: Wav2Vec2ForCTC, random: np.random.Generator) -> None:
         self._model = model
         self._random = random
-        self._time_share = time_share
-        self._longest_frames = longest_frames
-        self._bands = bands
+        self._time_share = 0.0
+        self._bands = 0
+
+    def set_hardness(self, hardness: float) -> None:
+        """Hide up to seven bands twice and a twelfth of the time at 1, nothing at 0."""
+        self._time_share = hardness * _HIDDEN_TIME
+        self._bands = round(hardness * _HIDDEN_BANDS)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -103,8 +106,8 @@ class SpecAugment:
         rows, frames, _ = hidden_bth.shape
         hidden_bt = torch.zeros(rows, frames, dtype=torch.bool)
         for row in hidden_bt:
-            for _ in range(self._random.poisson(frames * self._time_share / (self._longest_frames / 2))):
-                width = int(self._random.integers(1, self._longest_frames + 1))
+            for _ in range(self._random.poisson(frames * self._time_share / (_LONGEST_FRAMES / 2))):
+                width = int(self._random.integers(1, _LONGEST_FRAMES + 1))
                 first = int(self._random.integers(0, max(1, frames - width)))
                 row[first : first + width] = True
         instead: Any = self._model.wav2vec2.masked_spec_embed

@@ -1,6 +1,6 @@
 """What one epoch hears: which recordings, how often, cut where, and how long the longest may be."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -8,13 +8,10 @@ from scripts.base_model.cache import RATE_HZ, Cache, Entry
 from scripts.base_model.letters import frames_needed
 from scripts.base_model.pieces import Cut, Piece, divide, whole
 
-# (share of the time that must have passed, longest utterance in seconds): short ones first break the plateau
-# on which a CTC model says nothing but blanks.
-CURRICULUM = ((0.0, 3.0), (0.03, 6.0), (0.08, 17.0))
 FRAME_S = 0.03
 # What the convolutions need to hear for one frame.
 _FIRST_FRAME_S = 0.115
-_FASTEST = 1.12
+_FASTEST = 1.16
 _SHORT_S, _MARGIN_S = 1.0, 0.2
 _LONGEST_SILENCE_S = 0.5
 
@@ -31,20 +28,51 @@ class Mix:
         longest_cut_s: Longest aim of a cut piece.
     """
 
-    librispeech: float = 4.0
-    speechocean: float = 0.5
-    an4: float = 4.0
-    fsdd: float = 6.0
-    synthetic: float = 0.35
+    librispeech: float = 2.0
+    speechocean: float = 1.5
+    an4: float = 2.0
+    fsdd: float = 8.0
+    synthetic: float = 0.7
     noise: float = 0.02
     silence: float = 0.25
     cut: float = 0.7
     longest_cut_s: float = 9.0
 
 
-def longest_s(share: float) -> float:
-    """Return the length of the longest utterance that is trained on at this share of the time."""
-    return max(limit for start, limit in CURRICULUM if share >= start)
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A part of a run.
+
+    Attributes:
+        start: The share of the run's time that has passed when it begins.
+        longest_s: Of the pieces that are heard.
+        hardness: How much is varied, hidden and left out, from 0 to 1.
+        mix: What is heard.
+    """
+
+    start: float
+    longest_s: float
+    hardness: float
+    mix: Mix = field(default_factory=Mix)
+
+
+# Short pieces first break the plateau on which a CTC model says nothing but blanks. A model that cannot read
+# its own training speech yet learns faster from speech as it is; once it can, hardness and many voices keep
+# it from learning 26 readers by heart.
+_READERS = Mix(librispeech=4.0, speechocean=0.5, an4=4.0, synthetic=0.35)
+STAGES = (
+    Stage(start=0.0, longest_s=3.0, hardness=0.1, mix=_READERS),
+    Stage(start=0.03, longest_s=6.0, hardness=0.1, mix=_READERS),
+    Stage(start=0.08, longest_s=17.0, hardness=0.2, mix=_READERS),
+    Stage(start=0.5, longest_s=17.0, hardness=0.8),
+)
+# Where a run begins that starts with a model which recognises speech.
+WARM_START = 0.08
+
+
+def stage(share: float) -> Stage:
+    """Return the stage at this share of the time."""
+    return max((one for one in STAGES if share >= one.start), key=lambda one: one.start)
 
 
 def epoch(

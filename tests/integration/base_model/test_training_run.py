@@ -11,8 +11,9 @@ import torch
 from scripts.base_model import network, phonemes
 from scripts.base_model.cache import build
 from scripts.base_model.phonemes import Pronunciations
+from scripts.base_model.plan import Plan
 from scripts.base_model.sources import Utterance
-from scripts.base_model.training import Plan, train
+from scripts.base_model.training import train
 
 RATE_HZ = 16_000
 
@@ -57,7 +58,7 @@ def test_a_run_goes_on_where_the_last_one_ended(folder: Path) -> None:
     (first,) = log(folder)
     kept = torch.load(folder / "work" / "checkpoint.pt", weights_only=True)
     assert int(first["step"]) > 0
-    assert kept["clock"][3] == int(first["step"])
+    assert kept["progress"]["steps"] == int(first["step"])
 
     train(plan(folder, 6.0))
     _, second = log(folder)

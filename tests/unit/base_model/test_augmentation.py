@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from scripts.base_model.augment import Augmenter, Chances, artificial_noise, in_room, resped
+from scripts.base_model.augment import (
+    Augmenter,
+    Chances,
+    artificial_noise,
+    coloured,
+    in_room,
+    resped,
+)
 
 RATE_HZ = 16_000
 
@@ -23,7 +30,7 @@ def test_variation_is_finite_repeatable_and_of_about_the_same_length(seed: int) 
     np.testing.assert_array_equal(once, again)
     assert once.dtype == np.float32
     assert np.isfinite(once).all()
-    assert 1 / 1.13 < len(once) / RATE_HZ < 1 / 0.87
+    assert 1 / 1.17 < len(once) / RATE_HZ < 1 / 0.85
 
 
 def test_playing_faster_raises_the_pitch_and_shortens() -> None:
@@ -42,7 +49,9 @@ def test_a_room_adds_an_echo_after_the_sound_and_nothing_before_it() -> None:
 
 
 def test_added_noise_lies_within_the_levels_asked_for() -> None:
-    always = Chances(speed=0, room=0, telephone=0, noise=1, loudest_noise_db=10, quietest_noise_db=20)
+    always = Chances(
+        speed=0, colour=0, room=0, telephone=0, noise=1, loudest_noise_db=10, quietest_noise_db=20
+    )
     speech = tone(440, 2.0)
     for seed in range(20):
         added = Augmenter([], always).vary(speech, np.random.default_rng(seed)) - speech
@@ -54,7 +63,7 @@ def test_added_noise_lies_within_the_levels_asked_for() -> None:
 
 
 def test_telephone_takes_the_high_tones_away() -> None:
-    line = Augmenter([], Chances(speed=0, room=0, telephone=1, noise=0))
+    line = Augmenter([], Chances(speed=0, colour=0, room=0, telephone=1, noise=0))
     heard = line.vary(tone(6000), np.random.default_rng(1))
     assert np.sqrt(np.mean(heard**2)) < 0.05
     kept = line.vary(tone(1000), np.random.default_rng(1))
@@ -68,3 +77,14 @@ def test_noise_has_the_length_asked_for_and_stays_within_the_scale(seed: int) ->
     assert noise.shape == (count,)
     assert np.isfinite(noise).all()
     assert np.abs(noise).max() <= 1.0 + 1e-6
+
+
+def test_another_microphone_changes_the_balance_and_not_the_time() -> None:
+    both = tone(300) + tone(5000)
+    heard = coloured(both, np.random.default_rng(4))
+    assert heard.shape == both.shape
+    low, high = (float(np.abs(np.fft.rfft(heard))[hertz]) for hertz in (300, 5000))
+    assert abs(20 * np.log10(low / high)) > 1.0
+    click = np.zeros(RATE_HZ, np.float32)
+    click[8000] = 1.0
+    assert np.abs(coloured(click, np.random.default_rng(4))).argmax() == 8000

@@ -15,7 +15,9 @@ def model() -> Wav2Vec2ForCTC:
 
 
 def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
-    dropout = PooledDropout(0.2, np.random.default_rng(1), pool=1 << 18)
+    dropout = PooledDropout(np.random.default_rng(1), size=1 << 18)
+    assert torch.equal(dropout(torch.ones(3)), torch.ones(3))
+    dropout.set_share(0.2)
     heard = dropout(torch.ones(100, 1000))
     assert float((heard == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
     assert float(heard.mean()) == pytest.approx(1.0, abs=0.02)
@@ -27,7 +29,7 @@ def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
 def test_every_dropout_of_the_model_is_replaced_and_its_weights_keep_their_names() -> None:
     model = network.create(network.Shape(hidden=64, layers=2), seed=3)
     names = set(model.state_dict())
-    use_dropout(model, 0.1, np.random.default_rng(1))
+    use_dropout(model, PooledDropout(np.random.default_rng(1)))
     assert set(model.state_dict()) == names
     kinds = {type(module) for module in model.modules()}
     assert PooledDropout in kinds
@@ -37,7 +39,8 @@ def test_every_dropout_of_the_model_is_replaced_and_its_weights_keep_their_names
 def test_masks_change_what_is_heard_and_only_while_applied(model: Wav2Vec2ForCTC) -> None:
     model.train(mode=False)
     samples = torch.randn(2, 32_000)
-    masks = SpecAugment(model, np.random.default_rng(1), time_share=0.5)
+    masks = SpecAugment(model, np.random.default_rng(1))
+    masks.set_hardness(1.0)
     with torch.inference_mode():
         before = model(samples).logits
         with masks.applied():
@@ -48,7 +51,8 @@ def test_masks_change_what_is_heard_and_only_while_applied(model: Wav2Vec2ForCTC
 
 
 def test_hidden_bands_are_whole_bands_of_the_filter_bank(model: Wav2Vec2ForCTC) -> None:
-    masks = SpecAugment(model, np.random.default_rng(1), bands=10)
+    masks = SpecAugment(model, np.random.default_rng(1))
+    masks.set_hardness(1.5)
     heard = masks._hide_bands(torch.nn.Identity(), None, torch.ones(30, network.BANDS * network.PHASES, 5))
     by_band = heard.reshape(30, network.BANDS, -1)
     assert ((by_band == 0).all(-1) | (by_band == 1).all(-1)).all()

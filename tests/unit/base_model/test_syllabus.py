@@ -64,3 +64,11 @@ def test_short_words_always_have_silence_around_them_and_others_sometimes(cache:
     assert all(piece.before >= 3200 and piece.after >= 3200 for piece in digits)
     sentences = [piece.before > 0 for piece in pieces if piece.entry and piece.entry.source == "synthetic"]
     assert 5 < sum(sentences) < 25
+
+
+def test_a_run_begins_with_what_is_short_and_plain_and_ends_with_what_is_long_and_varied() -> None:
+    stages = [syllabus.stage(share) for share in np.linspace(0, 1, 101)]
+    for name in ("longest_s", "hardness"):
+        values = [getattr(stage, name) for stage in stages]
+        assert values == sorted(values)
+    assert stages[0].hardness < 0.2 < 0.7 < stages[-1].hardness

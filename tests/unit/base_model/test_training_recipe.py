@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from scripts.base_model import batches, report, syllabus, texts, training
+from scripts.base_model import batches, plan, report, syllabus, texts
 from scripts.base_model.cache import Cache, Entry, build
 from scripts.base_model.pieces import Piece, whole
 from scripts.base_model.sources import Utterance, said
@@ -77,7 +77,7 @@ def test_synthetic_speech_never_says_a_sentence_of_the_tutorial_with_its_test_vo
 
 
 def test_learning_rate_rises_then_falls_to_almost_nothing() -> None:
-    rates = [training.learning_rate(share, 1e-3) for share in np.linspace(0, 1, 101)]
+    rates = [plan.learning_rate(share, 1e-3) for share in np.linspace(0, 1, 101)]
     peak = int(np.argmax(rates))
     assert 3 <= peak <= 5
     assert rates == [*sorted(rates[:peak]), *sorted(rates[peak:], reverse=True)]
@@ -85,7 +85,7 @@ def test_learning_rate_rises_then_falls_to_almost_nothing() -> None:
 
 
 def test_curriculum_goes_from_short_to_long() -> None:
-    limits_s = [syllabus.longest_s(share) for share in np.linspace(0, 1, 101)]
+    limits_s = [syllabus.stage(share).longest_s for share in np.linspace(0, 1, 101)]
     assert limits_s == sorted(limits_s)
     assert limits_s[0] <= 3 < 10 < limits_s[-1]
 
