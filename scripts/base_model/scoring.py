@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from transformers import Wav2Vec2ForCTC
 
-from scripts.base_model.augment import Samples
+from scripts.base_model.augment import RATE_HZ, Samples
 from scripts.base_model.cache import Cache, Entry
 from scripts.base_model.letters import decode
 from services.trainer.core.scoring import ScoreCounter
-from thanosql_ctc.waveform import normalise_waveform
+from thanosql_ctc.waveform import normalise_waveform, with_margins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +36,8 @@ def log_probs(model: Wav2Vec2ForCTC, samples: Samples) -> np.ndarray[tuple[int, 
 
 
 def transcribe(model: Wav2Vec2ForCTC, heard: Iterator[Samples]) -> list[str]:
-    """Transcribe recordings one by one."""
-    return [decode(log_probs(model, samples).argmax(-1).tolist()) for samples in heard]
+    """Transcribe recordings one by one, as the predictor hears them."""
+    return [decode(log_probs(model, with_margins(samples, RATE_HZ)).argmax(-1).tolist()) for samples in heard]
 
 
 def score(model: Wav2Vec2ForCTC, cache: Cache, entries: list[Entry]) -> Score:
