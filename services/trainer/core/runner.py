@@ -58,14 +58,16 @@ class ProcessRunner:
         log_path = folder / LOG_FILE
         process = await self._start(folder, log_path)
         try:
-            last: Message | None = None
+            finished = False
             async for message in self._messages(process):
                 if isinstance(message, Failed):
                     raise error(Reason(message.reason), message.message)
-                last = message
+                if finished:
+                    continue  # a heartbeat that came between the last word and the end
+                finished = isinstance(message, Finished)
                 yield message
             status = await process.wait()
-            if status != 0 or not isinstance(last, Finished):
+            if status != 0 or not finished:
                 raise _ended_badly(status, log_path)
         finally:
             await asyncio.shield(self._end(process))
