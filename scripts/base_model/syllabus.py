@@ -58,13 +58,14 @@ class Stage:
 
 # Short pieces first break the plateau on which a CTC model says nothing but blanks. A model that cannot read
 # its own training speech yet learns faster from speech as it is; once it can, hardness and many voices keep
-# it from learning 26 readers by heart.
+# it from learning 26 readers by heart. At the end, speech as it will be heard.
 _READERS = Mix(librispeech=4.0, speechocean=0.5, an4=4.0, synthetic=0.35)
 STAGES = (
     Stage(start=0.0, longest_s=3.0, hardness=0.1, mix=_READERS),
     Stage(start=0.03, longest_s=6.0, hardness=0.1, mix=_READERS),
     Stage(start=0.08, longest_s=17.0, hardness=0.2, mix=_READERS),
     Stage(start=0.5, longest_s=17.0, hardness=0.8),
+    Stage(start=0.87, longest_s=17.0, hardness=0.15),
 )
 # Where a run begins that starts with a model which recognises speech.
 WARM_START = 0.08

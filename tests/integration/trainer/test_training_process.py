@@ -1,4 +1,4 @@
-"""What the parent makes of the lines and the end of a training process; real processes with a short script."""
+"""What the parent makes of the lines and the end of a training process; the processes are real."""
 
 import sys
 from pathlib import Path
