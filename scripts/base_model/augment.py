@@ -93,8 +93,7 @@ class Augmenter:
 def resped(samples: Samples, speed: float) -> Samples:
     """Play faster or slower, pitch and formants along with it: another size of speaker.
 
-    Linear interpolation is enough: what it smears lies above most of speech, and a filter costs ten times
-    as much.
+    Linear interpolation is taken for its price; what it smears lies above most of speech.
     """
     count = max(1, int(len(samples) / speed))
     places = np.linspace(0, len(samples) - 1, count)
