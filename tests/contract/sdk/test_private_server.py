@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from thanosql import ThanoSQL, Unavailable
 from thanosql.cli.main import main
 
-RECORDING = Path(__file__).parents[3] / "examples/tutorial_data/librispeech_data/audio/test_005.wav"
+RECORDING = Path(__file__).parents[3] / "examples/tutorial_data/librispeech_data/audio/test_011.wav"
 
 
 def test_serve_becomes_the_server_with_the_settings_given(
