@@ -30,7 +30,7 @@ NOISE_RECORDINGS = ("noise/traffic.wav", "formats/speechbrain__noise5.wav")
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Recordings that the model never heard; `speakers` says who speaks them."""
+    """Rows of a table: where the csv lies, which rows are meant, and what the card calls them."""
 
     title: str
     csv: str

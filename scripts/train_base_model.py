@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 import torch
-from transformers import Wav2Vec2ForCTC
 
 from scripts.base_model import cache, phonemes, pieces, report, scoring, sources, training
 from scripts.base_model.plan import Plan
+from thanosql_ctc.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "models" / "wav2vec2_en_small"
@@ -48,7 +48,7 @@ def cut(arguments: argparse.Namespace) -> None:
     """Find where readers pause, so that the training may cut long utterances there."""
     torch.set_num_threads(1)
     heard = cache.Cache(arguments.work / "cache")
-    model = Wav2Vec2ForCTC.from_pretrained(arguments.model, local_files_only=True)
+    model = load_checkpoint(arguments.model).model
     entries = [entry for entry in heard.split("train") if entry.source == "librispeech"]
     found = pieces.find_cuts(heard, entries, lambda entry: scoring.log_probs(model, heard.samples(entry)))
     pieces.write_cuts(arguments.work / "cuts.json", found)

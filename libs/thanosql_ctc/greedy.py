@@ -1,7 +1,7 @@
 """Greedy CTC: the best label of every frame, into text."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from thanosql_ctc.vocabulary import Vocabulary
 
@@ -14,6 +14,11 @@ def collapse(label_ids: Sequence[int], blank_id: int) -> list[int]:
         [8, 5, 12, 12, 15]
     """
     return [label for label, _run in groupby(label_ids) if label != blank_id]
+
+
+def frames_needed(labels: Sequence[object]) -> int:
+    """Return the fewest frames that can say these labels: one each, and a blank between two equal ones."""
+    return len(labels) + sum(one == other for one, other in pairwise(labels))
 
 
 def greedy_decode(label_ids: Sequence[int], vocabulary: Vocabulary) -> str:

@@ -7,8 +7,8 @@ Samples = npt.NDArray[np.float32]
 _VARIANCE_FLOOR = 1e-7
 _BLOCK_SAMPLES = 1 << 20
 _SHORTEST_S = 0.02
-_SHORT_S = 1.0
-_MARGIN_S = 0.2
+SHORT_S = 1.0
+MARGIN_S = 0.2
 
 
 def with_margins(samples: Samples, sample_rate_hz: int) -> Samples:
@@ -18,10 +18,10 @@ def with_margins(samples: Samples, sample_rate_hz: int) -> Samples:
     convolutions hear its edges with half a field of view. Longer recordings have room enough; what is shorter
     than a fiftieth of a second holds no word.
     """
-    if not _SHORTEST_S <= len(samples) / sample_rate_hz < _SHORT_S:
+    if not _SHORTEST_S <= len(samples) / sample_rate_hz < SHORT_S:
         return samples
     # Silence lies where the recording's own zero is; a step up to it would be a click.
-    return np.pad(samples, round(_MARGIN_S * sample_rate_hz), constant_values=samples.mean())
+    return np.pad(samples, round(MARGIN_S * sample_rate_hz), constant_values=samples.mean())
 
 
 def normalise_waveform(samples: Samples) -> Samples:

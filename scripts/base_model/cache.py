@@ -11,10 +11,10 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
+from scripts.base_model.augment import RATE_HZ
 from scripts.base_model.sources import Utterance
 from scripts.tutorial_data.engines import synthesize
 
-RATE_HZ = 16_000
 LONGEST_S = 17.0
 
 

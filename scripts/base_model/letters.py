@@ -1,7 +1,5 @@
 """The labels of the recogniser: those of facebook/wav2vec2-base-960h, so that they can change places."""
 
-import itertools
-
 from thanosql_ctc.greedy import greedy_decode
 from thanosql_ctc.vocabulary import Vocabulary
 
@@ -16,8 +14,3 @@ def encode(text: str) -> list[int]:
 def decode(labels: list[int]) -> str:
     """Turn each frame's best label into text."""
     return greedy_decode(labels, VOCABULARY)
-
-
-def frames_needed(text: str) -> int:
-    """Return the fewest frames that can say a text: one a letter, and a blank between equal letters."""
-    return len(text) + sum(one == other for one, other in itertools.pairwise(text))

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.base_model.align import best_path
-from scripts.base_model.cache import RATE_HZ, Cache, Entry
+from scripts.base_model.augment import RATE_HZ
+from scripts.base_model.cache import Cache, Entry
 from scripts.base_model.letters import encode
 
 _QUIET_DB = -20.0

@@ -20,8 +20,6 @@ class Score:
 
     wer: float
     cer: float
-    clips: int
-    seconds: float
     examples: tuple[tuple[str, str], ...]
 
 
@@ -51,7 +49,5 @@ def score(model: Wav2Vec2ForCTC, cache: Cache, entries: list[Entry]) -> Score:
     return Score(
         wer=scores.wer,
         cer=scores.cer,
-        clips=len(entries),
-        seconds=scores.audio_s,
         examples=tuple(zip(references, hypotheses, strict=True))[:4],
     )

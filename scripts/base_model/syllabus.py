@@ -4,15 +4,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scripts.base_model.cache import RATE_HZ, Cache, Entry
-from scripts.base_model.letters import frames_needed
+from scripts.base_model.augment import RATE_HZ
+from scripts.base_model.cache import Cache, Entry
 from scripts.base_model.pieces import Cut, Piece, divide, whole
+from thanosql_ctc.greedy import frames_needed
+from thanosql_ctc.waveform import MARGIN_S, SHORT_S
 
 FRAME_S = 0.03
 # What the convolutions need to hear for one frame.
 _FIRST_FRAME_S = 0.115
 _FASTEST = 1.16
-_SHORT_S, _MARGIN_S = 1.0, 0.2
 _LONGEST_SILENCE_S = 0.5
 
 
@@ -106,7 +107,7 @@ def _said(entry: Entry, cuts: list[Cut], mix: Mix, random: np.random.Generator) 
 
 
 def _with_silence(piece: Piece, mix: Mix, random: np.random.Generator) -> Piece:
-    before_s = after_s = _MARGIN_S if piece.count < _SHORT_S * RATE_HZ else 0.0
+    before_s = after_s = MARGIN_S if piece.count < SHORT_S * RATE_HZ else 0.0
     if random.random() < mix.silence:
         before_s, after_s = random.uniform(before_s, _LONGEST_SILENCE_S, size=2)
     return replace(piece, before=int(before_s * RATE_HZ), after=int(after_s * RATE_HZ))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from transformers import Wav2Vec2Config
 from services.trainer.core.audio import AudioReader
 from services.trainer.core.types import MOST_LEFT_OUT, LeftOutRow
 from thanosql_ctc.batch_invariant import output_frames
+from thanosql_ctc.greedy import frames_needed
 from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -139,7 +140,7 @@ class RowChecker:
     def _check_length(self, samples: int, labels: Sequence[int]) -> None:
         """CTC needs a frame for each label, and a blank between two that are equal."""
         frames = output_frames(self._config, samples)
-        needed = len(labels) + sum(before == after for before, after in pairwise(labels))
+        needed = frames_needed(labels)
         if frames < needed:
             seconds = samples / self._sample_rate_hz
             raise error(

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from scripts.base_model.align import best_path
 from scripts.base_model.cache import Cache, Entry, build
-from scripts.base_model.letters import VOCABULARY, encode, frames_needed
+from scripts.base_model.letters import VOCABULARY, encode
 from scripts.base_model.pieces import Cut, divide, find_cuts, read_cuts, write_cuts
 from scripts.base_model.sources import Utterance
+from thanosql_ctc.greedy import frames_needed
 
 RATE_HZ = 16_000
 
