@@ -1,4 +1,8 @@
-"""The shape of the small recogniser, and a first layer that starts as a bank of band-pass filters.
+"""The shape of the small recogniser, and convolutions that start as the features speech is known by.
+
+The first layer is a bank of band-pass filters, each normalised over the recording: that takes the colour of
+microphone and speaker away, as cepstral mean and variance normalisation does. The second tells how loud each
+band is on a scale that is fine where it is quiet, as a logarithm does.
 
 Legend of shapes: B batch, S samples, T frames, V vocabulary.
 """
@@ -16,6 +20,11 @@ from thanosql_ctc.batch_invariant import padded_forward
 
 BANDS = 40
 PHASES = 4
+# Loudness of a band over its mean in the recording, up to which a unit answers: steps of about 8 dB.
+_THRESHOLDS = (0.1, 0.25, 0.6, 1.5, 3.5)
+# Lifts quiet bands out of the part of GELU that squares.
+_FIRST_GAIN = 8.0
+_STEEPNESS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,20 +39,20 @@ class Shape:
 def configuration(shape: Shape) -> Wav2Vec2Config:
     """Describe the network in transformers' words.
 
-    Layer norm in the convolutions and an attention mask make a recording's result independent of its batch.
+    Batches are run by thanosql_ctc.batch_invariant, whose norms see each recording alone.
     """
-    first = BANDS * PHASES
+    first, second = BANDS * PHASES, BANDS * (len(_THRESHOLDS) + 1)
     return Wav2Vec2Config(
         vocab_size=len(VOCABULARY),
         hidden_size=shape.hidden,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.hidden // 64,
         intermediate_size=4 * shape.hidden,
-        conv_dim=(first, first, shape.hidden),
+        conv_dim=(first, second, shape.hidden),
         conv_kernel=(400, 5, 5),
         conv_stride=(shape.stride, 2, 2),
         conv_bias=True,
-        feat_extract_norm="layer",
+        feat_extract_norm="group",
         do_stable_layer_norm=True,
         num_conv_pos_embeddings=32,
         num_conv_pos_embedding_groups=16,
@@ -67,23 +76,28 @@ def configuration(shape: Shape) -> Wav2Vec2Config:
 
 
 def create(shape: Shape, seed: int) -> Wav2Vec2ForCTC:
-    """Return an untrained network whose first two layers already measure energy in 40 bands."""
+    """Return an untrained network whose first two layers already measure how loud 40 bands are."""
     torch.manual_seed(seed)
     model = Wav2Vec2ForCTC(configuration(shape))
     weights = dict(model.wav2vec2.feature_extractor.named_parameters())
     with torch.no_grad():
         first, second = weights["conv_layers.0.conv.weight"], weights["conv_layers.1.conv.weight"]
         first.copy_(_band_pass(first.shape[-1]))
-        second[:BANDS] = _sums_of_phases(second.shape[-1])
         weights["conv_layers.0.conv.bias"].zero_()
-        weights["conv_layers.1.conv.bias"].zero_()
+        weights["conv_layers.0.layer_norm.weight"].fill_(_FIRST_GAIN)
+        weights["conv_layers.0.layer_norm.bias"].zero_()
+        loudness = _sums_of_phases(second.shape[-1])
+        second.copy_(torch.cat([*(-_STEEPNESS / level * loudness for level in _THRESHOLDS), loudness]))
+        weights["conv_layers.1.conv.bias"].copy_(
+            torch.tensor([_STEEPNESS] * len(_THRESHOLDS) + [0.0]).repeat_interleave(BANDS)
+        )
     return model
 
 
 def save_time(model: Wav2Vec2ForCTC) -> None:
     """Leave out of the training what costs time and teaches little; the configuration is not touched.
 
-    * The first layer: its filters are good from the start.
+    * The first layer: its filters are good from the start, and its gradient is the dearest of all.
     * transformers' own masks, drawn slowly: regularise.py has its own.
     * Torch's fused attention: on a CPU its backward pass is a third slower than plain products (measured).
     """
@@ -103,17 +117,16 @@ def _band_pass(kernel: int) -> Tensor:
     width_s = (3.0 / (24.7 + 0.108 * hertz)).clamp(max=kernel / 16_000 / 2)
     window = torch.exp(-2 * (time_s / width_s[:, None]) ** 2)
     window /= window.sum(dim=1, keepdim=True)
-    # Speech falls by about 6 dB an octave: the gain lifts it back, so that layer norm hears every band.
-    gain = (hertz / 500).clamp(min=0.5)[:, None]
     angle = 2 * math.pi * hertz[:, None] * time_s
     phases = [torch.cos(angle + turn * math.pi / 2) for turn in range(PHASES)]
-    return torch.stack([window * gain * phase for phase in phases], dim=1).reshape(BANDS * PHASES, 1, kernel)
+    return torch.stack([window * phase for phase in phases], dim=1).reshape(BANDS * PHASES, 1, kernel)
 
 
 def _sums_of_phases(kernel: int) -> Tensor:
-    """Add up the four rectified phases of a band over a short time: its loudness."""
+    """Average the four rectified phases of a band over a short time: the amplitude of a steady sine."""
+    taps = torch.bartlett_window(kernel + 2, periodic=False)[1:-1]
     weight = torch.zeros(BANDS, BANDS, PHASES, kernel)
-    weight[range(BANDS), range(BANDS)] = torch.bartlett_window(kernel + 2, periodic=False)[1:-1] / kernel
+    weight[range(BANDS), range(BANDS)] = taps / taps.sum() / _FIRST_GAIN / (PHASES / math.pi)
     return weight.reshape(BANDS, BANDS * PHASES, kernel)
 
 

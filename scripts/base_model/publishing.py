@@ -61,5 +61,6 @@ _PREPROCESSOR = {
     "padding_value": 0.0,
     "padding_side": "right",
     "do_normalize": True,
-    "return_attention_mask": True,
+    # As for every model whose first layer is normalised over time: Hugging Face's own forward wants none.
+    "return_attention_mask": False,
 }

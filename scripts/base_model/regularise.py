@@ -84,7 +84,7 @@ class SpecAugment:
         """Hide, in every forward pass until the end."""
         wav2vec2: Any = self._model.wav2vec2  # Any: transformers declares its parts loosely
         hooks = [
-            wav2vec2.feature_extractor.conv_layers[0].register_forward_hook(self._hide_bands),
+            wav2vec2.feature_extractor.conv_layers[0].activation.register_forward_hook(self._hide_bands),
             wav2vec2.feature_projection.register_forward_hook(self._hide_times),
         ]
         try:

@@ -36,8 +36,8 @@ class Mix:
     synthetic: float = 0.7
     noise: float = 0.02
     silence: float = 0.25
-    cut: float = 0.7
-    longest_cut_s: float = 9.0
+    cut: float = 0.85
+    longest_cut_s: float = 7.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +61,14 @@ class Stage:
 # its own training speech yet learns faster from speech as it is; once it can, hardness and many voices keep
 # it from learning 26 readers by heart. At the end, speech as it will be heard.
 _READERS = Mix(librispeech=4.0, speechocean=0.5, an4=4.0, synthetic=0.35)
+_BETWEEN = Mix(librispeech=3.0, speechocean=1.0, an4=3.0, synthetic=0.6)
 STAGES = (
     Stage(start=0.0, longest_s=3.0, hardness=0.1, mix=_READERS),
     Stage(start=0.03, longest_s=6.0, hardness=0.1, mix=_READERS),
     Stage(start=0.08, longest_s=17.0, hardness=0.2, mix=_READERS),
-    Stage(start=0.5, longest_s=17.0, hardness=0.8),
-    Stage(start=0.87, longest_s=17.0, hardness=0.15),
+    Stage(start=0.2, longest_s=17.0, hardness=0.35, mix=_BETWEEN),
+    Stage(start=0.6, longest_s=17.0, hardness=0.5),
+    Stage(start=0.88, longest_s=17.0, hardness=0.15),
 )
 # Where a run begins that starts with a model which recognises speech.
 WARM_START = 0.08
