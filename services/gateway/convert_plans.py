@@ -13,6 +13,7 @@ _SearchKind = parser_pb2.SearchKind
 _GetKind = parser_pb2.GetKind
 
 _INSTEAD_OF_EMBEDDINGS = "use PREDICT for the text of recordings, and SQL over it (LIKE, regexp_matches)"
+_INSTEAD_OF_VECTORS = "SEARCH KEYWORD finds words in texts, and PREDICT makes texts of recordings"
 _INSTEAD_OF_GET = "LIST THANOSQL MODEL shows what is here already; COPY reads data from the workspace"
 _INSTEAD_OF_UPLOAD = "set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, and BUILD from it"
 _INSTEAD_OF_PICTURES = "PRINT AUDIO plays recordings; SELECT shows the paths of other files"
@@ -181,9 +182,18 @@ def _convert(_message: parser_pb2.ConvertPlan, _place: Span) -> plans.Unavailabl
     return plans.Unavailable(kind="CONVERT", instead=_INSTEAD_OF_EMBEDDINGS)
 
 
-def _search(message: parser_pb2.SearchPlan, _place: Span) -> plans.Unavailable:
-    kind = _SearchKind.Name(message.kind).removeprefix("SEARCH_KIND_")
-    return plans.Unavailable(kind=f"SEARCH {kind}", instead=_INSTEAD_OF_EMBEDDINGS)
+def _search(message: parser_pb2.SearchPlan, place: Span) -> plans.SearchKeyword | plans.Unavailable:
+    if message.kind != _SearchKind.SEARCH_KIND_KEYWORD:
+        kind = _SearchKind.Name(message.kind).removeprefix("SEARCH_KIND_")
+        return plans.Unavailable(kind=f"SEARCH {kind}", instead=_INSTEAD_OF_VECTORS)
+    return plans.SearchKeyword(
+        search_input=message.search_input,
+        text_col=message.text_col,
+        result_col=message.result_col,
+        top_k=message.top_k,
+        query=_query(message.query),
+        span=place,
+    )
 
 
 def _list(message: parser_pb2.ListPlan, _place: Span) -> plans.ListNames:

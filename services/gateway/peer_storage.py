@@ -9,7 +9,7 @@ import pyarrow as pa
 from services.gateway import convert
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plans import AddColumn, AlterTable, DropColumn
-from services.gateway.core.ports import Relation, WriteTarget, Written
+from services.gateway.core.ports import KeywordSearch, Relation, Tell, WriteTarget, Written
 from services.gateway.core.records import (
     CopyProgress,
     CopyResult,
@@ -41,16 +41,44 @@ class StorageTables:
     async def query(
         self, sql: str, tables: Sequence[str], relations: Sequence[Relation]
     ) -> AsyncIterator[Rows]:
-        """See `Tables.query`; the relations are opened and sent one after another."""
-        names = [relation.name for relation in relations]
-        start = storage_pb2.QueryStart(sql=sql, tables=tables, relations=names)
+        """See `Tables.query`."""
+        start = storage_pb2.QueryStart(sql=sql, tables=tables)
+        async with self._rows(start, relations, _tell_nobody) as rows:
+            yield rows
+
+    @asynccontextmanager
+    async def search(
+        self,
+        sql: str,
+        tables: Sequence[str],
+        relations: Sequence[Relation],
+        search: KeywordSearch,
+        tell: Tell,
+    ) -> AsyncIterator[Rows]:
+        """See `Tables.search`."""
+        wanted = storage_pb2.KeywordSearch(
+            search_input=search.search_input,
+            text_col=search.text_col,
+            result_col=search.result_col,
+            top_k=search.top_k,
+        )
+        start = storage_pb2.QueryStart(sql=sql, tables=tables, search=wanted)
+        async with self._rows(start, relations, tell) as rows:
+            yield rows
+
+    @asynccontextmanager
+    async def _rows(
+        self, start: storage_pb2.QueryStart, relations: Sequence[Relation], tell: Tell
+    ) -> AsyncIterator[Rows]:
+        """The rows of a query; the relations are opened and sent one after another."""
+        start.relations.extend(relation.name for relation in relations)
         feed: Feed = Pipe(REQUESTS_AHEAD)
         async with feed.fed_by(partial(_send_query, start, relations, feed.put)):
             call = self._stub.Query(feed.items())
             messages = answers(call, _PEER, feed)
             try:
                 schema = decode_schema((await first(messages, _PEER)).schema)
-                yield Rows(schema=schema, batches=_batches(messages, schema))
+                yield Rows(schema=schema, batches=_batches(messages, schema, tell))
             finally:
                 call.cancel()
 
@@ -230,10 +258,17 @@ async def _send_write(
 
 
 async def _batches(
-    messages: AsyncIterator[storage_pb2.QueryResponse], schema: pa.Schema
+    messages: AsyncIterator[storage_pb2.QueryResponse], schema: pa.Schema, tell: Tell
 ) -> AsyncIterator[pa.RecordBatch]:
     async for message in messages:
-        yield decode_batch(message.record_batch, schema)
+        if message.HasField("notice"):
+            await tell(message.notice.message)
+        else:
+            yield decode_batch(message.record_batch, schema)
+
+
+async def _tell_nobody(_message: str) -> None:
+    """A query without a search has no remarks."""
 
 
 async def _chunks(messages: AsyncIterator[storage_pb2.ReadFileResponse]) -> AsyncIterator[bytes]:

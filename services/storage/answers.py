@@ -12,7 +12,7 @@ from services.storage.core.queries import RunningQuery
 from services.storage.core.types import CopyOutcome, CopyProgress
 from services.storage.parts import Parts
 from services.storage.streams import ReceivedQuery
-from thanosql.v1 import storage_pb2
+from thanosql.v1 import storage_pb2, types_pb2
 from thanosql_runtime.arrow import encode_batches, encode_schema
 from thanosql_runtime.errors import Reason, error
 
@@ -22,12 +22,14 @@ _PROGRESS_S = 0.1
 
 async def query_rows(parts: Parts, query: ReceivedQuery) -> AsyncGenerator[storage_pb2.QueryResponse, None]:
     """Compute a query as its reader takes the rows; a reader that goes away stops it."""
-    start = query.start
+    start, search = query.start, convert.from_search(query.start)
     running = await parts.work.opened(
-        lambda: parts.engine.run(start.sql, tuple(start.tables), query.relations)
+        lambda: parts.engine.run(start.sql, tuple(start.tables), query.relations, search)
     )
     try:
         yield storage_pb2.QueryResponse(schema=await parts.work.step(_schema, running))
+        for remark in running.remarks:
+            yield storage_pb2.QueryResponse(notice=types_pb2.Notice(message=remark))
         async for message in parts.work.iterate(_messages(running)):
             yield storage_pb2.QueryResponse(record_batch=message)
     finally:

@@ -4,6 +4,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.storage.core.assigning import Assignment
 from services.storage.core.copying.command import CopyRequest
+from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import (
     Artefact,
     CopyOutcome,
@@ -84,6 +85,21 @@ def to_copy_result(outcome: CopyOutcome) -> storage_pb2.CopyTableResponse:
 def from_assignments(request: storage_pb2.UpdateRowsRequest) -> list[Assignment]:
     """What UPDATE sets."""
     return [Assignment(column=item.column, expression=item.expression) for item in request.assignments]
+
+
+def from_search(start: storage_pb2.QueryStart) -> KeywordSearch | None:
+    """Which rows of the query are wanted; None for all."""
+    if not start.HasField("search"):
+        return None
+    search = start.search
+    if search.top_k < 1 or not search.result_col:
+        raise error(Reason.INVALID_ARGUMENT, "a search needs a top_k of at least 1, and a result_col")
+    return KeywordSearch(
+        search_input=search.search_input,
+        text_col=search.text_col,
+        result_col=search.result_col,
+        top_k=search.top_k,
+    )
 
 
 def from_kinds(request: storage_pb2.ListModelsRequest) -> tuple[ModelKind, ...]:

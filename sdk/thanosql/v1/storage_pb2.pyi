@@ -100,6 +100,7 @@ class QueryStart(_message.Message):
     SQL_FIELD_NUMBER: _builtins.int
     TABLES_FIELD_NUMBER: _builtins.int
     RELATIONS_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
     """DuckDB SQL, one SELECT."""
     @_builtins.property
@@ -110,20 +111,59 @@ class QueryStart(_message.Message):
     def relations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the relations that the caller will attach."""
 
+    @_builtins.property
+    def search(self) -> Global___KeywordSearch:
+        """Answers the rows that the words match, best first, in place of all rows."""
+
     def __init__(
         self,
         *,
         sql: _builtins.str = ...,
         tables: _abc.Iterable[_builtins.str] | None = ...,
         relations: _abc.Iterable[_builtins.str] | None = ...,
+        search: Global___KeywordSearch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["search", b"search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["relations", b"relations", "sql", b"sql", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relations", b"relations", "search", b"search", "sql", b"sql", "tables", b"tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryStart: _TypeAlias = QueryStart  # noqa: Y015
+
+@_typing.final
+class KeywordSearch(_message.Message):
+    """SEARCH KEYWORD over the rows of a query."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEARCH_INPUT_FIELD_NUMBER: _builtins.int
+    TEXT_COL_FIELD_NUMBER: _builtins.int
+    RESULT_COL_FIELD_NUMBER: _builtins.int
+    TOP_K_FIELD_NUMBER: _builtins.int
+    search_input: _builtins.str
+    """Words, phrases in double quotes, and words with `~` behind them."""
+    text_col: _builtins.str
+    """Column of the query with the texts."""
+    result_col: _builtins.str
+    """Name of the column with the score, which is added."""
+    top_k: _builtins.int
+    """Rows at most."""
+    def __init__(
+        self,
+        *,
+        search_input: _builtins.str = ...,
+        text_col: _builtins.str = ...,
+        result_col: _builtins.str = ...,
+        top_k: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result_col", b"result_col", "search_input", b"search_input", "text_col", b"text_col", "top_k", b"top_k"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeywordSearch: _TypeAlias = KeywordSearch  # noqa: Y015
 
 @_typing.final
 class RelationSchema(_message.Message):
@@ -185,21 +225,27 @@ class QueryResponse(_message.Message):
 
     SCHEMA_FIELD_NUMBER: _builtins.int
     RECORD_BATCH_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
     schema: _builtins.bytes
     """Arrow IPC schema message."""
     record_batch: _builtins.bytes
     """Arrow IPC record batch message, 1 MB at most."""
+    @_builtins.property
+    def notice(self) -> _types_pb2.Notice:
+        """What the user should know, between the schema and the rows; without a place."""
+
     def __init__(
         self,
         *,
         schema: _builtins.bytes = ...,
         record_batch: _builtins.bytes = ...,
+        notice: _types_pb2.Notice | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["part", b"part", "record_batch", b"record_batch", "schema", b"schema"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice", "part", b"part", "record_batch", b"record_batch", "schema", b"schema"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["part", b"part", "record_batch", b"record_batch", "schema", b"schema"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice", "part", b"part", "record_batch", b"record_batch", "schema", b"schema"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["schema", "record_batch"]  # noqa: Y015
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["schema", "record_batch", "notice"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 

@@ -30,6 +30,7 @@ from services.gateway.core.plans import (
     Predict,
     PrintAudio,
     Query,
+    SearchKeyword,
     ShowJob,
     ShowModelVersions,
     Statement,
@@ -41,6 +42,7 @@ from services.gateway.core.predicting import prediction_schema
 from services.gateway.core.printing import media_column
 from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
+from services.gateway.core.searching import search_schema
 
 _NO_COLUMNS = pa.schema([])
 STEPS = pa.schema([("step", pa.int64()), ("what", pa.string())])
@@ -69,6 +71,8 @@ async def explain(run: Run, statement: Statement) -> Explained:
             return await _explain_query(run, statement)
         case Predict():
             return await _explain_predict(run, statement)
+        case SearchKeyword():
+            return await _explain_search(run, statement)
         case Unavailable():
             raise not_available(statement)
         case Evaluate() | BuildModel() | PrintAudio():
@@ -108,6 +112,16 @@ async def _explain_predict(run: Run, statement: Predict) -> Explained:
     step = (
         f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}, "
         f"{statement.batch_size} rows a batch; add the columns '{statement.result_col}' and 'error'"
+    )
+    return Explained(steps=[*inner.steps, step], schema=schema)
+
+
+async def _explain_search(run: Run, statement: SearchKeyword) -> Explained:
+    inner = await _explain_query(run, statement.query)
+    schema = search_schema(run.text, statement, inner.schema)
+    step = (
+        f"search column '{statement.text_col}' for '{statement.search_input}'; keep the {statement.top_k} "
+        f"best of the rows that match, with their scores in column '{statement.result_col}'"
     )
     return Explained(steps=[*inner.steps, step], schema=schema)
 

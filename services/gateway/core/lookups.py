@@ -9,6 +9,7 @@ from services.gateway.core.plans import (
     Lookup,
     Predict,
     Query,
+    SearchKeyword,
     ShowModelVersions,
     Statement,
     Unavailable,
@@ -17,6 +18,7 @@ from services.gateway.core.predicting import open_prediction
 from services.gateway.core.queries import open_query
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
+from services.gateway.core.searching import open_search
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -27,6 +29,8 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
             return open_query(run, statement)
         case Predict():
             return open_prediction(run, statement)
+        case SearchKeyword():
+            return open_search(run, statement)
         case ListNames():
             return open_listing(run, statement)
         case DescribeModel():
@@ -39,7 +43,7 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
 
 def open_nested(run: Run, statement: Statement) -> AbstractAsyncContextManager[Rows]:
     """The rows of a statement that stands in another; the parser lets only some of them stand there."""
-    if isinstance(statement, Query | Predict | ListNames):
+    if isinstance(statement, Query | Predict | SearchKeyword | ListNames):
         return open_lookup(run, statement)
     if isinstance(statement, Unavailable):
         raise not_available(statement)

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from services.gateway.core.plans import BuildModel, Evaluate, Name, Predict, PrintAudio, Query
+from services.gateway.core.plans import (
+    BuildModel,
+    Evaluate,
+    Name,
+    Predict,
+    PrintAudio,
+    Query,
+    SearchKeyword,
+)
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
 
 NOWHERE = Span(start=0, end=0, line=0, column=0)
@@ -58,7 +66,9 @@ def placed_at_column(within: Span, text: str) -> Iterator[None]:
         raise place(failure, _word_place(text, within, column) if column else within)  # noqa: B904 - see above
 
 
-def option_place(text: str, statement: Predict | Evaluate | BuildModel | PrintAudio, value: str) -> Span:
+def option_place(
+    text: str, statement: Predict | Evaluate | BuildModel | PrintAudio | SearchKeyword, value: str
+) -> Span:
     """Where an option's value stands in the statement; the query where it is a default, or stands twice."""
     within = statement.span
     found = list(re.finditer(f"['\"]{re.escape(value)}['\"]", text[within.start : within.end]))

@@ -183,6 +183,19 @@ class Predict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchKeyword:
+    """SEARCH KEYWORD AS query."""
+
+    search_input: str
+    text_col: str
+    result_col: str
+    top_k: int
+    query: Query
+    span: Span
+    kind: str = "SEARCH KEYWORD"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluate:
     """EVALUATE USING m AS query."""
 
@@ -262,7 +275,9 @@ class Unavailable:
     instead: str
 
 
-Lookup: TypeAlias = Query | Predict | ListNames | DescribeModel | ShowModelVersions | ShowJobs | ShowJob
+Lookup: TypeAlias = (
+    Query | Predict | SearchKeyword | ListNames | DescribeModel | ShowModelVersions | ShowJobs | ShowJob
+)
 """Statements that answer with rows and change nothing."""
 
 Change: TypeAlias = (

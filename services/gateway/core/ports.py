@@ -65,6 +65,20 @@ class TrainingRequest:
     statement: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeywordSearch:
+    """Which rows of a query are wanted, and in which column their scores stand."""
+
+    search_input: str
+    text_col: str
+    result_col: str
+    top_k: int
+
+
+Tell = Callable[[str], Awaitable[None]]
+"""Says something to the user that stops nothing."""
+
+
 class Parser(Protocol):
     """Text to plans."""
 
@@ -80,6 +94,17 @@ class Tables(Protocol):
         self, sql: str, tables: Sequence[str], relations: Sequence[Relation]
     ) -> AbstractAsyncContextManager[Rows]:
         """Run a query; leaving the context stops it."""
+        ...
+
+    def search(
+        self,
+        sql: str,
+        tables: Sequence[str],
+        relations: Sequence[Relation],
+        search: KeywordSearch,
+        tell: Tell,
+    ) -> AbstractAsyncContextManager[Rows]:
+        """The rows of a query that the words match, best first; remarks are told before the rows."""
         ...
 
     async def write(self, target: WriteTarget, rows: Rows) -> Written:

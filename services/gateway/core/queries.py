@@ -20,15 +20,19 @@ COUNT_TIMEOUT_S = 10.0
 @asynccontextmanager
 async def open_query(run: Run, query: Query) -> AsyncIterator[Rows]:
     """The rows of a query; its errors carry their place in the text of the call."""
-    relations = [
-        Relation(name=nested.relation, open=partial(run.open_nested, run, nested.statement))
-        for nested in query.nested
-    ]
-    tables = [name.text for name in query.tables]
+    relations, tables = nested_relations(run, query), [name.text for name in query.tables]
     async with AsyncExitStack() as stack:
         with placed_in(query, run.text):
             rows = await stack.enter_async_context(run.peers.tables.query(query.sql, tables, relations))
         yield Rows(schema=rows.schema, batches=_placed_batches(rows, query, run.text))
+
+
+def nested_relations(run: Run, query: Query) -> list[Relation]:
+    """The statements nested in a query, to be opened when their turn comes."""
+    return [
+        Relation(name=nested.relation, open=partial(run.open_nested, run, nested.statement))
+        for nested in query.nested
+    ]
 
 
 @asynccontextmanager

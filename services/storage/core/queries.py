@@ -3,8 +3,9 @@
 import contextlib
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -18,6 +19,9 @@ from services.storage.core.guards import GUARDS
 from services.storage.core.names import fold, table_not_found
 from services.storage.core.plain import plain_batch, plain_schema
 from services.storage.core.sandbox import CheckedQuery, check, rejected
+from services.storage.core.searching.ranking import rank
+from services.storage.core.searching.scanning import ScannedRows
+from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
 from services.storage.core.watching import LOOK_AGAIN_S, Watch
@@ -26,6 +30,9 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _log = structlog.get_logger("storage")
 _BATCH_ROWS = 8192
 _SCAN_FAILED = "exporting a stream from the object"
+
+Prepare = Callable[[Any], tuple[str, Sequence[str]]]  # Any: DuckDB ships no types
+"""Works in temporary tables of the connection; answers the query to run then, and remarks for the user."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +57,9 @@ class RunningQuery:
 
     One thread at a time iterates; any thread may `interrupt`. Close it when done: closing stops a step
     that is in progress, and waits for its end.
+
+    Attributes:
+        remarks: What the user should know; complete once the schema is.
     """
 
     def __init__(
@@ -60,7 +70,10 @@ class RunningQuery:
         *,
         columns: list[str],
         limits: QueryLimits,
+        prepare: Prepare | None = None,
     ) -> None:
+        self.remarks: Sequence[str] = ()
+        self._prepare = prepare
         self._connection = connection
         self._query = query
         self._datasets = datasets
@@ -123,12 +136,18 @@ class RunningQuery:
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise rejected("this is not one SELECT")
         try:
-            return self._connection.sql(self._query.sql).to_arrow_reader(_BATCH_ROWS)
+            return self._read()
         except duckdb.Error as problem:
             if _SCAN_FAILED not in str(problem):
                 raise
         self._read_apart()
-        return self._connection.sql(self._query.sql).to_arrow_reader(_BATCH_ROWS)
+        return self._read()
+
+    def _read(self) -> pa.RecordBatchReader:
+        sql = self._query.sql
+        if self._prepare is not None:
+            sql, self.remarks = self._prepare(self._connection)
+        return self._connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
 
     def _read_apart(self) -> None:
         """Put copies in the place of the tables.
@@ -186,7 +205,11 @@ class QueryEngine:
         self._limits = limits or QueryLimits()
 
     def run(
-        self, sql: str, tables: tuple[str, ...] = (), relations: Mapping[str, Spool] | None = None
+        self,
+        sql: str,
+        tables: tuple[str, ...] = (),
+        relations: Mapping[str, Spool] | None = None,
+        search: KeywordSearch | None = None,
     ) -> RunningQuery:
         """Check a query and make it ready; it computes when its schema or rows are asked for.
 
@@ -194,22 +217,28 @@ class QueryEngine:
             sql: DuckDB SQL, one SELECT.
             tables: The stored tables that it may read.
             relations: Rows that stand in it under a name; the caller closes them after the query.
+            search: Answers the best of its rows with their scores, in place of all of them.
 
         Raises:
             ThanosqlError: QUERY_REJECTED, SYNTAX_ERROR, TABLE_NOT_FOUND.
         """
         attached = {fold(name): spool for name, spool in (relations or {}).items()}
         query = check(sql, [*tables, *attached])
-        return self.run_checked(query, attached)
+        prepare = partial(rank, search=search, source=ScannedRows(sql, search)) if search else None
+        return self.run_checked(query, attached, prepare)
 
-    def run_checked(self, query: CheckedQuery, relations: Mapping[str, Spool]) -> RunningQuery:
+    def run_checked(
+        self, query: CheckedQuery, relations: Mapping[str, Spool], prepare: Prepare | None = None
+    ) -> RunningQuery:
         """Make a query ready that was checked before, or written by ourselves."""
         datasets = {name: self._dataset(name) for name in query.tables if name not in relations}
         columns = [name for dataset in datasets.values() for name in dataset.schema.names]
         columns += [name for spool in relations.values() for name in spool.schema.names]
         spill = tempfile.TemporaryDirectory(prefix="thanosql-query-", ignore_cleanup_errors=True)
         connection = _open(self._limits, spill.name)
-        running = RunningQuery(connection, query, datasets, columns=columns, limits=self._limits)
+        running = RunningQuery(
+            connection, query, datasets, columns=columns, limits=self._limits, prepare=prepare
+        )
         running.owns(spill)
         for name, dataset in datasets.items():
             connection.register(name, _source(dataset, query, single=len(datasets) + len(relations) == 1))

@@ -190,7 +190,8 @@ async def test_jobs_are_shown_and_cancelled(world: World) -> None:
     "text",
     [
         "CONVERT USING m AS SELECT * FROM t",
-        "SEARCH KEYWORD OPTIONS (text_col='a', search_input='b') AS SELECT * FROM t",
+        "SEARCH AUDIO USING m OPTIONS (search_input='a.wav') AS SELECT * FROM t",
+        "SELECT * FROM (SEARCH TEXT USING m OPTIONS (search_input='b') AS SELECT * FROM t)",
         "GET THANOSQL MODEL m",
         "UPLOAD MODEL m FROM 'folder'",
         "PRINT IMAGE AS SELECT * FROM t",
