@@ -23,7 +23,7 @@ class Muon(torch.optim.Optimizer):
         matrices: Weights of two dimensions.
         lr: Learning rate.
         momentum: Of the gradient, with Nesterov's look ahead.
-        weight_decay: As AdamW's.
+        weight_decay: As AdamW's, but more: Muon lets weights grow (Liu et al. 2025).
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Muon(torch.optim.Optimizer):
         matrices: Iterable[nn.Parameter],
         lr: float,
         momentum: float = 0.95,
-        weight_decay: float = 0.01,
+        weight_decay: float = 0.1,
     ) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 

@@ -25,6 +25,7 @@ _THRESHOLDS = (0.1, 0.25, 0.6, 1.5, 3.5)
 # Lifts quiet bands out of the part of GELU that squares.
 _FIRST_GAIN = 8.0
 _STEEPNESS = 3.0
+_HIGHEST_HZ = 7700.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ def create(shape: Shape, seed: int) -> Wav2Vec2ForCTC:
     weights = dict(model.wav2vec2.feature_extractor.named_parameters())
     with torch.no_grad():
         first, second = weights["conv_layers.0.conv.weight"], weights["conv_layers.1.conv.weight"]
-        first.copy_(_band_pass(first.shape[-1]))
+        first.copy_(band_pass(first.shape[-1]))
         weights["conv_layers.0.conv.bias"].zero_()
         weights["conv_layers.0.layer_norm.weight"].fill_(_FIRST_GAIN)
         weights["conv_layers.0.layer_norm.bias"].zero_()
@@ -108,10 +109,17 @@ def save_time(model: Wav2Vec2ForCTC) -> None:
     model.set_attn_implementation("eager")
 
 
-def _band_pass(kernel: int) -> Tensor:
-    """Windowed sines at mel-spaced frequencies, each in four phases a quarter turn apart."""
+def band_pass(kernel: int, shift: Tensor | None = None) -> Tensor:
+    """Windowed sines at mel-spaced frequencies, each in four phases a quarter turn apart.
+
+    Args:
+        kernel: Their samples.
+        shift: Added to the logarithm of each band's frequency.
+    """
     mels = torch.linspace(_mel(80.0), _mel(7400.0), BANDS)
     hertz = 700 * (torch.exp(mels / 1127) - 1)
+    if shift is not None:
+        hertz = (hertz * torch.exp(shift)).clamp(max=_HIGHEST_HZ)
     time_s = (torch.arange(kernel) - (kernel - 1) / 2) / 16_000
     # High bands are wide, so their windows are short; low bands use the whole kernel.
     width_s = (3.0 / (24.7 + 0.108 * hertz)).clamp(max=kernel / 16_000 / 2)

@@ -1,4 +1,6 @@
-"""What keeps a small model from learning its few speakers by heart: dropout and masks, made cheap for a CPU.
+"""What keeps a small model from learning its few speakers by heart: other voices, dropout and masks.
+
+All of it is made cheap for a CPU.
 
 Shapes: B batch, C channels, T frames, H hidden.
 """
@@ -12,11 +14,14 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2ForCTC
 
-from scripts.base_model.network import BANDS, PHASES
+from scripts.base_model.network import BANDS, PHASES, band_pass
 
 _HIDDEN_TIME = 0.08
 _HIDDEN_BANDS = 7
 _LONGEST_FRAMES = 12
+_FARTHEST_VOICE = 0.18
+_BEND = 0.06
+_BENDS = 4
 
 
 class PooledDropout(nn.Module):
@@ -112,3 +117,45 @@ class SpecAugment:
                 row[first : first + width] = True
         instead: Any = self._model.wav2vec2.masked_spec_embed
         return torch.where(hidden_bt[:, :, None], instead.to(hidden_bth.dtype), hidden_bth), features
+
+
+class OtherVoices:
+    """Moves the filter bank for a batch, so that its speakers seem larger or smaller, and otherwise shaped.
+
+    Vocal tract length perturbation (Jaitly and Hinton 2013), with a few bends of the scale besides; it costs
+    nothing, because the filters move and not the sound.
+
+    Args:
+        model: Whose first convolution is a filter bank (network.py) that is not trained.
+        random: Says how far.
+    """
+
+    def __init__(self, model: Wav2Vec2ForCTC, random: np.random.Generator) -> None:
+        convolution: Any = model.wav2vec2.feature_extractor.conv_layers[
+            0
+        ]  # Any: transformers declares it loosely
+        self._filters: nn.Parameter = convolution.conv.weight
+        self._random = random
+        self._farthest = 0.0
+
+    def set_hardness(self, hardness: float) -> None:
+        """Move up to a fifth at 1/2 and above, nowhere at 0."""
+        self._farthest = _FARTHEST_VOICE * min(1.0, 2 * hardness)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Hear another voice until the end; a backward pass may come later."""
+        true_voice = self._filters.data
+        self._filters.data = band_pass(true_voice.shape[-1], self._shift())
+        try:
+            yield
+        finally:
+            self._filters.data = true_voice
+
+    def _shift(self) -> Tensor:
+        bends = self._random.uniform(-_BEND, _BEND, _BENDS) * self._farthest / _FARTHEST_VOICE
+        places = np.linspace(0, _BENDS - 1, BANDS)
+        shift = self._random.uniform(-self._farthest, self._farthest) + np.interp(
+            places, np.arange(_BENDS), bends
+        )
+        return torch.from_numpy(shift.astype(np.float32))

@@ -67,7 +67,8 @@ STAGES = (
     Stage(start=0.03, longest_s=6.0, hardness=0.1, mix=_READERS),
     Stage(start=0.08, longest_s=17.0, hardness=0.2, mix=_READERS),
     Stage(start=0.2, longest_s=17.0, hardness=0.35, mix=_BETWEEN),
-    Stage(start=0.6, longest_s=17.0, hardness=0.5),
+    Stage(start=0.3, longest_s=17.0, hardness=0.6, mix=_BETWEEN),
+    Stage(start=0.6, longest_s=17.0, hardness=0.6),
     Stage(start=0.88, longest_s=17.0, hardness=0.15),
 )
 # Where a run begins that starts with a model which recognises speech.

@@ -23,7 +23,7 @@ from scripts.base_model.journal import Journal, Progress
 from scripts.base_model.muon import Muon
 from scripts.base_model.pieces import read_cuts
 from scripts.base_model.plan import Plan, learning_rate
-from scripts.base_model.regularise import PooledDropout, SpecAugment, use_dropout
+from scripts.base_model.regularise import OtherVoices, PooledDropout, SpecAugment, use_dropout
 from thanosql_ctc.checkpoint import load_checkpoint
 
 _DROPOUT = 0.1
@@ -48,6 +48,7 @@ class Run:
         self._learner = network.Learner(self._model, len(self._sounds.symbols))
         hidden = np.random.default_rng([plan.seed, rank])
         self._dropout, self._masks = PooledDropout(hidden), SpecAugment(self._model, hidden)
+        self._voices = OtherVoices(self._model, hidden)
         use_dropout(self._model, self._dropout)
         self._optimizers = optimizers(self._learner)
         self._elapsed_s = self._audio_s = self._reported_s = 0.0
@@ -89,6 +90,7 @@ class Run:
     def _hardened(self, hardness: float) -> Augmenter:
         self._dropout.set_share(_DROPOUT * hardness)
         self._masks.set_hardness(hardness)
+        self._voices.set_hardness(hardness)
         return Augmenter(self._noises, Chances().scaled(hardness))
 
     def _learn(self, batch: Batch) -> None:
@@ -98,7 +100,7 @@ class Run:
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        with self._masks.applied():
+        with self._masks.applied(), self._voices.applied():
             loss = self._learner(
                 batch.samples_bs, batch.lengths, batch.letters, list(map(self._sounds.labels, batch.texts))
             )

@@ -6,7 +6,7 @@ import torch
 from transformers import Wav2Vec2ForCTC
 
 from scripts.base_model import network
-from scripts.base_model.regularise import PooledDropout, SpecAugment, use_dropout
+from scripts.base_model.regularise import OtherVoices, PooledDropout, SpecAugment, use_dropout
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +58,28 @@ def test_hidden_bands_are_whole_bands_of_the_filter_bank(model: Wav2Vec2ForCTC) 
     assert ((by_band == 0).all(-1) | (by_band == 1).all(-1)).all()
     share = float((by_band[:, :, 0] == 0).float().mean())
     assert 0.1 < share < 0.4
+
+
+def test_other_voices_are_heard_for_a_while_and_never_stay(model: Wav2Vec2ForCTC) -> None:
+    voices = OtherVoices(model, np.random.default_rng(1))
+    filters = model.wav2vec2.feature_extractor.get_parameter("conv_layers.0.conv.weight")
+    before = filters.detach().clone()
+    with voices.applied():
+        torch.testing.assert_close(filters.detach(), before)
+    voices.set_hardness(1.0)
+    heard = []
+    for _ in range(3):
+        with voices.applied():
+            heard.append(filters.detach().clone())
+    assert not torch.allclose(heard[0], before, atol=1e-3)
+    assert not torch.allclose(heard[0], heard[1], atol=1e-3)
+    assert torch.equal(filters.detach(), before)
+
+
+def test_a_shifted_filter_bank_hears_higher(model: Wav2Vec2ForCTC) -> None:
+    kernel = model.config.conv_kernel[0]
+    plain = network.band_pass(kernel)[:: network.PHASES, 0]
+    shifted = network.band_pass(kernel, torch.full((network.BANDS,), 0.18))[:: network.PHASES, 0]
+    peaks, higher = (torch.fft.rfft(one, 16_000).abs().argmax(-1).float() for one in (plain, shifted))
+    middle = slice(10, 30)
+    torch.testing.assert_close(higher[middle] / peaks[middle], torch.full((20,), 1.197), atol=0.02, rtol=0)
