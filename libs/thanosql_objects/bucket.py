@@ -110,6 +110,13 @@ class Bucket:
             more = next(found, None) is not None
         return ObjectPage(objects=page, next_page_token=page[-1].key if more and page else "")
 
+    def folders(self, prefix: str = "") -> tuple[str, ...]:
+        """Name the folders beneath a prefix that ends in a slash, or is empty."""
+        start = self._prefix + clean_prefix(prefix)
+        with _translated(prefix):
+            found = [item.object_name or "" for item in self._client.list_objects(self._name, prefix=start)]
+        return tuple(sorted(key.removeprefix(start).rstrip("/") for key in found if key.endswith("/")))
+
     def delete(self, key: str) -> None:
         """Remove an object."""
         self._require_writable(key)

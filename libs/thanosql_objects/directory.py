@@ -114,6 +114,16 @@ class LocalDirectory:
             more = next(found, None) is not None
         return ObjectPage(objects=page, next_page_token=page[-1].key if more and page else "")
 
+    def folders(self, prefix: str = "") -> tuple[str, ...]:
+        """Name the folders beneath a prefix that ends in a slash, or is empty."""
+        cleaned = clean_prefix(prefix)
+        folder = self.path(cleaned) if cleaned else self._root
+        with _translated(prefix):
+            if not folder.is_dir():
+                return ()
+            names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
+        return tuple(sorted(name for name in names if cleaned or name != _INCOMING))
+
     def delete(self, key: str) -> None:
         """Remove a file, and the folders that it leaves empty."""
         goal = self._goal(key)

@@ -71,6 +71,9 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
         """List the objects whose key starts with the prefix."""
 
+    def folders(self, prefix: str = "") -> tuple[str, ...]:
+        """Name what stands before the next slash in the keys that start with the prefix, sorted."""
+
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
 

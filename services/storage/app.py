@@ -1,17 +1,17 @@
 """Wires the storage service."""
 
-from pathlib import Path
-
 import grpc
 
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
+from services.storage.core.homes import TableHome
 from services.storage.core.models import ModelCatalog
 from services.storage.core.queries import QueryEngine, QueryLimits
 from services.storage.core.seeding import Seeder, SeedPlan
 from services.storage.core.tables import Tables
 from services.storage.hub import HubCheckpoints
 from services.storage.parts import Parts
+from services.storage.placing import Places, places
 from services.storage.servicer import StorageServicer
 from services.storage.settings import StorageSettings
 from services.storage.work import Work
@@ -29,7 +29,8 @@ class StorageApp:
     def __init__(self, settings: StorageSettings, context: Context, objects: Objects) -> None:
         self._context = context
         self._plan = SeedPlan(bundled=settings.bundled_checkpoint, configured=settings.wav2vec2_en)
-        self._parts = _parts(settings, context.home, objects)
+        self._places = places(settings, objects.settings, context.home)
+        self._parts = _parts(settings, self._places, objects)
         hub = HubCheckpoints(context.home / "storage" / "hub", settings.hub_timeout_s)
         self._seeder = Seeder(self._parts.models, objects.store, hub.download)
 
@@ -50,6 +51,7 @@ class StorageApp:
     async def start(self) -> None:
         """Reach the stores, and put the first models into a new workspace."""
         await self._parts.work.command(self._parts.objects.store.check)
+        await self._parts.work.command(self._places.check)
         for line in await self._parts.work.command(self._seeder.seed, self._plan):
             self._context.announce(line)
 
@@ -69,8 +71,8 @@ def build(settings: StorageSettings, context: Context, objects: Objects | None =
     return StorageApp(settings, context, objects or open_objects(ObjectSettings()))
 
 
-def _parts(settings: StorageSettings, home: Path, objects: Objects) -> Parts:
-    tables = Tables(Path(settings.tables) if settings.tables else home / "tables")
+def _parts(settings: StorageSettings, places: Places, objects: Objects) -> Parts:
+    tables = Tables(TableHome(places.tables))
     limits = QueryLimits(
         compute_s=settings.query_compute_s,
         memory_bytes=settings.query_memory_bytes,
@@ -80,7 +82,7 @@ def _parts(settings: StorageSettings, home: Path, objects: Objects) -> Parts:
     engine = QueryEngine(tables, limits)
     return Parts(
         tables=tables,
-        snapshots=Tables(home / "snapshots"),
+        snapshots=Tables(TableHome(places.snapshots)),
         engine=engine,
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, objects.workspace),

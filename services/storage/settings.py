@@ -14,7 +14,11 @@ class StorageSettings(Settings):
 
     model_config = prefixed("STORAGE")
 
-    tables: str = Field(default="", description="directory of the tables; empty for `tables` in the home")
+    tables: str = Field(
+        default="",
+        description="directory of the tables, or `s3://bucket/prefix` on the server of the objects; "
+        "empty for `tables` beside the objects where those are in a bucket, and in the home otherwise",
+    )
     wav2vec2_en: str = Field(
         default="",
         description="checkpoint behind Wav2Vec2En: a folder in Hugging Face layout, or a hub name; "

@@ -4,13 +4,15 @@ DuckDB computes them, so that a condition means here what it means in a query; t
 anew from a spool while its lock is held, and readers keep the version that they opened.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.storage.core.assigning import Assignment, decided, plan_update
 from services.storage.core.cancelling import Cancellation
+from services.storage.core.commits import repeated
 from services.storage.core.names import check_column_name, column_not_found, find_column, fold, quoted
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows, aligned
@@ -42,30 +44,13 @@ class TableChanges:
         """Set columns in the rows where the condition holds, and say how many they were."""
         cancelling = cancellation or Cancellation()
         with self._tables.writing(fold(name)):
-            before = self._tables.describe(name).row_count
-            plan = plan_update(name, self._tables.schema(name), assignments, condition)
-            with self._computed(plan.sql, cancelling) as spool:
-                if spool.row_count != before:
-                    raise rejected(f"the expressions make {spool.row_count} rows of {before}")
-                changed = sum(_true_count(batch.column(plan.marker)) for batch in spool.batches())
-                if changed:
-                    rows = Rows(plan.schema, _checked(spool, plan.merged, cancelling))
-                    self._tables.replace(name, rows)
-            return changed
+            return repeated(lambda: self._update(name, assignments, condition, cancelling))
 
     def delete(self, name: str, condition: str = "", cancellation: Cancellation | None = None) -> int:
         """Delete the rows where the condition holds, and say how many they were."""
         cancelling = cancellation or Cancellation()
         with self._tables.writing(fold(name)):
-            before = self._tables.describe(name).row_count
-            schema = self._tables.schema(name)
-            sql = f"SELECT * FROM {quoted(fold(name))} WHERE NOT {decided(condition)}"  # noqa: S608 - checked
-            with self._computed(sql, cancelling) as spool:
-                deleted = before - spool.row_count
-                if deleted:
-                    rows = Rows(spool.schema, _checked(spool, lambda batch: batch, cancelling))
-                    self._tables.replace(name, aligned(rows, schema, ()))
-            return deleted
+            return repeated(lambda: self._delete(name, condition, cancelling))
 
     def add_column(self, name: str, column: str, type_name: str) -> TableInfo:
         """Add a column of a DuckDB type, null in every row.
@@ -110,9 +95,34 @@ class TableChanges:
             table.alter_columns({"path": _lance_path(found), "rename": new_name})
             return self._tables.describe(name)
 
-    def _computed(self, sql: str, cancellation: Cancellation) -> Spool:
+    def _update(
+        self, name: str, assignments: Sequence[Assignment], condition: str, cancellation: Cancellation
+    ) -> int:
+        version = self._tables.dataset(name)
+        before = version.count_rows()
+        plan = plan_update(name, version.schema, assignments, condition)
+        with self._computed(plan.sql, {fold(name): version}, cancellation) as spool:
+            if spool.row_count != before:
+                raise rejected(f"the expressions make {spool.row_count} rows of {before}")
+            changed = sum(_true_count(batch.column(plan.marker)) for batch in spool.batches())
+            if changed:
+                rows = Rows(plan.schema, _checked(spool, plan.merged, cancellation))
+                self._tables.rewrite(name, version, rows)
+            return changed
+
+    def _delete(self, name: str, condition: str, cancellation: Cancellation) -> int:
+        version = self._tables.dataset(name)
+        sql = f"SELECT * FROM {quoted(fold(name))} WHERE NOT {decided(condition)}"  # noqa: S608 - checked
+        with self._computed(sql, {fold(name): version}, cancellation) as spool:
+            deleted = int(version.count_rows()) - spool.row_count
+            if deleted:
+                rows = Rows(spool.schema, _checked(spool, lambda batch: batch, cancellation))
+                self._tables.rewrite(name, version, aligned(rows, version.schema, ()))
+            return deleted
+
+    def _computed(self, sql: str, versions: Mapping[str, Any], cancellation: Cancellation) -> Spool:
         with (
-            self._engine.run(sql, tuple(self._tables.names())) as running,
+            self._engine.run(sql, tuple(self._tables.names()), versions=versions) as running,
             cancellation.stopping(running.interrupt),
         ):
             spool = Spool(running.schema)

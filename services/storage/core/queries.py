@@ -210,6 +210,7 @@ class QueryEngine:
         tables: tuple[str, ...] = (),
         relations: Mapping[str, Spool] | None = None,
         search: KeywordSearch | None = None,
+        versions: Mapping[str, Any] | None = None,
     ) -> RunningQuery:
         """Check a query and make it ready; it computes when its schema or rows are asked for.
 
@@ -218,6 +219,7 @@ class QueryEngine:
             tables: The stored tables that it may read.
             relations: Rows that stand in it under a name; the caller closes them after the query.
             search: Answers the best of its rows with their scores, in place of all of them.
+            versions: Versions of tables that were opened before, to be read instead of the newest.
 
         Raises:
             ThanosqlError: QUERY_REJECTED, SYNTAX_ERROR, TABLE_NOT_FOUND.
@@ -225,13 +227,18 @@ class QueryEngine:
         attached = {fold(name): spool for name, spool in (relations or {}).items()}
         query = check(sql, [*tables, *attached])
         prepare = partial(rank, search=search, source=ScannedRows(sql, search)) if search else None
-        return self.run_checked(query, attached, prepare)
+        return self.run_checked(query, attached, versions or {}, prepare)
 
     def run_checked(
-        self, query: CheckedQuery, relations: Mapping[str, Spool], prepare: Prepare | None = None
+        self,
+        query: CheckedQuery,
+        relations: Mapping[str, Spool],
+        versions: Mapping[str, Any],
+        prepare: Prepare | None = None,
     ) -> RunningQuery:
         """Make a query ready that was checked before, or written by ourselves."""
-        datasets = {name: self._dataset(name) for name in query.tables if name not in relations}
+        stored = [name for name in query.tables if name not in relations]
+        datasets = {name: versions[name] if name in versions else self._dataset(name) for name in stored}
         columns = [name for dataset in datasets.values() for name in dataset.schema.names]
         columns += [name for spool in relations.values() for name in spool.schema.names]
         spill = tempfile.TemporaryDirectory(prefix="thanosql-query-", ignore_cleanup_errors=True)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.storage.core.names import check_column_name, column_not_found, fold
+from services.storage.core.outages import in_short, is_outage, store_failed
 from services.storage.core.plain import plain_batch, plain_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -126,8 +127,6 @@ def _mapped(rows: Rows, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> I
 
 
 def _store_error(problem: Exception) -> ThanosqlError:
-    # Lance adds the place in its own source, which says nothing to a user.
-    first_line = str(problem).split("\n", 1)[0].split(", /", 1)[0][:300]
-    if isinstance(problem, OSError) or "No space left" in str(problem) or "LanceError(IO)" in str(problem):
-        return error(Reason.STORE_UNAVAILABLE, f"the tables cannot be written: {first_line}")
-    return error(Reason.INVALID_DATA, f"these rows cannot be kept in a table: {first_line}")
+    if is_outage(problem) or isinstance(problem, OSError):
+        return store_failed(problem, "the tables cannot be written")
+    return error(Reason.INVALID_DATA, f"these rows cannot be kept in a table: {in_short(problem)}")

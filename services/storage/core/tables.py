@@ -1,21 +1,28 @@
 """Tables in LanceDB: every change is one commit, and a name is written by one writer at a time."""
 
 import contextlib
-import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import lancedb
 import pyarrow as pa
+import structlog
+from lance.dataset import Transaction
 
-from services.storage.core.names import checked, file_name, fold, from_file_name, table_not_found
+from services.storage.core.commits import commit, in_place_of, repeated, written
+from services.storage.core.homes import TableHome, directory_home
+from services.storage.core.names import checked, file_name, fold, table_not_found
+from services.storage.core.outages import is_outage, store_failed
 from services.storage.core.rows import Rows, aligned
 from services.storage.core.types import ColumnInfo, TableInfo, TablePage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
+_log = structlog.get_logger("storage")
 # Old versions stay this long, for readers that opened them before they were replaced.
 _HISTORY = timedelta(hours=24)
 _COMMITS_BETWEEN_CLEANINGS = 50
@@ -23,26 +30,38 @@ _MAX_PAGE = 1000
 
 
 class Tables:
-    """The tables under one local directory.
+    """The tables of one home.
 
-    Safe to use from many threads. Names are case-insensitive.
+    Safe to use from many threads. Names are case-insensitive. Other processes may write the same home:
+    locks here only spare the threads of this one the work of trying again.
+
+    Args:
+        home: Where they are; a path means a directory.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        # Without the interval a connection keeps showing the version that it saw first.
-        self._database = lancedb.connect(str(root), read_consistency_interval=timedelta(0))
+    def __init__(self, home: TableHome | Path) -> None:
+        self._home = home if isinstance(home, TableHome) else directory_home(home)
         self._locks: dict[str, threading.RLock] = {}
         self._locks_guard = threading.Lock()
 
+    @cached_property
+    def _database(
+        self,
+    ) -> Any:  # Any: lancedb's connection; made on first use, because that reaches the server
+        return lancedb.connect(
+            self._home.uri,
+            # Without it a connection keeps showing the version that it saw first.
+            read_consistency_interval=timedelta(0),
+            storage_options=self._home.options or None,
+        )
+
     def names(self) -> list[str]:
         """Return the names of all tables, sorted."""
-        folders = (path for path in self._root.glob("*.lance") if _is_committed(path))
-        return sorted(from_file_name(path.name.removesuffix(".lance")) for path in folders)
+        return self._home.names()
 
     def exists(self, name: str) -> bool:
         """Tell whether there is a table of that name."""
-        return _is_committed(self._folder(fold(name)))
+        return self._home.is_committed(fold(name))
 
     def dataset(self, name: str) -> Any:  # Any: lance ships no types
         """Open the newest version of a table for reading.
@@ -50,23 +69,18 @@ class Tables:
         Raises:
             ThanosqlError: TABLE_NOT_FOUND, with the nearest name.
         """
-        return self._open(name).to_lance()
+        try:
+            return self._home.open(fold(name))
+        except ValueError as problem:
+            raise table_not_found(name, self.names()) from problem
 
     def schema(self, name: str) -> pa.Schema:
         """Return the columns of a table."""
-        return self._open(name).schema
+        return self.dataset(name).schema
 
     def describe(self, name: str) -> TableInfo:
         """Describe a table as it is now."""
-        dataset = self.dataset(name)
-        columns = tuple(ColumnInfo(name=field.name, type=str(field.type)) for field in dataset.schema)
-        return TableInfo(
-            name=fold(name),
-            row_count=dataset.count_rows(),
-            columns=columns,
-            version=dataset.version,
-            update_time_s=_commit_time_s(self._folder(fold(name))),
-        )
+        return _described(fold(name), self.dataset(name), self._home.commit_time_s(fold(name)))
 
     def page(self, *, page_size: int = 100, page_token: str = "") -> TablePage:
         """List tables by name; one that is dropped meanwhile is left out."""
@@ -74,8 +88,11 @@ class Tables:
         names = [name for name in self.names() if name > page_token]
         described = []
         for name in names[:size]:
-            with contextlib.suppress(ThanosqlError):
+            try:
                 described.append(self.describe(name))
+            except ThanosqlError as problem:
+                if problem.reason is not Reason.TABLE_NOT_FOUND:
+                    raise
         return TablePage(
             tables=tuple(described), next_page_token=names[size - 1] if len(names) > size else ""
         )
@@ -95,12 +112,36 @@ class Tables:
         """
         with self.writing(checked(name)):
             self.require_absent(name)
-            return self._overwrite(fold(name), rows)
+            rows.check_names()
+            try:
+                made = written(self._home, fold(name), rows)
+                return self._committed(name, Transaction(0, made.operation))
+            except ThanosqlError as problem:
+                if problem.reason is Reason.CONFLICT:
+                    self.require_absent(name)
+                raise
 
     def replace(self, name: str, rows: Rows) -> TableInfo:
         """Make a table in the place of the one of that name, if there is one."""
         with self.writing(checked(name)):
-            return self._overwrite(fold(name), rows)
+            rows.check_names()
+            made = written(self._home, fold(name), rows)
+            return repeated(lambda: self._committed(name, Transaction(self._version(name), made.operation)))
+
+    def rewrite(self, name: str, dataset: Any, rows: Rows) -> TableInfo:
+        """Put rows in the place of those of one version; rows that were added since then stay.
+
+        Args:
+            name: The table.
+            dataset: The version.
+            rows: Rows with its columns.
+
+        Raises:
+            ThanosqlError: CONFLICT when some of its rows were changed or removed meanwhile.
+        """
+        with self.writing(fold(name)):
+            added = written(self._home, fold(name), rows, dataset)
+            return self._committed(name, in_place_of(dataset, added))
 
     def append(self, name: str, rows: Rows, columns: Iterable[str] = ()) -> TableInfo:
         """Add rows; columns that they lack become null.
@@ -112,28 +153,31 @@ class Tables:
                 are matched by their own names.
 
         Raises:
-            ThanosqlError: TABLE_NOT_FOUND, COLUMN_NOT_FOUND, INVALID_DATA.
+            ThanosqlError: TABLE_NOT_FOUND, COLUMN_NOT_FOUND, INVALID_DATA, CONFLICT when another
+                process replaces the table or changes its columns meanwhile.
         """
         with self.writing(fold(name)):
-            table = self._open(name)
-            fitting = aligned(rows, table.schema, tuple(columns))
-            with fitting.guarded():
-                table.add(fitting.reader())
-            self._clean_sometimes(table)
-            return self.describe(name)
+            dataset = self.dataset(name)
+            fitting = aligned(rows, dataset.schema, tuple(columns))
+            added = written(self._home, fold(name), fitting, dataset)
+            return self._committed(name, added)
 
     def drop(self, name: str) -> bool:
         """Drop a table, and say whether there was one."""
         with self.writing(fold(name)):
             if not self.exists(name):
                 return False
-            self._database.drop_table(file_name(fold(name)))
+            self._home.remove(fold(name))
             return True
 
     @contextlib.contextmanager
     def change(self, name: str) -> Iterator[Any]:  # Any: lancedb's table
-        """Give LanceDB's own table to one writer, for a change of its columns."""
-        with self.writing(fold(name)):
+        """Give LanceDB's own table to one writer, for a change of its columns.
+
+        Raises:
+            ThanosqlError: TABLE_NOT_FOUND, STORE_UNAVAILABLE, CONFLICT when another process writes it.
+        """
+        with self.writing(fold(name)), _translated(fold(name)):
             yield self._open(name)
 
     @contextlib.contextmanager
@@ -144,24 +188,22 @@ class Tables:
         with lock:
             yield
 
-    def _overwrite(self, folded: str, rows: Rows) -> TableInfo:
-        rows.check_names()
-        folder = self._folder(folded)
-        known = _is_committed(folder)
-        try:
-            with rows.guarded():
-                mode = "overwrite" if known else "create"
-                table = self._database.create_table(file_name(folded), rows.reader(), mode=mode)
-        finally:
-            # A first commit that failed leaves a folder without a version, which is no table.
-            if not known and not _is_committed(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-        self._clean_sometimes(table)
-        return self.describe(folded)
-
-    def _clean_sometimes(self, table: Any) -> None:
+    def _committed(self, name: str, transaction: Transaction) -> TableInfo:
+        # Described from what the commit returned: a store that fails after it has still kept the rows.
+        table = _described(fold(name), commit(self._home, fold(name), transaction), time.time())
         if table.version % _COMMITS_BETWEEN_CLEANINGS == 0:
-            table.optimize(cleanup_older_than=_HISTORY)
+            self._clean(name)
+        return table
+
+    def _version(self, name: str) -> int:
+        return int(self.dataset(name).version) if self.exists(name) else 0
+
+    def _clean(self, name: str) -> None:
+        # The commit before it is whole; what is not cleaned now, because of other writers, is later.
+        try:
+            self._open(name).optimize(cleanup_older_than=_HISTORY)
+        except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
+            _log.warning("table_not_cleaned", error=str(problem)[:200])
 
     def _open(self, name: str) -> Any:
         if not self.exists(name):
@@ -171,17 +213,26 @@ class Tables:
         except (FileNotFoundError, ValueError) as problem:
             raise table_not_found(name, self.names()) from problem
 
-    def _folder(self, folded: str) -> Path:
-        return self._root / f"{file_name(folded)}.lance"
+
+def _described(folded: str, dataset: Any, update_time_s: float) -> TableInfo:
+    return TableInfo(
+        name=folded,
+        row_count=dataset.count_rows(),
+        columns=tuple(ColumnInfo(name=field.name, type=str(field.type)) for field in dataset.schema),
+        version=dataset.version,
+        update_time_s=update_time_s,
+    )
 
 
-def _commit_time_s(folder: Path) -> float:
-    # Asking Lance for its versions reads every manifest; the newest file tells the same.
-    manifests = (folder / "_versions").glob("*.manifest")
-    return max((manifest.stat().st_mtime for manifest in manifests), default=0.0)
-
-
-def _is_committed(folder: Path) -> bool:
-    """Tell a table from what a writer left that died before its first commit."""
-    versions = folder / "_versions"
-    return versions.is_dir() and any(versions.glob("*.manifest"))
+@contextlib.contextmanager
+def _translated(folded: str) -> Iterator[None]:
+    """Turn what LanceDB says of a commit that failed into our words."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as problem:
+        if "conflict" in str(problem).lower() or "Incompatible transaction" in str(problem):
+            message = f"another writer changed table {folded!r} at the same time; run the statement again"
+            raise error(Reason.CONFLICT, message, table=folded) from problem
+        if is_outage(problem):
+            raise store_failed(problem, f"table {folded!r} cannot be changed") from problem
+        raise

@@ -1,6 +1,6 @@
 """Storage's core on temporary directories, without gRPC."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,18 +8,36 @@ import pytest
 
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
+from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
+from tests.s3_servers import new_bucket, s3_server
 from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.opening import open_place
 from thanosql_objects.workspace import Workspace
 
 Select = Callable[..., list[dict[str, object]]]
 
 
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["directory"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> TableHome:
+    """Where tables are; modules of tests that are about that name other homes."""
+    if request.param == "directory":
+        return directory_home(tmp_path / "tables")
+    settings = new_bucket(request.getfixturevalue("s3_endpoint"))
+    return TableHome(open_place(settings, f"{settings.uri}/tables"))
+
+
 @pytest.fixture
-def tables(tmp_path: Path) -> Tables:
-    return Tables(tmp_path / "tables")
+def tables(home: TableHome) -> Tables:
+    return Tables(home)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError
 
+pytestmark = pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)
 Make = Callable[[str, pa.Table], None]
 Select = Callable[[str], list[dict[str, object]]]
 PEOPLE = pa.table({"name": ["ana", "bob", None], "age": pa.array([30, 40, 50], pa.int64())})
@@ -33,7 +34,7 @@ def test_names_survive_the_file_system(tables: Tables, tmp_path: Path, name: str
     tables.create(name, rows())
     assert tables.describe(name.upper()).row_count == 3
     assert len(tables.names()) == 1
-    assert all(path.parent == tmp_path / "tables" for path in (tmp_path / "tables").iterdir())
+    assert all(path.parent == tmp_path / "tables" for path in (tmp_path / "tables").glob("*"))
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "__nested_1", "음" * 100, "x" * 300])

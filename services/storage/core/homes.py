@@ -1,0 +1,101 @@
+"""Where tables are: a directory, or a prefix of a bucket; the only thing that differs between the two."""
+
+from pathlib import Path
+from typing import Any
+
+import lance
+
+from services.storage.core.names import file_name, from_file_name
+from services.storage.core.outages import is_outage, store_unreadable
+from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.opening import Place
+
+_SUFFIX = ".lance"
+# Newer manifests are named by what is left to this number, so that the newest comes first in a listing.
+_LAST = 2**64 - 1
+
+
+class TableHome:
+    """The folders of Lance tables in one place."""
+
+    def __init__(self, place: Place) -> None:
+        self.uri = place.uri
+        self.options = dict(place.options)
+        self._store = place.store
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a server keeps the tables, whose answers may be lost."""
+        return bool(self.options)
+
+    def names(self) -> list[str]:
+        """Return the folded names of all tables, sorted."""
+        folders = (name for name in self._store.folders() if name.endswith(_SUFFIX))
+        names = (from_file_name(name.removesuffix(_SUFFIX)) for name in folders)
+        return sorted(name for name in names if self.is_committed(name))
+
+    def is_committed(self, folded: str) -> bool:
+        """Tell a table from what a writer left that died before its first commit."""
+        page = self._store.list(f"{_folder(folded)}_versions/", page_size=2)
+        return any(_is_manifest(info.key) for info in page.objects)
+
+    def commit_time_s(self, folded: str) -> float:
+        """Return when a table was last changed, without reading its manifests."""
+        page = self._store.list(f"{_folder(folded)}_versions/")
+        return max((info.modified_s for info in page.objects if _is_manifest(info.key)), default=0.0)
+
+    def table_uri(self, folded: str) -> str:
+        """Return what Lance opens."""
+        return f"{self.uri}/{_folder(folded)}".rstrip("/")
+
+    def open(self, folded: str, version: int | None = None) -> Any:  # Any: lance ships no types
+        """Open a table for reading.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE.
+            ValueError: There is no such table.
+        """
+        try:
+            return lance.dataset(self.table_uri(folded), version=version, storage_options=self.options)
+        except (OSError, RuntimeError, ValueError) as problem:
+            if not is_outage(problem):
+                raise ValueError(f"there is no table {folded!r}") from problem
+            raise store_unreadable(problem, f"table {folded!r}") from problem
+
+    def remove(self, folded: str) -> None:
+        """Remove a table: the newest version last, so that it is whole until it is gone.
+
+        Only files that are there now are removed: a table that another process makes meanwhile under
+        the same name keeps its own.
+        """
+        keys, token = [], ""
+        while True:
+            page = self._store.list(_folder(folded), page_token=token)
+            keys += [info.key for info in page.objects]
+            token = page.next_page_token
+            if not token:
+                break
+        for key in sorted(filter(_is_manifest, keys), key=_version):
+            self._store.delete(key)
+        for key in keys:
+            if not _is_manifest(key):
+                self._store.delete(key)
+
+
+def directory_home(path: Path) -> TableHome:
+    """Keep tables in a directory."""
+    return TableHome(Place(uri=str(path), store=LocalDirectory(path)))
+
+
+def _folder(folded: str) -> str:
+    return f"{file_name(folded)}{_SUFFIX}/"
+
+
+def _is_manifest(key: str) -> bool:
+    return "/_versions/" in key and key.endswith(".manifest")
+
+
+def _version(key: str) -> int:
+    name = key.rpartition("/")[2].removesuffix(".manifest")
+    number = int(name) if name.isdigit() else 0
+    return _LAST - number if number > _LAST // 2 else number

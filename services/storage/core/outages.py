@@ -1,0 +1,41 @@
+"""A store of tables that fails or does not answer, told apart from rows that it will not take."""
+
+from lance.commit import CommitConflictError
+
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+# Lance reports its store's failures as several kinds of exceptions, and only in words.
+_SIGNS = ("LanceError(IO)", "Error performing", "error sending request", "No space left", "Generic S3 error")
+_ADVICE = "once the disk, or the server of THANOSQL_OBJECTS__ENDPOINT, is in order, run the statement again"
+
+
+def is_outage(problem: BaseException) -> bool:
+    """Tell whether the store failed, rather than that it has no such table or takes no such rows."""
+    text = str(problem)
+    if isinstance(problem, CommitConflictError) or "was not found" in text or "Not found: " in text:
+        return False
+    return any(sign in text for sign in _SIGNS) or (isinstance(problem, OSError) and "Arrow" not in text)
+
+
+def store_failed(problem: BaseException, what: str) -> ThanosqlError:
+    """Build the error for a store that failed before anything was changed."""
+    return error(Reason.STORE_UNAVAILABLE, f"{what}: {in_short(problem)}; nothing was changed: {_ADVICE}")
+
+
+def store_unreadable(problem: BaseException, what: str) -> ThanosqlError:
+    """Build the error for a store that failed while it was read."""
+    return error(Reason.STORE_UNAVAILABLE, f"{what} cannot be read: {in_short(problem)}; {_ADVICE}")
+
+
+def outcome_unknown(problem: BaseException) -> ThanosqlError:
+    """Build the error for a store that went away while it was told to commit."""
+    message = (
+        f"the store of the tables failed during the commit: {in_short(problem)}; whether the rows were kept "
+        "is not known: once it answers, look into the table before you run the statement again"
+    )
+    return error(Reason.STORE_UNAVAILABLE, message, outcome="unknown")
+
+
+def in_short(problem: BaseException) -> str:
+    """Return what went wrong, without the place in Lance's own source, which says nothing to a user."""
+    return str(problem).split("\n", 1)[0].split(", /", 1)[0][:300]

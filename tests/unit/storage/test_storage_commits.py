@@ -1,0 +1,131 @@
+"""Commits among processes: each happens once, and none is lost, whatever others write and servers answer."""
+
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+import pytest
+
+from services.storage.core.assigning import Assignment
+from services.storage.core.changes import TableChanges
+from services.storage.core.homes import TableHome
+from services.storage.core.queries import QueryEngine
+from services.storage.core.rows import Rows
+from services.storage.core.tables import Tables
+from tests.s3_servers import LosingAnswers, new_bucket, s3_server
+from thanosql_objects.opening import open_place
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+both_homes = pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)
+SCHEMA = pa.schema([("writer", pa.int64()), ("number", pa.int64())])
+
+
+def rows(writer: int, *numbers: int) -> Rows:
+    columns = [pa.array([writer] * len(numbers), pa.int64()), pa.array(numbers, pa.int64())]
+    return Rows(SCHEMA, [pa.record_batch(columns, schema=SCHEMA)])
+
+
+def kept(tables: Tables) -> list[tuple[int, int]]:
+    return sorted((row["writer"], row["number"]) for row in tables.dataset("t").to_table().to_pylist())
+
+
+class MeanwhileAt:
+    """Another process in the middle of a change: it acts when the rows of the change are read."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+
+    def rows(self, writer: int, *numbers: int) -> Rows:
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield from rows(writer, *numbers).reader()
+            self._act()
+
+        return Rows(SCHEMA, batches())
+
+
+@both_homes
+def test_two_processes_append_at_once_and_both_are_kept(home: TableHome) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    ours.create("t", rows(0))
+    other = MeanwhileAt(lambda: theirs.append("t", rows(2, 1)))
+    assert ours.append("t", other.rows(1, 1)).row_count == 2
+    assert kept(ours) == [(1, 1), (2, 1)]
+
+
+@both_homes
+def test_a_name_that_another_process_took_first_is_refused(home: TableHome) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    other = MeanwhileAt(lambda: theirs.create("t", rows(2, 1)))
+    with pytest.raises(ThanosqlError) as caught:
+        ours.create("t", other.rows(1, 1))
+    assert caught.value.reason is Reason.TABLE_ALREADY_EXISTS
+    assert kept(ours) == [(2, 1)]
+
+
+@both_homes
+def test_a_table_that_another_process_made_first_can_be_replaced(home: TableHome) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    other = MeanwhileAt(lambda: theirs.create("t", rows(2, 1)))
+    ours.replace("t", other.rows(1, 1))
+    assert kept(theirs) == [(1, 1)]
+
+
+@both_homes
+def test_rows_for_a_table_that_is_replaced_meanwhile_are_refused_whole(home: TableHome) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    ours.create("t", rows(0, 1))
+    other = MeanwhileAt(lambda: theirs.replace("t", rows(2, 1)))
+    with pytest.raises(ThanosqlError, match="run it again") as caught:
+        ours.append("t", other.rows(1, 1))
+    assert caught.value.reason is Reason.CONFLICT
+    assert kept(ours) == [(2, 1)]
+
+
+@both_homes
+def test_an_update_keeps_rows_that_another_process_adds_meanwhile(home: TableHome) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    ours.create("t", rows(0, 1, 2))
+    before = ours.dataset("t")
+    theirs.append("t", rows(2, 7))
+    ours.rewrite("t", before, rows(1, 1, 2))
+    assert kept(theirs) == [(1, 1), (1, 2), (2, 7)]
+
+
+@both_homes
+def test_an_update_is_computed_again_when_its_rows_were_changed_meanwhile(
+    home: TableHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    ours.create("t", rows(0, 1, 2))
+    rewrite = ours.rewrite
+    outrun = iter([True])
+
+    def outrun_once(*arguments: object) -> object:
+        if next(outrun, False):
+            changes_of(theirs).delete("t", "number = 1")
+        return rewrite(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ours, "rewrite", outrun_once)
+    assert changes_of(ours).update("t", [Assignment(column="writer", expression="9")]) == 1
+    assert kept(ours) == [(9, 2)]
+
+
+def changes_of(tables: Tables) -> TableChanges:
+    return TableChanges(tables, QueryEngine(tables))
+
+
+@pytest.mark.parametrize("action", ["create", "append", "replace", "delete"])
+def test_a_commit_whose_answer_is_lost_happens_once(action: str) -> None:
+    losing = LosingAnswers(0)
+    with s3_server(losing) as endpoint:
+        settings = new_bucket(endpoint)
+        tables = Tables(TableHome(open_place(settings, f"{settings.uri}/tables")))
+        if action != "create":
+            tables.create("t", rows(0, 1))
+        losing.left = 1
+        expected = {"create": [(1, 2)], "append": [(0, 1), (1, 2)], "replace": [(1, 2)], "delete": []}
+        if action == "delete":
+            assert changes_of(tables).delete("t") == 1
+        else:
+            getattr(tables, action)("t", rows(1, 2))
+        assert losing.left < 0
+        assert kept(tables) == expected[action]
