@@ -64,6 +64,7 @@ def to_model(message: types_pb2.ModelVersion) -> Model:
         origin=message.origin,
         metrics=dict(message.metrics),
         properties=dict(message.properties),
+        built_from=tuple(f"{item.table} AT VERSION {item.version}" for item in message.built_from),
         active=message.active,
         size_bytes=sum(artefact.size_bytes for artefact in message.artefacts),
         created=to_time(message.create_time) if message.HasField("create_time") else None,

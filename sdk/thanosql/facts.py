@@ -49,6 +49,7 @@ def model_facts(model: Model, job: Job | None = None) -> Facts:
     if job is not None and job.wer_before is not None:
         facts.append(("WER before", percent(job.wer_before)))
     facts += [(name, _metric(name, value)) for name, value in sorted(model.metrics.items())]
+    facts.append(("built from", ", ".join(model.built_from)))
     facts += sorted(model.properties.items())
     return [(name, value) for name, value in facts if value]
 

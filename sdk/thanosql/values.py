@@ -94,6 +94,7 @@ class Model:
         origin: The checkpoint behind a base, in words.
         metrics: Measured on held-out rows, such as `wer`.
         properties: Facts of its making.
+        built_from: The tables that it learned from, as a query names them: `t AT VERSION 3`.
         active: True for the version that statements use when they name none.
         size_bytes: Size of its files together.
     """
@@ -105,6 +106,7 @@ class Model:
     origin: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    built_from: tuple[str, ...] = ()
     active: bool = False
     size_bytes: int = 0
     created: datetime | None = None

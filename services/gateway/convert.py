@@ -16,6 +16,7 @@ from services.gateway.core.records import (
     RowError,
     Scores,
     Table,
+    TableVersion,
     TrainingJob,
 )
 from thanosql.v1 import errors_pb2, gateway_pb2, predictor_pb2, storage_pb2, trainer_pb2, types_pb2
@@ -42,6 +43,17 @@ def table(message: types_pb2.Table) -> Table:
     )
 
 
+def table_version(message: types_pb2.TableVersion) -> TableVersion:
+    """A version of a table."""
+    return TableVersion(
+        table=message.table,
+        version=message.version,
+        create_time=moment(message.create_time, message.HasField("create_time")),
+        operation=message.operation,
+        row_count=message.row_count,
+    )
+
+
 def row_errors(messages: Sequence[types_pb2.RowError]) -> list[RowError]:
     """Rows that failed."""
     return [
@@ -60,6 +72,7 @@ def model(message: types_pb2.ModelVersion) -> ModelVersion:
         origin=message.origin,
         metrics=dict(message.metrics),
         properties=dict(message.properties),
+        built_from=[table_version(item) for item in message.built_from],
         active=message.active,
         create_time=moment(message.create_time, message.HasField("create_time")),
         size_bytes=sum(artefact.size_bytes for artefact in message.artefacts),

@@ -59,6 +59,10 @@ def _query(message: parser_pb2.QueryPlan, _place: Span | None = None) -> plans.Q
             for nested in message.nested
         ],
         span=span(message.span),
+        versions=[
+            plans.TableAtVersion(relation=item.relation, table=_name(item.table), version=item.version)
+            for item in message.versions
+        ],
     )
 
 
@@ -100,6 +104,12 @@ def _delete(message: parser_pb2.DeletePlan, _place: Span) -> plans.Delete:
 
 def _drop(message: parser_pb2.DropTablePlan, _place: Span) -> plans.DropTable:
     return plans.DropTable(table=_name(message.table), if_exists=message.if_exists)
+
+
+def _restore(message: parser_pb2.RestoreTablePlan, _place: Span) -> plans.RestoreTable:
+    return plans.RestoreTable(
+        table=_name(message.table), version=message.version, version_span=span(message.version_span)
+    )
 
 
 def _alter(message: parser_pb2.AlterTablePlan, _place: Span) -> plans.AlterTable:
@@ -219,6 +229,7 @@ _STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
     "update": _update,
     "delete": _delete,
     "drop_table": _drop,
+    "restore_table": _restore,
     "alter_table": _alter,
     "print": _print,
     "build_model": _build,
@@ -232,6 +243,7 @@ _STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
     "delete_model": lambda message, _place: plans.DeleteModel(model=_name(message.model)),
     "describe_model": lambda message, _place: plans.DescribeModel(model=_name(message.model)),
     "show_model_versions": lambda message, _place: plans.ShowModelVersions(model=_name(message.model)),
+    "show_table_versions": lambda message, _place: plans.ShowTableVersions(table=_name(message.table)),
     "show_jobs": lambda _message, _place: plans.ShowJobs(),
     "show_job": lambda message, _place: plans.ShowJob(job_id=_name(message.job_id)),
     "cancel_job": lambda message, _place: plans.CancelJob(job_id=_name(message.job_id)),

@@ -10,7 +10,7 @@ from services.gateway.core.pipes import Pipe
 from services.gateway.core.ports import SendRow, TrainingRequest
 from services.gateway.core.records import AudioRow, RowAnswer, ScoredRow, Scores, TrainingJob, Transcription
 from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, peer_call
-from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, trainer_pb2, trainer_pb2_grpc
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, trainer_pb2, trainer_pb2_grpc, types_pb2
 
 _PAGE = 1000
 
@@ -31,6 +31,9 @@ class TrainerPeer:
             options=training_options(request.options),
             snapshot_id=request.snapshot_id,
             statement=request.statement,
+            built_from=[
+                types_pb2.TableVersion(table=item.table, version=item.version) for item in request.built_from
+            ],
         )
         with peer_call("trainer"):
             return convert.job((await self._stub.CreateTrainingJob(message, timeout=self._timeout_s)).job)

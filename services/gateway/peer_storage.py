@@ -9,7 +9,7 @@ import pyarrow as pa
 from services.gateway import convert
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plans import AddColumn, AlterTable, DropColumn
-from services.gateway.core.ports import KeywordSearch, Relation, Tell, WriteTarget, Written
+from services.gateway.core.ports import BoundQuery, KeywordSearch, Relation, Tell, WriteTarget, Written
 from services.gateway.core.records import (
     CopyProgress,
     CopyResult,
@@ -18,6 +18,7 @@ from services.gateway.core.records import (
     OpenFile,
     Rows,
     Table,
+    TableVersion,
 )
 from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, peer_call
 from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc, types_pb2
@@ -38,32 +39,20 @@ class StorageTables:
         self._timeout_s = timeout_s
 
     @asynccontextmanager
-    async def query(
-        self, sql: str, tables: Sequence[str], relations: Sequence[Relation]
-    ) -> AsyncIterator[Rows]:
+    async def query(self, query: BoundQuery) -> AsyncIterator[Rows]:
         """See `Tables.query`."""
-        start = storage_pb2.QueryStart(sql=sql, tables=tables)
-        async with self._rows(start, relations, _tell_nobody) as rows:
+        async with self._rows(_query_start(query), query.relations, _tell_nobody) as rows:
             yield rows
 
     @asynccontextmanager
-    async def search(
-        self,
-        sql: str,
-        tables: Sequence[str],
-        relations: Sequence[Relation],
-        search: KeywordSearch,
-        tell: Tell,
-    ) -> AsyncIterator[Rows]:
+    async def search(self, query: BoundQuery, search: KeywordSearch, tell: Tell) -> AsyncIterator[Rows]:
         """See `Tables.search`."""
-        wanted = storage_pb2.KeywordSearch(
-            search_input=search.search_input,
-            text_col=search.text_col,
-            result_col=search.result_col,
-            top_k=search.top_k,
-        )
-        start = storage_pb2.QueryStart(sql=sql, tables=tables, search=wanted)
-        async with self._rows(start, relations, tell) as rows:
+        start = _query_start(query)
+        start.search.search_input = search.search_input
+        start.search.text_col = search.text_col
+        start.search.result_col = search.result_col
+        start.search.top_k = search.top_k
+        async with self._rows(start, query.relations, tell) as rows:
             yield rows
 
     @asynccontextmanager
@@ -71,14 +60,15 @@ class StorageTables:
         self, start: storage_pb2.QueryStart, relations: Sequence[Relation], tell: Tell
     ) -> AsyncIterator[Rows]:
         """The rows of a query; the relations are opened and sent one after another."""
-        start.relations.extend(relation.name for relation in relations)
         feed: Feed = Pipe(REQUESTS_AHEAD)
         async with feed.fed_by(partial(_send_query, start, relations, feed.put)):
             call = self._stub.Query(feed.items())
             messages = answers(call, _PEER, feed)
             try:
-                schema = decode_schema((await first(messages, _PEER)).schema)
-                yield Rows(schema=schema, batches=_batches(messages, schema, tell))
+                answered = await first(messages, _PEER)
+                schema = decode_schema(answered.schema)
+                read = [convert.table_version(version) for version in answered.tables_read]
+                yield Rows(schema=schema, batches=_batches(messages, schema, tell), tables_read=read)
             finally:
                 call.cancel()
 
@@ -143,6 +133,24 @@ class StorageTables:
             if not response.next_page_token:
                 return
             request.page_token = response.next_page_token
+
+    async def version_pages(self, table: str) -> AsyncIterator[Sequence[TableVersion]]:
+        """See `Tables.version_pages`."""
+        request = storage_pb2.ListTableVersionsRequest(table=table, page_size=_PAGE)
+        while True:
+            with peer_call(_PEER):
+                response = await self._stub.ListTableVersions(request, timeout=self._timeout_s)
+            yield [convert.table_version(message) for message in response.versions]
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+    async def restore(self, table: str, version: int) -> Table:
+        """See `Tables.restore`."""
+        request = storage_pb2.RestoreTableRequest(table=table, version=version)
+        with peer_call(_PEER):
+            response = await self._stub.RestoreTable(request, timeout=_REWRITE_TIMEOUT_S)
+        return convert.table(response.table)
 
     async def delete_snapshot(self, snapshot_id: str) -> None:
         """See `Tables.delete_snapshot`."""
@@ -223,6 +231,18 @@ class StorageFiles:
             if not response.next_page_token:
                 return
             request.page_token = response.next_page_token
+
+
+def _query_start(query: BoundQuery) -> storage_pb2.QueryStart:
+    return storage_pb2.QueryStart(
+        sql=query.sql,
+        tables=query.tables,
+        relations=[relation.name for relation in query.relations],
+        versions=[
+            storage_pb2.TableAtVersion(relation=item.relation, table=item.table.text, version=item.version)
+            for item in query.versions
+        ],
+    )
 
 
 async def _send_query(

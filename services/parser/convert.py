@@ -61,6 +61,10 @@ def _put_table(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
         case plan.DropTable():
             message.drop_table.table.CopyFrom(_name(statement.table))
             message.drop_table.if_exists = statement.if_exists
+        case plan.RestoreTable():
+            message.restore_table.table.CopyFrom(_name(statement.table))
+            message.restore_table.version = statement.version
+            message.restore_table.version_span.CopyFrom(_span(statement.version_span))
         case plan.AlterTable():
             message.alter_table.CopyFrom(_alter_table(statement))
         case _:
@@ -105,6 +109,8 @@ def _put_workspace(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
             message.describe_model.model.CopyFrom(_name(statement.model))
         case plan.ShowModelVersions():
             message.show_model_versions.model.CopyFrom(_name(statement.model))
+        case plan.ShowTableVersions():
+            message.show_table_versions.table.CopyFrom(_name(statement.table))
         case plan.ShowJobs():
             message.show_jobs.SetInParent()
         case plan.ShowJob():
@@ -133,6 +139,12 @@ def _query(query: Query) -> parser_pb2.QueryPlan:
             for item in query.nested
         ],
         span=_span(query.span),
+        versions=[
+            parser_pb2.TableAtVersionPlan(
+                relation=item.relation, table=_name(item.table), version=item.version
+            )
+            for item in query.versions
+        ],
     )
 
 

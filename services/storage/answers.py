@@ -24,10 +24,19 @@ async def query_rows(parts: Parts, query: ReceivedQuery) -> AsyncGenerator[stora
     """Compute a query as its reader takes the rows; a reader that goes away stops it."""
     start, search = query.start, convert.from_search(query.start)
     running = await parts.work.opened(
-        lambda: parts.engine.run(start.sql, tuple(start.tables), query.relations, search)
+        lambda: parts.engine.run(
+            start.sql,
+            tuple(start.tables),
+            query.relations,
+            search,
+            parts.history.open(convert.from_versions(start)),
+        )
     )
     try:
-        yield storage_pb2.QueryResponse(schema=await parts.work.step(_schema, running))
+        yield storage_pb2.QueryResponse(
+            schema=await parts.work.step(_schema, running),
+            tables_read=[convert.to_table_version(version) for version in running.tables_read],
+        )
         for remark in running.remarks:
             yield storage_pb2.QueryResponse(notice=types_pb2.Notice(message=remark))
         async for message in parts.work.iterate(_messages(running)):

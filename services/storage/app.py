@@ -4,6 +4,7 @@ import grpc
 
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
+from services.storage.core.history import TableHistory
 from services.storage.core.homes import TableHome
 from services.storage.core.models import ModelCatalog
 from services.storage.core.queries import QueryEngine, QueryLimits
@@ -82,6 +83,7 @@ def _parts(settings: StorageSettings, places: Places, objects: Objects) -> Parts
     engine = QueryEngine(tables, limits)
     return Parts(
         tables=tables,
+        history=TableHistory(tables),
         snapshots=Tables(TableHome(places.snapshots)),
         engine=engine,
         changes=TableChanges(tables, engine),

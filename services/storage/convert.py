@@ -13,8 +13,11 @@ from services.storage.core.types import (
     ModelKind,
     ModelPage,
     ModelVersion,
+    TableAtVersion,
     TableInfo,
     TablePage,
+    TableVersion,
+    TableVersionPage,
 )
 from thanosql.v1 import parser_pb2, storage_pb2, types_pb2
 from thanosql_objects.ports import ObjectInfo, ObjectPage
@@ -51,6 +54,31 @@ def to_table_page(page: TablePage) -> storage_pb2.ListTablesResponse:
     """A page of tables."""
     tables = [to_table(table) for table in page.tables]
     return storage_pb2.ListTablesResponse(tables=tables, next_page_token=page.next_page_token)
+
+
+def to_table_version(version: TableVersion) -> types_pb2.TableVersion:
+    """A version of a table; its moment is absent where only the version is named."""
+    return types_pb2.TableVersion(
+        table=version.table,
+        version=version.version,
+        create_time=_timestamp(version.create_time_s) if version.create_time_s else None,
+        operation=version.operation,
+        row_count=version.row_count,
+    )
+
+
+def to_table_version_page(page: TableVersionPage) -> storage_pb2.ListTableVersionsResponse:
+    """A page of the versions of a table."""
+    versions = [to_table_version(version) for version in page.versions]
+    return storage_pb2.ListTableVersionsResponse(versions=versions, next_page_token=page.next_page_token)
+
+
+def from_versions(start: storage_pb2.QueryStart) -> list[TableAtVersion]:
+    """The tables that a query reads at a version of theirs."""
+    return [
+        TableAtVersion(relation=item.relation, table=item.table, version=item.version)
+        for item in start.versions
+    ]
 
 
 def from_copy_request(request: storage_pb2.CopyTableRequest) -> CopyRequest:
@@ -122,6 +150,7 @@ def from_model(model: types_pb2.ModelVersion) -> ModelVersion:
         artefacts=artefacts,
         metrics=dict(model.metrics),
         properties=dict(model.properties),
+        built_from=tuple(TableVersion(table=item.table, version=item.version) for item in model.built_from),
     )
 
 
@@ -140,6 +169,7 @@ def to_model(model: ModelVersion) -> types_pb2.ModelVersion:
         artefacts=artefacts,
         metrics=dict(model.metrics),
         properties=dict(model.properties),
+        built_from=[to_table_version(item) for item in model.built_from],
         active=model.active,
         create_time=_timestamp(model.create_time_s),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
+from services.storage.core.history import TableHistory
 from services.storage.core.models import ModelCatalog
 from services.storage.core.queries import QueryEngine
 from services.storage.core.tables import Tables
@@ -17,6 +18,7 @@ class Parts:
 
     Attributes:
         tables: What users see.
+        history: Their versions.
         snapshots: Rows that are kept for jobs, outside of that.
         engine: SQL over the tables.
         changes: UPDATE, DELETE and ALTER.
@@ -28,6 +30,7 @@ class Parts:
     """
 
     tables: Tables
+    history: TableHistory
     snapshots: Tables
     engine: QueryEngine
     changes: TableChanges

@@ -117,6 +117,26 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         )
         return convert.to_table_page(page)
 
+    async def ListTableVersions(
+        self, request: storage_pb2.ListTableVersionsRequest, context: _Context
+    ) -> storage_pb2.ListTableVersionsResponse:
+        """List the versions of a table, newest first."""
+        page = await self._parts.work.step(
+            self._parts.history.page,
+            request.table,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return convert.to_table_version_page(page)
+
+    async def RestoreTable(
+        self, request: storage_pb2.RestoreTableRequest, context: _Context
+    ) -> storage_pb2.RestoreTableResponse:
+        """Give a table the rows and columns of one of its versions back."""
+        restore = self._parts.history.restore
+        table = await self._parts.work.command(restore, request.table, request.version)
+        return storage_pb2.RestoreTableResponse(table=convert.to_table(table))
+
     async def ReadSnapshot(
         self, request: storage_pb2.ReadSnapshotRequest, context: _Context
     ) -> AsyncIterator[storage_pb2.ReadSnapshotResponse]:

@@ -1,6 +1,6 @@
 """Messages of the contract to what core knows, and back; nothing else in the trainer sees a message."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -12,6 +12,7 @@ from services.trainer.core.types import (
     LeftOutRow,
     Model,
     ModelKind,
+    TableVersion,
     TrainingOptions,
 )
 from thanosql.v1 import errors_pb2, parser_pb2, trainer_pb2, types_pb2
@@ -30,6 +31,7 @@ def request_from_message(message: trainer_pb2.CreateTrainingJobRequest) -> JobRe
         options=_options_from_message(message.options),
         snapshot_id=message.snapshot_id,
         statement=message.statement,
+        built_from=_built_from(message.built_from),
     )
 
 
@@ -93,6 +95,7 @@ def model_from_message(message: types_pb2.ModelVersion) -> Model:
         ),
         metrics=dict(message.metrics),
         properties=dict(message.properties),
+        built_from=_built_from(message.built_from),
         active=message.active,
         create_time_s=message.create_time.ToMicroseconds() / 1e6,
     )
@@ -112,6 +115,9 @@ def model_to_message(model: Model) -> types_pb2.ModelVersion:
         ],
         metrics=model.metrics,
         properties=model.properties,
+        built_from=[
+            types_pb2.TableVersion(table=item.table, version=item.version) for item in model.built_from
+        ],
         active=model.active,
         create_time=_timestamp(model.create_time_s) if model.create_time_s else None,
     )
@@ -131,6 +137,10 @@ def scores_to_message(scores: Scores) -> types_pb2.Scores:
         audio_s=scores.audio_s,
         normaliser=scores.normaliser,
     )
+
+
+def _built_from(messages: Iterable[types_pb2.TableVersion]) -> tuple[TableVersion, ...]:
+    return tuple(TableVersion(table=item.table, version=item.version) for item in messages)
 
 
 def _options_from_message(message: parser_pb2.TrainingOptions) -> TrainingOptions:

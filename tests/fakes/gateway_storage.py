@@ -47,8 +47,8 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         self.calls.append("Query")
         self.open_queries += 1
         try:
-            result = await self._result(request_iterator)
-            yield storage_pb2.QueryResponse(schema=encode_schema(result.schema))
+            result, read = await self._result(request_iterator)
+            yield storage_pb2.QueryResponse(schema=encode_schema(result.schema), tables_read=read)
             for number, batch in enumerate(result.to_batches(max_chunksize=self.batch_rows)):
                 if number == self.fail_after_batches:
                     raise error(Reason.STORE_UNAVAILABLE, "the disk is gone")
@@ -58,7 +58,7 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         finally:
             self.open_queries -= 1
 
-    async def _result(self, requests: Any) -> pa.Table:
+    async def _result(self, requests: Any) -> tuple[pa.Table, list[types_pb2.TableVersion]]:
         relations: dict[str, pa.Table] = {}
         start = None
         schemas: dict[str, pa.Schema] = {}
@@ -78,7 +78,8 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         assert sorted(start.relations) == sorted(schemas)
         relations = {name: pa.Table.from_batches(batches[name], schemas[name]) for name in schemas}
         known = {name: self._table(name) for name in start.tables}
-        return await asyncio.to_thread(_run_sql, start.sql, known | relations)
+        read = [types_pb2.TableVersion(table=name, version=1) for name in known]
+        return await asyncio.to_thread(_run_sql, start.sql, known | relations), read
 
     def _table(self, name: str) -> pa.Table:
         if name not in self.tables:

@@ -11,7 +11,7 @@ from thanosql.drawing import draw
 from thanosql.values import Span
 from thanosql_runtime.errors import ThanosqlError
 
-_UNSAID = {"span", "notices", "written"}
+_UNSAID = {"span", "notices", "written", "version_span"}
 
 
 def plan_text(plans: tuple[Plan, ...]) -> str:
@@ -56,6 +56,8 @@ def _field_lines(name: str, value: object) -> Iterator[str]:
         yield f"  {name}: {value.sql}"
         if value.tables:
             yield f"    tables: {', '.join(table.text for table in value.tables)}"
+        for item in value.versions:
+            yield f"    {item.relation}: {item.table.text} at version {item.version}"
         for nested in value.nested:
             yield from _indented(f"{nested.relation}: ", _plan_lines(nested.plan))
     elif isinstance(value, Name | Enum | str | int | float | None):

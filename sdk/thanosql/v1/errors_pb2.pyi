@@ -45,7 +45,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NOT_AVAILABLE_YET: _ErrorReason.ValueType  # 8
     """The statement is of the language, its execution comes in a later release."""
     ERROR_REASON_TABLE_NOT_FOUND: _ErrorReason.ValueType  # 9
-    """No table of that name."""
+    """No table of that name or version."""
     ERROR_REASON_TABLE_ALREADY_EXISTS: _ErrorReason.ValueType  # 10
     """A table of that name exists and replacing it was not asked for."""
     ERROR_REASON_COLUMN_NOT_FOUND: _ErrorReason.ValueType  # 11
@@ -147,7 +147,7 @@ ERROR_REASON_STATEMENT_TOO_LARGE: ErrorReason.ValueType  # 7
 ERROR_REASON_NOT_AVAILABLE_YET: ErrorReason.ValueType  # 8
 """The statement is of the language, its execution comes in a later release."""
 ERROR_REASON_TABLE_NOT_FOUND: ErrorReason.ValueType  # 9
-"""No table of that name."""
+"""No table of that name or version."""
 ERROR_REASON_TABLE_ALREADY_EXISTS: ErrorReason.ValueType  # 10
 """A table of that name exists and replacing it was not asked for."""
 ERROR_REASON_COLUMN_NOT_FOUND: ErrorReason.ValueType  # 11

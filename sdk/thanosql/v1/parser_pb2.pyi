@@ -263,6 +263,8 @@ class Plan(_message.Message):
     SHOW_JOBS_FIELD_NUMBER: _builtins.int
     SHOW_JOB_FIELD_NUMBER: _builtins.int
     CANCEL_JOB_FIELD_NUMBER: _builtins.int
+    SHOW_TABLE_VERSIONS_FIELD_NUMBER: _builtins.int
+    RESTORE_TABLE_FIELD_NUMBER: _builtins.int
     canonical_text: _builtins.str
     """The statement written in its canonical form."""
     explain: _builtins.bool
@@ -367,6 +369,14 @@ class Plan(_message.Message):
     def cancel_job(self) -> Global___CancelJobPlan:
         """CANCEL JOB."""
 
+    @_builtins.property
+    def show_table_versions(self) -> Global___ShowTableVersionsPlan:
+        """SHOW TABLE VERSIONS."""
+
+    @_builtins.property
+    def restore_table(self) -> Global___RestoreTablePlan:
+        """RESTORE TABLE."""
+
     def __init__(
         self,
         *,
@@ -397,12 +407,14 @@ class Plan(_message.Message):
         show_jobs: Global___ShowJobsPlan | None = ...,
         show_job: Global___ShowJobPlan | None = ...,
         cancel_job: Global___CancelJobPlan | None = ...,
+        show_table_versions: Global___ShowTableVersionsPlan | None = ...,
+        restore_table: Global___RestoreTablePlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job"]  # noqa: Y015
+    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table"]  # noqa: Y015
     _WhichOneofArgType_statement: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_statement) -> _WhichOneofReturnType_statement | None: ...
 
@@ -446,8 +458,11 @@ class QueryPlan(_message.Message):
     TABLES_FIELD_NUMBER: _builtins.int
     NESTED_FIELD_NUMBER: _builtins.int
     SPAN_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
-    """DuckDB SQL; nested statements stand in it as the tables `__nested_1`, `__nested_2`."""
+    """DuckDB SQL; nested statements stand in it as the tables `__nested_1`, `__nested_2`, and a table at one of
+    its versions as `__version_3_of_t`.
+    """
     @_builtins.property
     def tables(self) -> _containers.RepeatedCompositeFieldContainer[Global___Name]:
         """The stored tables that it reads."""
@@ -460,6 +475,10 @@ class QueryPlan(_message.Message):
     def span(self) -> _types_pb2.SourceSpan:
         """The query in the text of the call."""
 
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableAtVersionPlan]:
+        """The stored tables that it reads at a version of theirs, each with its name in the SQL."""
+
     def __init__(
         self,
         *,
@@ -467,18 +486,51 @@ class QueryPlan(_message.Message):
         tables: _abc.Iterable[Global___Name] | None = ...,
         nested: _abc.Iterable[Global___NestedPlan] | None = ...,
         span: _types_pb2.SourceSpan | None = ...,
+        versions: _abc.Iterable[Global___TableAtVersionPlan] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["nested", b"nested", "span", b"span", "sql", b"sql", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nested", b"nested", "span", b"span", "sql", b"sql", "tables", b"tables", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryPlan: _TypeAlias = QueryPlan  # noqa: Y015
 
 @_typing.final
+class TableAtVersionPlan(_message.Message):
+    """`t AT VERSION n`, where a table may stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELATION_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    relation: _builtins.str
+    """Name of the relation in the SQL, such as `__version_3_of_t`."""
+    version: _builtins.int
+    """The version."""
+    @_builtins.property
+    def table(self) -> Global___Name:
+        """The table; its place is that of all of `t AT VERSION n`."""
+
+    def __init__(
+        self,
+        *,
+        relation: _builtins.str = ...,
+        table: Global___Name | None = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relation", b"relation", "table", b"table", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TableAtVersionPlan: _TypeAlias = TableAtVersionPlan  # noqa: Y015
+
+@_typing.final
 class NestedPlan(_message.Message):
-    """A LIST, PREDICT, CONVERT or SEARCH that stands where a table may."""
+    """A LIST, SHOW ... VERSIONS, PREDICT, CONVERT or SEARCH that stands where a table may."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1341,6 +1393,64 @@ class ShowModelVersionsPlan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ShowModelVersionsPlan: _TypeAlias = ShowModelVersionsPlan  # noqa: Y015
+
+@_typing.final
+class ShowTableVersionsPlan(_message.Message):
+    """SHOW TABLE VERSIONS t."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def table(self) -> Global___Name:
+        """The table."""
+
+    def __init__(
+        self,
+        *,
+        table: Global___Name | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowTableVersionsPlan: _TypeAlias = ShowTableVersionsPlan  # noqa: Y015
+
+@_typing.final
+class RestoreTablePlan(_message.Message):
+    """RESTORE TABLE t TO VERSION n."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    VERSION_SPAN_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """The version whose rows and columns it gets back."""
+    @_builtins.property
+    def table(self) -> Global___Name:
+        """The table."""
+
+    @_builtins.property
+    def version_span(self) -> _types_pb2.SourceSpan:
+        """Where the version stands."""
+
+    def __init__(
+        self,
+        *,
+        table: Global___Name | None = ...,
+        version: _builtins.int = ...,
+        version_span: _types_pb2.SourceSpan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table", "version_span", b"version_span"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["table", b"table", "version", b"version", "version_span", b"version_span"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreTablePlan: _TypeAlias = RestoreTablePlan  # noqa: Y015
 
 @_typing.final
 class ShowJobsPlan(_message.Message):

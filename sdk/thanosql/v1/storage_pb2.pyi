@@ -101,6 +101,7 @@ class QueryStart(_message.Message):
     TABLES_FIELD_NUMBER: _builtins.int
     RELATIONS_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
     """DuckDB SQL, one SELECT."""
     @_builtins.property
@@ -115,6 +116,10 @@ class QueryStart(_message.Message):
     def search(self) -> Global___KeywordSearch:
         """Answers the rows that the words match, best first, in place of all rows."""
 
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableAtVersion]:
+        """The stored tables that it may read at a version of theirs, under names of their own."""
+
     def __init__(
         self,
         *,
@@ -122,14 +127,45 @@ class QueryStart(_message.Message):
         tables: _abc.Iterable[_builtins.str] | None = ...,
         relations: _abc.Iterable[_builtins.str] | None = ...,
         search: Global___KeywordSearch | None = ...,
+        versions: _abc.Iterable[Global___TableAtVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["search", b"search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["relations", b"relations", "search", b"search", "sql", b"sql", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relations", b"relations", "search", b"search", "sql", b"sql", "tables", b"tables", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryStart: _TypeAlias = QueryStart  # noqa: Y015
+
+@_typing.final
+class TableAtVersion(_message.Message):
+    """A stored table at one of its versions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELATION_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    relation: _builtins.str
+    """Its name in the SQL."""
+    table: _builtins.str
+    """The table."""
+    version: _builtins.int
+    """The version."""
+    def __init__(
+        self,
+        *,
+        relation: _builtins.str = ...,
+        table: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relation", b"relation", "table", b"table", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TableAtVersion: _TypeAlias = TableAtVersion  # noqa: Y015
 
 @_typing.final
 class KeywordSearch(_message.Message):
@@ -226,6 +262,7 @@ class QueryResponse(_message.Message):
     SCHEMA_FIELD_NUMBER: _builtins.int
     RECORD_BATCH_FIELD_NUMBER: _builtins.int
     NOTICE_FIELD_NUMBER: _builtins.int
+    TABLES_READ_FIELD_NUMBER: _builtins.int
     schema: _builtins.bytes
     """Arrow IPC schema message."""
     record_batch: _builtins.bytes
@@ -234,16 +271,21 @@ class QueryResponse(_message.Message):
     def notice(self) -> _types_pb2.Notice:
         """What the user should know, between the schema and the rows; without a place."""
 
+    @_builtins.property
+    def tables_read(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.TableVersion]:
+        """With the schema: the stored tables that the query reads, each at the version that it reads."""
+
     def __init__(
         self,
         *,
         schema: _builtins.bytes = ...,
         record_batch: _builtins.bytes = ...,
         notice: _types_pb2.Notice | None = ...,
+        tables_read: _abc.Iterable[_types_pb2.TableVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice", "part", b"part", "record_batch", b"record_batch", "schema", b"schema"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice", "part", b"part", "record_batch", b"record_batch", "schema", b"schema"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice", "part", b"part", "record_batch", b"record_batch", "schema", b"schema", "tables_read", b"tables_read"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["schema", "record_batch", "notice"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
@@ -813,6 +855,114 @@ class ListTablesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTablesResponse: _TypeAlias = ListTablesResponse  # noqa: Y015
+
+@_typing.final
+class ListTableVersionsRequest(_message.Message):
+    """Which table, which page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    """The table."""
+    page_size: _builtins.int
+    """Rows at most; 0 means 100, above 1000 is 1000."""
+    page_token: _builtins.str
+    """From the answer before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTableVersionsRequest: _TypeAlias = ListTableVersionsRequest  # noqa: Y015
+
+@_typing.final
+class ListTableVersionsResponse(_message.Message):
+    """A page of versions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.TableVersion]:
+        """The versions, newest first."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[_types_pb2.TableVersion] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTableVersionsResponse: _TypeAlias = ListTableVersionsResponse  # noqa: Y015
+
+@_typing.final
+class RestoreTableRequest(_message.Message):
+    """Which table, which version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    """The table."""
+    version: _builtins.int
+    """The version whose rows and columns it gets back."""
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["table", b"table", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreTableRequest: _TypeAlias = RestoreTableRequest  # noqa: Y015
+
+@_typing.final
+class RestoreTableResponse(_message.Message):
+    """The table after the commit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def table(self) -> _types_pb2.Table:
+        """The table."""
+
+    def __init__(
+        self,
+        *,
+        table: _types_pb2.Table | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreTableResponse: _TypeAlias = RestoreTableResponse  # noqa: Y015
 
 @_typing.final
 class ReadSnapshotRequest(_message.Message):

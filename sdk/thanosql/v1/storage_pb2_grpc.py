@@ -80,6 +80,16 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.ListTablesRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.ListTablesResponse.FromString,
                 _registered_method=True)
+        self.ListTableVersions = channel.unary_unary(
+                '/thanosql.v1.StorageService/ListTableVersions',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.ListTableVersionsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.ListTableVersionsResponse.FromString,
+                _registered_method=True)
+        self.RestoreTable = channel.unary_unary(
+                '/thanosql.v1.StorageService/RestoreTable',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.RestoreTableRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.RestoreTableResponse.FromString,
+                _registered_method=True)
         self.ReadSnapshot = channel.unary_stream(
                 '/thanosql.v1.StorageService/ReadSnapshot',
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.ReadSnapshotRequest.SerializeToString,
@@ -194,6 +204,20 @@ class StorageServiceServicer:
 
     def ListTables(self, request, context):
         """Lists the tables by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTableVersions(self, request, context):
+        """Lists the versions of a table, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreTable(self, request, context):
+        """Gives a table the rows and columns of one of its versions back, as one more commit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -316,6 +340,16 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.ListTables,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.ListTablesRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.ListTablesResponse.SerializeToString,
+            ),
+            'ListTableVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTableVersions,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.ListTableVersionsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.ListTableVersionsResponse.SerializeToString,
+            ),
+            'RestoreTable': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreTable,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.RestoreTableRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.RestoreTableResponse.SerializeToString,
             ),
             'ReadSnapshot': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadSnapshot,
@@ -612,6 +646,60 @@ class StorageService:
             '/thanosql.v1.StorageService/ListTables',
             thanosql_dot_v1_dot_storage__pb2.ListTablesRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.ListTablesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTableVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/ListTableVersions',
+            thanosql_dot_v1_dot_storage__pb2.ListTableVersionsRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.ListTableVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreTable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/RestoreTable',
+            thanosql_dot_v1_dot_storage__pb2.RestoreTableRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.RestoreTableResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,10 @@ class StorageServiceStub:
     """Describes one table."""
     ListTables: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListTablesRequest, _storage_pb2.ListTablesResponse]
     """Lists the tables by name."""
+    ListTableVersions: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListTableVersionsRequest, _storage_pb2.ListTableVersionsResponse]
+    """Lists the versions of a table, newest first."""
+    RestoreTable: _grpc.UnaryUnaryMultiCallable[_storage_pb2.RestoreTableRequest, _storage_pb2.RestoreTableResponse]
+    """Gives a table the rows and columns of one of its versions back, as one more commit."""
     ReadSnapshot: _grpc.UnaryStreamMultiCallable[_storage_pb2.ReadSnapshotRequest, _storage_pb2.ReadSnapshotResponse]
     """Reads the rows that were kept for a job."""
     DeleteSnapshot: _grpc.UnaryUnaryMultiCallable[_storage_pb2.DeleteSnapshotRequest, _storage_pb2.DeleteSnapshotResponse]
@@ -95,6 +99,10 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Describes one table."""
     ListTables: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListTablesRequest, _storage_pb2.ListTablesResponse]  # type: ignore[assignment]
     """Lists the tables by name."""
+    ListTableVersions: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListTableVersionsRequest, _storage_pb2.ListTableVersionsResponse]  # type: ignore[assignment]
+    """Lists the versions of a table, newest first."""
+    RestoreTable: _aio.UnaryUnaryMultiCallable[_storage_pb2.RestoreTableRequest, _storage_pb2.RestoreTableResponse]  # type: ignore[assignment]
+    """Gives a table the rows and columns of one of its versions back, as one more commit."""
     ReadSnapshot: _aio.UnaryStreamMultiCallable[_storage_pb2.ReadSnapshotRequest, _storage_pb2.ReadSnapshotResponse]  # type: ignore[assignment]
     """Reads the rows that were kept for a job."""
     DeleteSnapshot: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteSnapshotRequest, _storage_pb2.DeleteSnapshotResponse]  # type: ignore[assignment]
@@ -190,6 +198,22 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.ListTablesResponse, _abc.Awaitable[_storage_pb2.ListTablesResponse]]:
         """Lists the tables by name."""
+
+    @_abc_1.abstractmethod
+    def ListTableVersions(
+        self,
+        request: _storage_pb2.ListTableVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.ListTableVersionsResponse, _abc.Awaitable[_storage_pb2.ListTableVersionsResponse]]:
+        """Lists the versions of a table, newest first."""
+
+    @_abc_1.abstractmethod
+    def RestoreTable(
+        self,
+        request: _storage_pb2.RestoreTableRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.RestoreTableResponse, _abc.Awaitable[_storage_pb2.RestoreTableResponse]]:
+        """Gives a table the rows and columns of one of its versions back, as one more commit."""
 
     @_abc_1.abstractmethod
     def ReadSnapshot(

@@ -35,6 +35,7 @@ class CreateTrainingJobRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     SNAPSHOT_ID_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
+    BUILT_FROM_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The same id starts one job."""
     model: _builtins.str
@@ -49,6 +50,10 @@ class CreateTrainingJobRequest(_message.Message):
     def options(self) -> _parser_pb2.TrainingOptions:
         """The options."""
 
+    @_builtins.property
+    def built_from(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.TableVersion]:
+        """The tables that the rows came from, each at the version that was read; the model keeps this record."""
+
     def __init__(
         self,
         *,
@@ -58,10 +63,11 @@ class CreateTrainingJobRequest(_message.Message):
         options: _parser_pb2.TrainingOptions | None = ...,
         snapshot_id: _builtins.str = ...,
         statement: _builtins.str = ...,
+        built_from: _abc.Iterable[_types_pb2.TableVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "model", b"model", "options", b"options", "request_id", b"request_id", "snapshot_id", b"snapshot_id", "statement", b"statement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "built_from", b"built_from", "model", b"model", "options", b"options", "request_id", b"request_id", "snapshot_id", b"snapshot_id", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

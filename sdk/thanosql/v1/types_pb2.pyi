@@ -204,6 +204,7 @@ class ModelVersion(_message.Message):
     PROPERTIES_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    BUILT_FROM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, case sensitive."""
     version: _builtins.int
@@ -232,6 +233,12 @@ class ModelVersion(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was registered."""
 
+    @_builtins.property
+    def built_from(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableVersion]:
+        """The tables whose rows it learned from, each at the version that was read; a record of names, which the
+        versions may outlive or not.
+        """
+
     def __init__(
         self,
         *,
@@ -245,10 +252,11 @@ class ModelVersion(_message.Message):
         properties: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         active: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        built_from: _abc.Iterable[Global___TableVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "artefacts", b"artefacts", "base", b"base", "create_time", b"create_time", "kind", b"kind", "metrics", b"metrics", "name", b"name", "origin", b"origin", "properties", b"properties", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "artefacts", b"artefacts", "base", b"base", "built_from", b"built_from", "create_time", b"create_time", "kind", b"kind", "metrics", b"metrics", "name", b"name", "origin", b"origin", "properties", b"properties", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -295,6 +303,46 @@ class Table(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Table: _TypeAlias = Table  # noqa: Y015
+
+@_typing.final
+class TableVersion(_message.Message):
+    """One version of a table."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    """Name of the table."""
+    version: _builtins.int
+    """Version, from 1."""
+    operation: _builtins.str
+    """What made it, such as `COPY` or `UPDATE`; empty where only the version is named."""
+    row_count: _builtins.int
+    """Number of rows; 0 where only the version is named."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was committed; absent where only the version is named."""
+
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        version: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        operation: _builtins.str = ...,
+        row_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "operation", b"operation", "row_count", b"row_count", "table", b"table", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TableVersion: _TypeAlias = TableVersion  # noqa: Y015
 
 @_typing.final
 class Column(_message.Message):

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
 
 import pyarrow as pa
 import structlog
@@ -140,7 +141,8 @@ async def _started(run: Run, statement: BuildModel, request: TrainingRequest) ->
     """The job, its rows kept; the job itself forgets them at its end."""
     try:
         await _keep_rows(run, statement, request.snapshot_id)
-        starting = asyncio.create_task(run.peers.trainer.create(request))
+        complete = replace(request, built_from=tuple(run.outcome.tables_read))
+        starting = asyncio.create_task(run.peers.trainer.create(complete))
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:

@@ -2,7 +2,7 @@
 
 from services.gateway.core.copying import run_copy
 from services.gateway.core.events import JobChanged
-from services.gateway.core.places import place, placed_at
+from services.gateway.core.places import place, placed_at, placed_at_version
 from services.gateway.core.plans import (
     AlterTable,
     CancelJob,
@@ -14,6 +14,7 @@ from services.gateway.core.plans import (
     DropTable,
     Insert,
     Name,
+    RestoreTable,
     Update,
 )
 from services.gateway.core.ports import WriteTarget
@@ -31,6 +32,8 @@ async def run_change(run: Run, statement: Change) -> None:
             await _create(run, statement)
         case Insert():
             await _insert(run, statement)
+        case RestoreTable():
+            await _restore(run, statement)
         case DeleteModel() | CancelJob():
             await _end(run, statement)
         case _:
@@ -99,6 +102,15 @@ async def _alter(run: Run, statement: Update | Delete | DropTable | AlterTable) 
             table = await tables.alter(statement)
             columns = ", ".join(column for column, _type in table.columns)
             run.outcome.message = f"table '{name.text}' has the columns {columns}"
+
+
+async def _restore(run: Run, statement: RestoreTable) -> None:
+    with placed_at_version(statement):
+        table = await run.peers.tables.restore(statement.table.text, statement.version)
+    run.outcome.message = (
+        f"table '{table.name}' has the {count_of(table.row_count, 'row')} and the columns of version "
+        f"{statement.version} again; it is at version {table.version}"
+    )
 
 
 async def _end(run: Run, statement: DeleteModel | CancelJob) -> None:

@@ -7,6 +7,7 @@ import pyarrow as pa
 from services.gateway.core.columns import index_of, missing_column
 from services.gateway.core.places import placed_at, placed_at_column
 from services.gateway.core.plans import Delete, Insert, Update
+from services.gateway.core.ports import BoundQuery
 from services.gateway.core.records import Table
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import Reason, error
@@ -42,7 +43,7 @@ async def check_expressions(run: Run, statement: Update | Delete) -> None:
     with placed_at_column(run.plan.span, run.text):
         _check_names(table, [column for column, _expression in assignments])
         sql = _probe(table.name, [expression for _column, expression in assignments], statement.condition)
-        async with run.peers.tables.query(sql, [table.name], []):
+        async with run.peers.tables.query(BoundQuery(sql=sql, tables=[table.name])):
             pass
 
 

@@ -33,6 +33,7 @@ from services.gateway.core.plans import (
     SearchKeyword,
     ShowJob,
     ShowModelVersions,
+    ShowTableVersions,
     Statement,
     Unavailable,
     split_version,
@@ -40,6 +41,7 @@ from services.gateway.core.plans import (
 from services.gateway.core.ports import Relation
 from services.gateway.core.predicting import prediction_schema
 from services.gateway.core.printing import media_column
+from services.gateway.core.queries import bind
 from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import search_schema
@@ -96,10 +98,11 @@ async def _explain_query(run: Run, query: Query) -> Explained:
         steps.extend(inner.steps)
         relations.append(Relation(name=nested.relation, open=partial(_no_rows, inner.schema)))
     sql = f"SELECT * FROM (\n{query.sql}\n) AS explained LIMIT 0"  # noqa: S608 - a sandboxed SELECT
-    tables = [name.text for name in query.tables]
     with placed_in(query, run.text):
-        async with run.peers.tables.query(sql, tables, relations) as rows:
+        async with run.peers.tables.query(bind(query, sql, relations)) as rows:
             schema = rows.schema
+    tables = [name.text for name in query.tables]
+    tables += [f"{item.table.text} at version {item.version}" for item in query.versions]
     source = f"the tables {', '.join(tables)}" if tables else "no stored table"
     nested_words = f" and the rows of {len(relations)} nested statements" if relations else ""
     return Explained(steps=[*steps, f"query {source}{nested_words}: {query.sql}"], schema=schema)
@@ -164,7 +167,13 @@ async def _explain_listing(run: Run, statement: Statement) -> Explained:
             return Explained(steps=[f"{statement.kind.lower()}s"], schema=listing_schema(statement))
         case DescribeModel() | ShowModelVersions():
             model = await _model(run, statement.model)
-            return Explained(steps=[f"{statement.kind.lower()} of {model.name}"], schema=_NO_COLUMNS)
+            schema = _NO_COLUMNS if isinstance(statement, DescribeModel) else listing_schema(statement)
+            return Explained(steps=[f"{statement.kind.lower()} of {model.name}"], schema=schema)
+        case ShowTableVersions():
+            with placed_at(statement.table.span):
+                table = await run.peers.tables.get(statement.table.text)
+            steps = [f"show the versions of table '{table.name}', newest first"]
+            return Explained(steps=steps, schema=listing_schema(statement))
         case ShowJob():
             with placed_at(statement.job_id.span):
                 await run.peers.trainer.get(statement.job_id.text)

@@ -2,7 +2,7 @@
 
 from services.gateway.core.changing import table_exists
 from services.gateway.core.checking import check_expressions
-from services.gateway.core.places import place, placed_at
+from services.gateway.core.places import place, placed_at, placed_at_version
 from services.gateway.core.plans import (
     AlterTable,
     CancelJob,
@@ -13,8 +13,11 @@ from services.gateway.core.plans import (
     DeleteModel,
     DropTable,
     Insert,
+    RestoreTable,
+    TableAtVersion,
     Update,
 )
+from services.gateway.core.ports import BoundQuery
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import Reason, error
 
@@ -26,6 +29,8 @@ async def change_steps(run: Run, statement: Change) -> list[str]:
             return await _copy_steps(run, statement)
         case CreateTableAs():
             return await _create_steps(run, statement)
+        case RestoreTable():
+            return await _restore_steps(run, statement)
         case DeleteModel():
             with placed_at(statement.model.span):
                 model = await run.peers.catalog.get(statement.model.text, 0)
@@ -66,6 +71,20 @@ async def _create_steps(run: Run, statement: CreateTableAs) -> list[str]:
         error(Reason.TABLE_ALREADY_EXISTS, f"table '{name.text}' exists; write CREATE OR REPLACE TABLE"),
         name.span,
     )
+
+
+async def _restore_steps(run: Run, statement: RestoreTable) -> list[str]:
+    name = statement.table
+    at = TableAtVersion(relation="__restored", table=name, version=statement.version)
+    restored = BoundQuery(sql="SELECT * FROM __restored LIMIT 0", versions=[at])
+    with placed_at_version(statement):
+        table = await run.peers.tables.get(name.text)
+        async with run.peers.tables.query(restored) as rows:
+            columns = ", ".join(rows.schema.names)
+    return [
+        f"give table '{name.text}', which is at version {table.version}, the rows and columns of version "
+        f"{statement.version} back in one commit: {columns}"
+    ]
 
 
 async def _table_steps(run: Run, statement: Insert | Update | Delete | DropTable | AlterTable) -> list[str]:

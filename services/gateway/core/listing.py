@@ -1,4 +1,4 @@
-"""Statements that answer with what there is: LIST, DESCRIBE MODEL, SHOW MODEL VERSIONS, SHOW JOBS."""
+"""Statements that answer with what there is: LIST, DESCRIBE MODEL, SHOW ... VERSIONS, SHOW JOBS."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,9 +14,17 @@ from services.gateway.core.plans import (
     ShowJob,
     ShowJobs,
     ShowModelVersions,
+    ShowTableVersions,
     split_version,
 )
-from services.gateway.core.records import FileFacts, ModelVersion, Rows, Table, TrainingJob
+from services.gateway.core.records import (
+    FileFacts,
+    ModelVersion,
+    Rows,
+    Table,
+    TableVersion,
+    TrainingJob,
+)
 from services.gateway.core.run import Run
 
 T = TypeVar("T")
@@ -47,6 +55,14 @@ TABLES = pa.schema(
         ("update_time", _MOMENT),
     ]
 )
+TABLE_VERSIONS = pa.schema(
+    [
+        ("version", pa.int64()),
+        ("create_time", _MOMENT),
+        ("operation", pa.string()),
+        ("rows", pa.int64()),
+    ]
+)
 DATASETS = pa.schema(
     [("name", pa.string()), ("path", pa.string()), ("files", pa.int64()), ("size_bytes", pa.int64())]
 )
@@ -74,8 +90,10 @@ JOBS = pa.schema(
 DESCRIPTION = pa.schema([("property", pa.string()), ("value", pa.string())])
 
 
-def listing_schema(statement: ListNames) -> pa.Schema:
-    """The columns that LIST answers with."""
+def listing_schema(statement: ListNames | ShowModelVersions | ShowTableVersions) -> pa.Schema:
+    """The columns that LIST or SHOW ... VERSIONS answers with."""
+    if not isinstance(statement, ListNames):
+        return TABLE_VERSIONS if isinstance(statement, ShowTableVersions) else MODELS
     return {"TABLE": TABLES, "THANOSQL DATASET": DATASETS}.get(statement.what, MODELS)
 
 
@@ -103,6 +121,8 @@ async def open_description(run: Run, statement: DescribeModel) -> AsyncIterator[
     run.outcome.model = model
     facts = {name: value for name, value in _model_row(model).items() if value is not None}
     facts |= {name: f"{value:.6g}" for name, value in sorted(model.metrics.items())}
+    if model.built_from:
+        facts["built_from"] = ", ".join(item.full_name for item in model.built_from)
     facts |= dict(sorted(model.properties.items()))
     pairs = [{"property": name, "value": str(value)} for name, value in facts.items()]
     yield Rows(schema=DESCRIPTION, batches=_rows(DESCRIPTION, dict, _one_page(pairs)))
@@ -117,6 +137,15 @@ async def open_versions(run: Run, statement: ShowModelVersions) -> AsyncIterator
         schema=MODELS,
         batches=_rows(MODELS, _model_row, run.peers.catalog.version_pages(statement.model.text)),
     )
+
+
+@asynccontextmanager
+async def open_table_versions(run: Run, statement: ShowTableVersions) -> AsyncIterator[Rows]:
+    """The versions of a table, newest first."""
+    with placed_at(statement.table.span):
+        await run.peers.tables.get(statement.table.text)
+    pages = run.peers.tables.version_pages(statement.table.text)
+    yield Rows(schema=TABLE_VERSIONS, batches=_rows(TABLE_VERSIONS, _table_version_row, pages))
 
 
 @asynccontextmanager
@@ -151,6 +180,15 @@ def _table_row(table: Table) -> Mapping[str, object]:
         "columns": ", ".join(f"{name} {kind}" for name, kind in table.columns),
         "version": table.version,
         "update_time": table.update_time,
+    }
+
+
+def _table_version_row(version: TableVersion) -> Mapping[str, object]:
+    return {
+        "version": version.version,
+        "create_time": version.create_time,
+        "operation": version.operation or None,
+        "rows": version.row_count,
     }
 
 

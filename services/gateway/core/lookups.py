@@ -2,7 +2,13 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from services.gateway.core.listing import open_description, open_jobs, open_listing, open_versions
+from services.gateway.core.listing import (
+    open_description,
+    open_jobs,
+    open_listing,
+    open_table_versions,
+    open_versions,
+)
 from services.gateway.core.plans import (
     DescribeModel,
     ListNames,
@@ -11,6 +17,7 @@ from services.gateway.core.plans import (
     Query,
     SearchKeyword,
     ShowModelVersions,
+    ShowTableVersions,
     Statement,
     Unavailable,
 )
@@ -37,13 +44,16 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
             return open_description(run, statement)
         case ShowModelVersions():
             return open_versions(run, statement)
+        case ShowTableVersions():
+            return open_table_versions(run, statement)
         case _:
             return open_jobs(run, statement)
 
 
 def open_nested(run: Run, statement: Statement) -> AbstractAsyncContextManager[Rows]:
     """The rows of a statement that stands in another; the parser lets only some of them stand there."""
-    if isinstance(statement, Query | Predict | SearchKeyword | ListNames):
+    allowed = Query | Predict | SearchKeyword | ListNames | ShowModelVersions | ShowTableVersions
+    if isinstance(statement, allowed):
         return open_lookup(run, statement)
     if isinstance(statement, Unavailable):
         raise not_available(statement)

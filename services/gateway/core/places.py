@@ -12,6 +12,7 @@ from services.gateway.core.plans import (
     Predict,
     PrintAudio,
     Query,
+    RestoreTable,
     SearchKeyword,
 )
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
@@ -66,6 +67,16 @@ def placed_at_column(within: Span, text: str) -> Iterator[None]:
         raise place(failure, _word_place(text, within, column) if column else within)  # noqa: B904 - see above
 
 
+@contextmanager
+def placed_at_version(statement: RestoreTable) -> Iterator[None]:
+    """Put the place of the version at fault, or else of the table, on errors raised inside."""
+    try:
+        yield
+    except ThanosqlError as failure:
+        span = statement.version_span if "version" in failure.metadata else statement.table.span
+        raise place(failure, span)  # noqa: B904 - see above
+
+
 def option_place(
     text: str, statement: Predict | Evaluate | BuildModel | PrintAudio | SearchKeyword, value: str
 ) -> Span:
@@ -79,10 +90,17 @@ def option_place(
 
 def _fault(failure: ThanosqlError, query: Query, text: str) -> Span:
     if failure.reason is Reason.TABLE_NOT_FOUND:
-        return _named(query.tables, failure.metadata.get("table", "")) or query.span
+        return _named(_tables(query, failure), failure.metadata.get("table", "")) or query.span
     if failure.reason is Reason.COLUMN_NOT_FOUND and failure.metadata.get("column"):
         return _word_place(text, query.span, failure.metadata["column"])
     return query.span
+
+
+def _tables(query: Query, failure: ThanosqlError) -> Sequence[Name]:
+    """The tables of the query that the failure may speak of: those at the version that it names."""
+    version = failure.metadata.get("version")
+    at_version = [item.table for item in query.versions if version in (None, str(item.version))]
+    return at_version if version else [*query.tables, *at_version]
 
 
 def _named(names: Sequence[Name], wanted: str) -> Span | None:

@@ -25,6 +25,15 @@ class Nested:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableAtVersion:
+    """A table at one of its versions, under the name of a relation; its place is all of `t AT VERSION 3`."""
+
+    relation: str
+    table: Name
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Query:
     """A SELECT or another query."""
 
@@ -32,6 +41,7 @@ class Query:
     tables: Sequence[Name]
     nested: Sequence[Nested]
     span: Span
+    versions: Sequence[TableAtVersion] = ()
     kind: str = "SELECT"
 
 
@@ -93,6 +103,16 @@ class DropTable:
     table: Name
     if_exists: bool
     kind: str = "DROP TABLE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreTable:
+    """RESTORE TABLE t TO VERSION n."""
+
+    table: Name
+    version: int
+    version_span: Span
+    kind: str = "RESTORE TABLE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +265,14 @@ class ShowModelVersions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowTableVersions:
+    """SHOW TABLE VERSIONS t."""
+
+    table: Name
+    kind: str = "SHOW TABLE VERSIONS"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShowJobs:
     """SHOW JOBS."""
 
@@ -276,12 +304,29 @@ class Unavailable:
 
 
 Lookup: TypeAlias = (
-    Query | Predict | SearchKeyword | ListNames | DescribeModel | ShowModelVersions | ShowJobs | ShowJob
+    Query
+    | Predict
+    | SearchKeyword
+    | ListNames
+    | DescribeModel
+    | ShowModelVersions
+    | ShowTableVersions
+    | ShowJobs
+    | ShowJob
 )
 """Statements that answer with rows and change nothing."""
 
 Change: TypeAlias = (
-    Copy | CreateTableAs | Insert | Update | Delete | DropTable | AlterTable | DeleteModel | CancelJob
+    Copy
+    | CreateTableAs
+    | Insert
+    | Update
+    | Delete
+    | DropTable
+    | RestoreTable
+    | AlterTable
+    | DeleteModel
+    | CancelJob
 )
 """Statements that change what is stored."""
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.gateway.core.plans import AlterTable, Plan, TrainingOptions
+from services.gateway.core.plans import AlterTable, Plan, TableAtVersion, TrainingOptions
 from services.gateway.core.records import (
     AudioRow,
     CopyProgress,
@@ -17,6 +17,7 @@ from services.gateway.core.records import (
     ScoredRow,
     Scores,
     Table,
+    TableVersion,
     TrainingJob,
     Transcription,
 )
@@ -34,6 +35,16 @@ class Relation:
 
     name: str
     open: OpenRows
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundQuery:
+    """SQL, and what the names in it mean: stored tables, some at a version of theirs, and relations."""
+
+    sql: str
+    tables: Sequence[str] = ()
+    versions: Sequence[TableAtVersion] = ()
+    relations: Sequence[Relation] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +66,7 @@ class Written:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRequest:
-    """What to train; the same `request_id` starts one job."""
+    """What to train; the same `request_id` starts one job. `built_from` are the tables behind the rows."""
 
     request_id: str
     model: str
@@ -63,6 +74,7 @@ class TrainingRequest:
     options: TrainingOptions
     snapshot_id: str
     statement: str
+    built_from: Sequence[TableVersion] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,19 +102,12 @@ class Parser(Protocol):
 class Tables(Protocol):
     """Tables and queries over them."""
 
-    def query(
-        self, sql: str, tables: Sequence[str], relations: Sequence[Relation]
-    ) -> AbstractAsyncContextManager[Rows]:
+    def query(self, query: BoundQuery) -> AbstractAsyncContextManager[Rows]:
         """Run a query; leaving the context stops it."""
         ...
 
     def search(
-        self,
-        sql: str,
-        tables: Sequence[str],
-        relations: Sequence[Relation],
-        search: KeywordSearch,
-        tell: Tell,
+        self, query: BoundQuery, search: KeywordSearch, tell: Tell
     ) -> AbstractAsyncContextManager[Rows]:
         """The rows of a query that the words match, best first; remarks are told before the rows."""
         ...
@@ -137,6 +142,14 @@ class Tables(Protocol):
 
     def pages(self) -> AsyncIterator[Sequence[Table]]:
         """All tables by name, a page at a time."""
+        ...
+
+    def version_pages(self, table: str) -> AsyncIterator[Sequence[TableVersion]]:
+        """The versions of a table, newest first."""
+        ...
+
+    async def restore(self, table: str, version: int) -> Table:
+        """The table with the rows and columns of that version."""
         ...
 
     async def delete_snapshot(self, snapshot_id: str) -> None:

@@ -1,7 +1,7 @@
 """Queries, with the statements nested in them opened depth first and attached as relations."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from services.gateway.core.places import placed_in
 from services.gateway.core.plans import Query
-from services.gateway.core.ports import Relation
+from services.gateway.core.ports import BoundQuery, Relation
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
 from thanosql_runtime.errors import ThanosqlError
@@ -20,10 +20,11 @@ COUNT_TIMEOUT_S = 10.0
 @asynccontextmanager
 async def open_query(run: Run, query: Query) -> AsyncIterator[Rows]:
     """The rows of a query; its errors carry their place in the text of the call."""
-    relations, tables = nested_relations(run, query), [name.text for name in query.tables]
     async with AsyncExitStack() as stack:
         with placed_in(query, run.text):
-            rows = await stack.enter_async_context(run.peers.tables.query(query.sql, tables, relations))
+            bound = bind(query, query.sql, nested_relations(run, query))
+            rows = await stack.enter_async_context(run.peers.tables.query(bound))
+        run.outcome.read(rows.tables_read)
         yield Rows(schema=rows.schema, batches=_placed_batches(rows, query, run.text))
 
 
@@ -33,6 +34,12 @@ def nested_relations(run: Run, query: Query) -> list[Relation]:
         Relation(name=nested.relation, open=partial(run.open_nested, run, nested.statement))
         for nested in query.nested
     ]
+
+
+def bind(query: Query, sql: str, relations: Sequence[Relation] = ()) -> BoundQuery:
+    """The SQL, in which the names mean what they mean in the query."""
+    tables = [name.text for name in query.tables]
+    return BoundQuery(sql=sql, tables=tables, versions=query.versions, relations=relations)
 
 
 @asynccontextmanager
@@ -54,9 +61,9 @@ async def _count(run: Run, query: Query) -> int | None:
     if query.nested:
         return None
     sql = f"SELECT count(*) AS total FROM (\n{query.sql}\n) AS counted"  # noqa: S608 - a sandboxed SELECT
-    tables = [name.text for name in query.tables]
     with suppress(ThanosqlError, TimeoutError):
-        async with asyncio.timeout(COUNT_TIMEOUT_S), run.peers.tables.query(sql, tables, []) as rows:
+        counted = run.peers.tables.query(bind(query, sql))
+        async with asyncio.timeout(COUNT_TIMEOUT_S), counted as rows:
             async for batch in rows.batches:
                 return int(batch.column(0)[0].as_py())
     return None

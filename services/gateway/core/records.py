@@ -14,10 +14,12 @@ class Rows:
     Attributes:
         schema: Columns of every batch.
         batches: The rows; iterated once.
+        tables_read: The stored tables behind them, where storage said so.
     """
 
     schema: pa.Schema
     batches: AsyncIterator[pa.RecordBatch]
+    tables_read: "Sequence[TableVersion]" = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,22 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableVersion:
+    """One version of a table; only its name and number are known where it is merely named."""
+
+    table: str
+    version: int
+    create_time: datetime | None = None
+    operation: str = ""
+    row_count: int = 0
+
+    @property
+    def full_name(self) -> str:
+        """As a query names it, such as `t AT VERSION 3`."""
+        return f"{self.table} AT VERSION {self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelVersion:
     """One version of a model.
 
@@ -53,6 +71,7 @@ class ModelVersion:
         origin: The checkpoint behind a base, in words.
         metrics: Measured on held-out rows, by name.
         properties: Facts of its making, by name.
+        built_from: The tables that it learned from, at the versions that were read.
         active: Whether statements without a version mean it.
         create_time: When it was registered.
         size_bytes: Of all its files.
@@ -66,6 +85,7 @@ class ModelVersion:
     origin: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    built_from: Sequence[TableVersion] = ()
     active: bool = True
     create_time: datetime | None = None
     size_bytes: int = 0

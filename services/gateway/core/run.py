@@ -10,7 +10,7 @@ import pyarrow as pa
 from services.gateway.core.events import Event, Notice, RowsFailed, RowsReady, SchemaKnown
 from services.gateway.core.plans import Plan, Statement
 from services.gateway.core.ports import Peers
-from services.gateway.core.records import ModelVersion, RowError, Rows, Scores
+from services.gateway.core.records import ModelVersion, RowError, Rows, Scores, TableVersion
 from thanosql_runtime.arrow import encode_batches
 from thanosql_runtime.errors import Span
 
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What a statement has done so far."""
+    """What a statement has done so far; `tables_read` are the stored tables behind its rows, each once."""
 
     message: str = ""
     rows: int = 0
@@ -46,6 +46,11 @@ class Outcome:
     row_errors: int = 0
     model: ModelVersion | None = None
     scores: Scores | None = None
+    tables_read: list[TableVersion] = field(default_factory=list)
+
+    def read(self, tables: Sequence[TableVersion]) -> None:
+        """Note tables that were read, each at its version."""
+        self.tables_read.extend(table for table in tables if table not in self.tables_read)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from services.gateway.core.columns import check_texts, find_column, without
 from services.gateway.core.places import option_place, place, placed_at, placed_in
 from services.gateway.core.plans import SearchKeyword
 from services.gateway.core.ports import KeywordSearch
-from services.gateway.core.queries import nested_relations
+from services.gateway.core.queries import bind, nested_relations
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
 from thanosql_runtime.errors import Reason, ThanosqlError, error
@@ -27,12 +27,12 @@ async def open_search(run: Run, statement: SearchKeyword) -> AsyncIterator[Rows]
         result_col=statement.result_col,
         top_k=statement.top_k,
     )
-    relations, tables = nested_relations(run, query), [name.text for name in query.tables]
+    bound = bind(query, query.sql, nested_relations(run, query))
     tell = partial(run.notify, span=option_place(run.text, statement, statement.search_input))
     async with AsyncExitStack() as stack:
         with _placed(run, statement):
-            searching = run.peers.tables.search(query.sql, tables, relations, search, tell)
-            rows = await stack.enter_async_context(searching)
+            rows = await stack.enter_async_context(run.peers.tables.search(bound, search, tell))
+        run.outcome.read(rows.tables_read)
         yield Rows(schema=rows.schema, batches=_placed_batches(run, statement, rows))
 
 

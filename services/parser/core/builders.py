@@ -31,6 +31,7 @@ class PlanBuilder:
             "update": _update,
             "delete": _delete,
             "drop_table": _drop_table,
+            "restore_table": _restore_table,
             "alter_table": _alter_table,
             "print": self._print,
             "build_model": self._build_model,
@@ -45,6 +46,7 @@ class PlanBuilder:
             "delete_model": _delete_model,
             "describe_model": _describe_model,
             "show_model_versions": _show_model_versions,
+            "show_table_versions": _show_table_versions,
             "show_jobs": _show_jobs,
             "show_job": _show_job,
             "cancel_job": _cancel_job,
@@ -233,6 +235,13 @@ def _drop_table(node: Node) -> plan.DropTable:
     )
 
 
+def _restore_table(node: Node) -> plan.RestoreTable:
+    version, place = node.version()
+    return plan.RestoreTable(
+        span=node.statement.span, table=node.name("TABLE_NAME"), version=version, version_span=place
+    )
+
+
 def _alter_table(node: Node) -> plan.AlterTable:
     return plan.AlterTable(
         span=node.statement.span, table=node.name("TABLE_NAME"), action=_table_change(node.only_child())
@@ -283,6 +292,10 @@ def _describe_model(node: Node) -> plan.DescribeModel:
 
 def _show_model_versions(node: Node) -> plan.ShowModelVersions:
     return plan.ShowModelVersions(span=node.statement.span, model=node.model("MODEL_NAME"))
+
+
+def _show_table_versions(node: Node) -> plan.ShowTableVersions:
+    return plan.ShowTableVersions(span=node.statement.span, table=node.name("TABLE_NAME"))
 
 
 def _show_jobs(node: Node) -> plan.ShowJobs:

@@ -13,6 +13,7 @@ _SECOND_WORDS = {
     "PREDICT": ("USING", "OPTIONS"),
     "CONVERT": ("USING", "OPTIONS"),
     "SEARCH": ("AUDIO", "TEXT", "KEYWORD", "USING", "OPTIONS"),
+    "SHOW": ("TABLE", "MODEL"),
 }
 _NEVER_NESTED = {
     "ALTER": ("TABLE",),
@@ -28,13 +29,14 @@ _NEVER_NESTED = {
     "GET": ("THANOSQL",),
     "INSERT": ("INTO",),
     "PRINT": ("AUDIO", "IMAGE", "VIDEO"),
-    "SHOW": ("JOBS", "JOB", "MODEL"),
+    "RESTORE": ("TABLE",),
+    "SHOW": ("JOBS", "JOB"),
     "UPLOAD": ("MODEL",),
 }
 
 
 def starts_nested(fragment: Fragment, index: int) -> bool:
-    """Whether a LIST, PREDICT, CONVERT or SEARCH begins there, perhaps with a slip in its second word."""
+    """Whether a statement begins there that may stand in another, perhaps with a slip in its second word."""
     seconds = _SECOND_WORDS.get(fragment.word_at(index))
     second = fragment.word_at(index + 1)
     return seconds is not None and (second in seconds or bool(nearest(second, seconds)))
@@ -54,7 +56,8 @@ def refuse_misplaced(fragment: Fragment, index: int) -> None:
         index: Where a statement or a query begins.
 
     Raises:
-        ThanosqlError: A statement begins there that is none of LIST, PREDICT, CONVERT and SEARCH.
+        ThanosqlError: A statement begins there that is none of LIST, SHOW ... VERSIONS, PREDICT, CONVERT and
+            SEARCH.
     """
     first, second = fragment.word_at(index), fragment.word_at(index + 1)
     copies = first == "COPY" and fragment.word_at(index + 2) in ("FROM", "OPTIONS")

@@ -11,11 +11,12 @@ from services.parser.core.fragment import Fragment
 from services.parser.core.option_types import GivenOption, Literal, read_number
 from services.parser.core.plan_parts import Name
 from services.parser.core.scanner import TokenKind, string_value
+from services.parser.core.versions import read_version
 from thanosql_runtime.errors import Reason, Span
 
 _LONGEST_NAME = 128
 _MODEL_NAME = re.compile(r"[^\W\d][\w-]*(\.\d+)?")
-_RESERVED_TABLE = re.compile(r"__nested_\d+", re.IGNORECASE)
+_RESERVED_TABLE = re.compile(r"__(nested_\d+|version_\d+_of_.*)", re.IGNORECASE | re.DOTALL)
 _TRUTH = {"TRUE": True, "FALSE": False, "NONE": None}
 
 
@@ -97,6 +98,16 @@ class Node:
             what = "path" if terminal == "SOURCE" else "job id"
             raise fault(f"the {what} is empty", span, reason=Reason.INVALID_ARGUMENT)
         return Name(text=text, span=span)
+
+    def version(self) -> tuple[int, Span]:
+        """The number of a version, and its place.
+
+        Raises:
+            ThanosqlError: It is not a whole number from 1.
+        """
+        found = self._one("NUMBER")
+        span = self.statement.token_span(_low(found))
+        return read_version(str(found), span), span
 
     def options(self) -> list[GivenOption]:
         """What OPTIONS holds; nothing where there is no OPTIONS.

@@ -23,6 +23,7 @@ from services.parser.core.plan_options import (
     UploadOptions,
 )
 from services.parser.core.plan_parts import Name, Query, Statement
+from thanosql_runtime.errors import Span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,15 @@ class DropTable(Statement):
 
     table: Name
     if_exists: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreTable(Statement):
+    """RESTORE TABLE: the rows and columns of an earlier version come back as the newest one."""
+
+    table: Name
+    version: int
+    version_span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +262,13 @@ class ShowModelVersions(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowTableVersions(Statement):
+    """SHOW TABLE VERSIONS."""
+
+    table: Name
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShowJobs(Statement):
     """SHOW JOBS."""
 
@@ -285,6 +302,7 @@ ExecutablePlan: TypeAlias = (
     | Update
     | Delete
     | DropTable
+    | RestoreTable
     | AlterTable
     | Print
     | BuildModel
@@ -299,6 +317,7 @@ ExecutablePlan: TypeAlias = (
     | DeleteModel
     | DescribeModel
     | ShowModelVersions
+    | ShowTableVersions
     | ShowJobs
     | ShowJob
     | CancelJob

@@ -53,6 +53,21 @@ class Nested:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableAtVersion:
+    """A stored table at one of its versions.
+
+    Attributes:
+        relation: The table that stands for it in the SQL, such as `__version_3_of_t`.
+        table: The table; its place is that of all of `t AT VERSION 3`.
+        version: The version.
+    """
+
+    relation: str
+    table: Name
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Query:
     """A SQL query.
 
@@ -61,6 +76,7 @@ class Query:
         written: The query as it was written, without comments and superfluous space, nested
             statements in their canonical form.
         tables: The stored tables that it reads, as written, each once.
+        versions: The stored tables that it reads at a version of theirs, each once.
         nested: The nested statements, in the order of their numbers.
         span: The query in the text of the call.
     """
@@ -68,5 +84,6 @@ class Query:
     sql: str
     written: str = field(compare=False, repr=False)
     tables: tuple[Name, ...] = ()
+    versions: tuple[TableAtVersion, ...] = ()
     nested: tuple[Nested, ...] = ()
     span: Span = field(compare=False, repr=False)

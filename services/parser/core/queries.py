@@ -22,6 +22,7 @@ from services.parser.core.rewriting import Rewritten, relation, rewrite, rewrite
 from services.parser.core.scanner import TokenKind, shown
 from services.parser.core.sql import parse_sql, scopes, to_duckdb
 from services.parser.core.swallowed import refuse_dropped, word_span
+from services.parser.core.versions import each_once, name_versions
 from thanosql_runtime.errors import Reason, Span, ThanosqlError
 
 _GENERATORS = (exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.Unnest)
@@ -64,6 +65,7 @@ class QueryReader:
             raise fault("this is not a query", fragment.span, expected=["a query"])
         return Query(
             tables=tuple(_tables(tree, rewritten)),
+            versions=each_once(rewritten.versions),
             sql=to_duckdb(tree, fragment),
             written=rewritten.written(render(part.plan) for part in nested),
             nested=nested,
@@ -84,9 +86,10 @@ def check_expressions(tree: exp.Expr, rewritten: Rewritten) -> None:
 
     Raises:
         ThanosqlError: The tree changes something, has parameters, selects nothing, or has parts that
-            would be dropped.
+            would be dropped, or has AT VERSION where no table stands.
     """
     fragment = rewritten.fragment
+    name_versions(tree, rewritten.versions)
     for node in tree.walk():
         refuse_dropped(node, fragment)
         if isinstance(node, exp.Into):
@@ -123,6 +126,7 @@ def _tables(query: exp.Query, rewritten: Rewritten) -> Iterator[Name]:
     """The stored tables that a query reads, each once, as first written."""
     found: dict[str, Name] = {}
     own = {relation(number) for number in range(1, len(rewritten.nested) + 1)}
+    own |= {item.relation for item in rewritten.versions}
     for scope in scopes(query, rewritten.fragment):
         for source in scope.sources.values():
             if isinstance(source, exp.Table) and source.name not in own:

@@ -47,6 +47,8 @@ def _render_table(statement: plan.Plan) -> str | None:
             return f"DELETE FROM {_name(table)}{where}"  # noqa: S608 - text to read, not to run
         case plan.DropTable(table=table, if_exists=checked):
             return f"DROP TABLE {'IF EXISTS ' if checked else ''}{_name(table)}"
+        case plan.RestoreTable(table=table, version=version):
+            return f"RESTORE TABLE {_name(table)} TO VERSION {version}"
         case plan.AlterTable(table=table, action=action):
             return f"ALTER TABLE {_name(table)} {_table_change(action)}"
     return None
@@ -88,6 +90,8 @@ def _render_workspace(statement: plan.Plan) -> str | None:
             return f"DESCRIBE MODEL {_model(model)}"
         case plan.ShowModelVersions(model=model):
             return f"SHOW MODEL VERSIONS {_name(model)}"
+        case plan.ShowTableVersions(table=table):
+            return f"SHOW TABLE VERSIONS {_name(table)}"
         case plan.ShowJobs():
             return "SHOW JOBS"
         case plan.ShowJob(job_id=job_id):

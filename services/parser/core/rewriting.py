@@ -1,4 +1,4 @@
-"""SQL for sqlglot: nested statements replaced by relations, comments dropped, places kept.
+"""SQL for sqlglot: nested statements and versions of tables become relations, comments go, places stay.
 
 sqlglot sees another text than the user wrote; a `Rewritten` remembers which of its characters came
 from which token, so that an error points into the user's text.
@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
 from services.parser.core.nesting import refuse_misplaced, refuse_without_brackets, starts_nested
+from services.parser.core.plan_parts import TableAtVersion
+from services.parser.core.versions import TOKENS, read_table_at_version, version_follows
 from thanosql_runtime.errors import Reason
 
 MAX_SQL_BRACKETS = 32
-_RESERVED = re.compile(r'"?__nested_\d+"?', re.IGNORECASE)
+_RESERVED = re.compile(r'"?__(nested_\d+|version_\d+_of_.*)"?', re.IGNORECASE | re.DOTALL)
 _LINE_BREAK = re.compile("\r\n|\r|\n")
 
 
@@ -36,6 +38,8 @@ class Rewritten:
         indices: The token that each of those pieces stands for.
         nested: The nested statements, without their parentheses.
         nested_pieces: Which pieces stand for them.
+        versions: The tables at a version of theirs, in the order of the text.
+        version_pieces: What the user wrote for the pieces that stand for them.
         length: Characters so far.
     """
 
@@ -46,6 +50,8 @@ class Rewritten:
     indices: list[int] = field(default_factory=list)
     nested: list[Fragment] = field(default_factory=list)
     nested_pieces: list[int] = field(default_factory=list)
+    versions: list[TableAtVersion] = field(default_factory=list)
+    version_pieces: dict[int, str] = field(default_factory=dict)
     length: int = 0
 
     @property
@@ -57,6 +63,8 @@ class Rewritten:
         """What the user wrote, without comments, with other texts for the nested statements."""
         pieces = list(self.pieces)
         for position, text in zip(self.nested_pieces, nested, strict=True):
+            pieces[position] = text
+        for position, text in self.version_pieces.items():
             pieces[position] = text
         return "".join(pieces).removeprefix(self.prefix)
 
@@ -99,6 +107,11 @@ def rewrite(fragment: Fragment, prefix: str = "") -> Rewritten:
             message = f"the name '{token.text}' is reserved"
             raise fault(message, fragment.token_span(index), reason=Reason.INVALID_NAME)
         rewritten.add(" " if token.start > end and index > fragment.low else "")
+        if version_follows(fragment, index):
+            _replace_version(rewritten, index)
+            index += TOKENS
+            end = fragment.tokens[index - 1].end
+            continue
         rewritten.add(token.text, index)
         end = token.end
         if token.text in ("(", "["):
@@ -128,6 +141,16 @@ def _replace(rewritten: Rewritten, statement: Fragment) -> None:
     rewritten.nested_pieces.append(len(rewritten.pieces))
     placeholder = relation(len(rewritten.nested))
     rewritten.add(f"SELECT * FROM {placeholder}", statement.low)  # noqa: S608 - text to parse, not to run
+
+
+def _replace_version(rewritten: Rewritten, index: int) -> None:
+    fragment = rewritten.fragment
+    versioned = read_table_at_version(fragment, index)
+    rewritten.versions.append(versioned)
+    written = f"{fragment.tokens[index].text} AT VERSION {versioned.version}"
+    rewritten.version_pieces[len(rewritten.pieces)] = written
+    quoted = versioned.relation.replace('"', '""')
+    rewritten.add(f'"{quoted}"', index)
 
 
 def _deeper(fragment: Fragment, index: int, depth: int) -> int:

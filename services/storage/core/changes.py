@@ -4,7 +4,7 @@ DuckDB computes them, so that a condition means here what it means in a query; t
 anew from a spool while its lock is held, and readers keep the version that they opened.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from services.storage.core.rows import Rows, aligned
 from services.storage.core.sandbox import check_expression, rejected
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
-from services.storage.core.types import TableInfo
+from services.storage.core.types import OpenVersion, Operation, TableInfo
 from thanosql_runtime.errors import Reason, error
 
 
@@ -101,28 +101,30 @@ class TableChanges:
         version = self._tables.dataset(name)
         before = version.count_rows()
         plan = plan_update(name, version.schema, assignments, condition)
-        with self._computed(plan.sql, {fold(name): version}, cancellation) as spool:
+        with self._computed(plan.sql, name, version, cancellation) as spool:
             if spool.row_count != before:
                 raise rejected(f"the expressions make {spool.row_count} rows of {before}")
             changed = sum(_true_count(batch.column(plan.marker)) for batch in spool.batches())
             if changed:
                 rows = Rows(plan.schema, _checked(spool, plan.merged, cancellation))
-                self._tables.rewrite(name, version, rows)
+                self._tables.rewrite(name, version, rows, Operation.UPDATE)
             return changed
 
     def _delete(self, name: str, condition: str, cancellation: Cancellation) -> int:
         version = self._tables.dataset(name)
         sql = f"SELECT * FROM {quoted(fold(name))} WHERE NOT {decided(condition)}"  # noqa: S608 - checked
-        with self._computed(sql, {fold(name): version}, cancellation) as spool:
+        with self._computed(sql, name, version, cancellation) as spool:
             deleted = int(version.count_rows()) - spool.row_count
             if deleted:
                 rows = Rows(spool.schema, _checked(spool, lambda batch: batch, cancellation))
-                self._tables.rewrite(name, version, aligned(rows, version.schema, ()))
+                fitting = aligned(rows, version.schema, ())
+                self._tables.rewrite(name, version, fitting, Operation.DELETE)
             return deleted
 
-    def _computed(self, sql: str, versions: Mapping[str, Any], cancellation: Cancellation) -> Spool:
+    def _computed(self, sql: str, name: str, version: Any, cancellation: Cancellation) -> Spool:
+        opened = {fold(name): OpenVersion(table=fold(name), dataset=version)}
         with (
-            self._engine.run(sql, tuple(self._tables.names()), versions=versions) as running,
+            self._engine.run(sql, tuple(self._tables.names()), versions=opened) as running,
             cancellation.stopping(running.interrupt),
         ):
             spool = Spool(running.schema)

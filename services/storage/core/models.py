@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from services.storage.core.names import file_name, model_not_found
-from services.storage.core.types import Artefact, ModelKind, ModelPage, ModelVersion
+from services.storage.core.types import Artefact, ModelKind, ModelPage, ModelVersion, TableVersion
 from thanosql_objects.ports import CHUNK_BYTES, ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -204,13 +204,17 @@ def _key(name: str) -> str:
 
 def _to_json(model: ModelVersion) -> dict[str, Any]:
     return asdict(replace(model, metrics=dict(model.metrics), properties=dict(model.properties))) | {
-        "kind": model.kind.value
+        "kind": model.kind.value,
+        "built_from": [{"table": item.table, "version": item.version} for item in model.built_from],
     }
 
 
 def _from_json(entry: dict[str, Any]) -> ModelVersion:
     artefacts = tuple(Artefact(**artefact) for artefact in entry["artefacts"])
-    return ModelVersion(**(entry | {"kind": ModelKind(entry["kind"]), "artefacts": artefacts}))
+    # Models that an earlier release registered have no such record.
+    built_from = tuple(TableVersion(**item) for item in entry.get("built_from", ()))
+    typed = {"kind": ModelKind(entry["kind"]), "artefacts": artefacts, "built_from": built_from}
+    return ModelVersion(**(entry | typed))
 
 
 def _page(rest: list[ModelVersion], page_size: int, token: Callable[[ModelVersion], str]) -> ModelPage:

@@ -16,7 +16,7 @@ import structlog
 from services.storage.core import pushdown
 from services.storage.core.faults import translate
 from services.storage.core.guards import GUARDS
-from services.storage.core.names import fold, table_not_found
+from services.storage.core.names import fold
 from services.storage.core.plain import plain_batch, plain_schema
 from services.storage.core.sandbox import CheckedQuery, check, rejected
 from services.storage.core.searching.ranking import rank
@@ -24,6 +24,7 @@ from services.storage.core.searching.scanning import ScannedRows
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
+from services.storage.core.types import OpenVersion, TableVersion
 from services.storage.core.watching import LOOK_AGAIN_S, Watch
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -53,7 +54,7 @@ class QueryLimits:
 
 
 class RunningQuery:
-    """The rows of one query, computed as they are asked for.
+    """The rows of one query, computed as they are asked for; `tables_read` are those behind it.
 
     One thread at a time iterates; any thread may `interrupt`. Close it when done: closing stops a step
     that is in progress, and waits for its end.
@@ -68,11 +69,13 @@ class RunningQuery:
         query: CheckedQuery,
         datasets: Mapping[str, Any],
         *,
+        tables_read: tuple[TableVersion, ...],
         columns: list[str],
         limits: QueryLimits,
         prepare: Prepare | None = None,
     ) -> None:
         self.remarks: Sequence[str] = ()
+        self.tables_read = tables_read
         self._prepare = prepare
         self._connection = connection
         self._query = query
@@ -210,7 +213,7 @@ class QueryEngine:
         tables: tuple[str, ...] = (),
         relations: Mapping[str, Spool] | None = None,
         search: KeywordSearch | None = None,
-        versions: Mapping[str, Any] | None = None,
+        versions: Mapping[str, OpenVersion] | None = None,
     ) -> RunningQuery:
         """Check a query and make it ready; it computes when its schema or rows are asked for.
 
@@ -219,32 +222,42 @@ class QueryEngine:
             tables: The stored tables that it may read.
             relations: Rows that stand in it under a name; the caller closes them after the query.
             search: Answers the best of its rows with their scores, in place of all of them.
-            versions: Versions of tables that were opened before, to be read instead of the newest.
+            versions: Versions of tables that were opened before, by the names that they have in it; in place
+                of the newest where that is the name of a table.
 
         Raises:
             ThanosqlError: QUERY_REJECTED, SYNTAX_ERROR, TABLE_NOT_FOUND.
         """
         attached = {fold(name): spool for name, spool in (relations or {}).items()}
-        query = check(sql, [*tables, *attached])
+        query = check(sql, [*tables, *attached, *(versions or ())])
         prepare = partial(rank, search=search, source=ScannedRows(sql, search)) if search else None
-        return self.run_checked(query, attached, versions or {}, prepare)
+        return self._run_checked(query, attached, versions or {}, prepare)
 
-    def run_checked(
+    def _run_checked(
         self,
         query: CheckedQuery,
         relations: Mapping[str, Spool],
-        versions: Mapping[str, Any],
-        prepare: Prepare | None = None,
+        versions: Mapping[str, OpenVersion],
+        prepare: Prepare | None,
     ) -> RunningQuery:
-        """Make a query ready that was checked before, or written by ourselves."""
-        stored = [name for name in query.tables if name not in relations]
-        datasets = {name: versions[name] if name in versions else self._dataset(name) for name in stored}
+        names = [name for name in query.tables if name not in relations]
+        opened = {name: versions.get(name) or self._newest(name) for name in names}
+        read = tuple(
+            TableVersion(table=version.table, version=version.dataset.version) for version in opened.values()
+        )
+        datasets = {name: version.dataset for name, version in opened.items()}
         columns = [name for dataset in datasets.values() for name in dataset.schema.names]
         columns += [name for spool in relations.values() for name in spool.schema.names]
         spill = tempfile.TemporaryDirectory(prefix="thanosql-query-", ignore_cleanup_errors=True)
         connection = _open(self._limits, spill.name)
         running = RunningQuery(
-            connection, query, datasets, columns=columns, limits=self._limits, prepare=prepare
+            connection,
+            query,
+            datasets,
+            tables_read=read,
+            columns=columns,
+            limits=self._limits,
+            prepare=prepare,
         )
         running.owns(spill)
         for name, dataset in datasets.items():
@@ -254,13 +267,8 @@ class QueryEngine:
         _lock(connection)
         return running
 
-    def _dataset(self, name: str) -> Any:
-        try:
-            return self._tables.dataset(name)
-        except ThanosqlError as problem:
-            if problem.reason is not Reason.TABLE_NOT_FOUND:
-                raise
-            raise table_not_found(name, self._tables.names()) from problem
+    def _newest(self, name: str) -> OpenVersion:
+        return OpenVersion(table=name, dataset=self._tables.dataset(name))
 
 
 def _open(limits: QueryLimits, spill: str) -> Any:

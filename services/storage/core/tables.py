@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +13,14 @@ from typing import Any
 import lancedb
 import pyarrow as pa
 import structlog
-from lance.dataset import Transaction
+from lance.dataset import LanceOperation, Transaction
 
 from services.storage.core.commits import commit, in_place_of, repeated, written
 from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.names import checked, file_name, fold, table_not_found
 from services.storage.core.outages import is_outage, store_failed
 from services.storage.core.rows import Rows, aligned
-from services.storage.core.types import ColumnInfo, TableInfo, TablePage
+from services.storage.core.types import ColumnInfo, Operation, TableInfo, TablePage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("storage")
@@ -27,6 +28,8 @@ _log = structlog.get_logger("storage")
 _HISTORY = timedelta(hours=24)
 _COMMITS_BETWEEN_CLEANINGS = 50
 _MAX_PAGE = 1000
+OPERATION = "operation"
+"""Property of a commit that says what made it."""
 
 
 class Tables:
@@ -74,6 +77,15 @@ class Tables:
         except ValueError as problem:
             raise table_not_found(name, self.names()) from problem
 
+    def dataset_at(self, name: str, version: int) -> Any:
+        """Open one version of a table for reading.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE.
+            ValueError: There is no such version.
+        """
+        return self._home.open(fold(name), version)
+
     def schema(self, name: str) -> pa.Schema:
         """Return the columns of a table."""
         return self.dataset(name).schema
@@ -104,7 +116,7 @@ class Tables:
             message = f"table {fold(name)!r} exists already; {hint}"
             raise error(Reason.TABLE_ALREADY_EXISTS, message, table=fold(name))
 
-    def create(self, name: str, rows: Rows) -> TableInfo:
+    def create(self, name: str, rows: Rows, operation: Operation = Operation.CREATE) -> TableInfo:
         """Make a table.
 
         Raises:
@@ -115,35 +127,54 @@ class Tables:
             rows.check_names()
             try:
                 made = written(self._home, fold(name), rows)
-                return self._committed(name, Transaction(0, made.operation))
+                return self._committed(name, Transaction(0, made.operation), operation)
             except ThanosqlError as problem:
                 if problem.reason is Reason.CONFLICT:
                     self.require_absent(name)
                 raise
 
-    def replace(self, name: str, rows: Rows) -> TableInfo:
-        """Make a table in the place of the one of that name, if there is one."""
+    def replace(self, name: str, rows: Rows, operation: Operation = Operation.REPLACE) -> TableInfo:
+        """Make a table in the place of the one of that name, if there is one; its history goes on."""
         with self.writing(checked(name)):
             rows.check_names()
             made = written(self._home, fold(name), rows)
-            return repeated(lambda: self._committed(name, Transaction(self._version(name), made.operation)))
+            return repeated(
+                lambda: self._committed(name, Transaction(self._version(name), made.operation), operation)
+            )
 
-    def rewrite(self, name: str, dataset: Any, rows: Rows) -> TableInfo:
+    def rewrite(self, name: str, dataset: Any, rows: Rows, operation: Operation) -> TableInfo:
         """Put rows in the place of those of one version; rows that were added since then stay.
 
         Args:
             name: The table.
             dataset: The version.
             rows: Rows with its columns.
+            operation: What the new version says that it was made by.
 
         Raises:
             ThanosqlError: CONFLICT when some of its rows were changed or removed meanwhile.
         """
         with self.writing(fold(name)):
             added = written(self._home, fold(name), rows, dataset)
-            return self._committed(name, in_place_of(dataset, added))
+            return self._committed(name, in_place_of(dataset, added), operation)
 
-    def append(self, name: str, rows: Rows, columns: Iterable[str] = ()) -> TableInfo:
+    def restore(self, name: str, version: int) -> TableInfo:
+        """Make the rows and columns of a version, which exists, the newest ones."""
+        operation = f"{Operation.RESTORE} TO VERSION {version}"
+        with self.writing(fold(name)):
+            return repeated(
+                lambda: self._committed(
+                    name, Transaction(self._version(name), LanceOperation.Restore(version)), operation
+                )
+            )
+
+    def append(
+        self,
+        name: str,
+        rows: Rows,
+        columns: Iterable[str] = (),
+        operation: Operation = Operation.INSERT,
+    ) -> TableInfo:
         """Add rows; columns that they lack become null.
 
         Args:
@@ -151,6 +182,7 @@ class Tables:
             rows: What is added.
             columns: Names of the table's columns that the rows fill, in order. None given, the rows
                 are matched by their own names.
+            operation: What the version says that it was made by.
 
         Raises:
             ThanosqlError: TABLE_NOT_FOUND, COLUMN_NOT_FOUND, INVALID_DATA, CONFLICT when another
@@ -160,10 +192,10 @@ class Tables:
             dataset = self.dataset(name)
             fitting = aligned(rows, dataset.schema, tuple(columns))
             added = written(self._home, fold(name), fitting, dataset)
-            return self._committed(name, added)
+            return self._committed(name, added, operation)
 
     def drop(self, name: str) -> bool:
-        """Drop a table, and say whether there was one."""
+        """Drop a table with its history, and say whether there was one."""
         with self.writing(fold(name)):
             if not self.exists(name):
                 return False
@@ -188,9 +220,10 @@ class Tables:
         with lock:
             yield
 
-    def _committed(self, name: str, transaction: Transaction) -> TableInfo:
+    def _committed(self, name: str, transaction: Transaction, operation: str) -> TableInfo:
+        saying = replace(transaction, transaction_properties={OPERATION: str(operation)})
         # Described from what the commit returned: a store that fails after it has still kept the rows.
-        table = _described(fold(name), commit(self._home, fold(name), transaction), time.time())
+        table = _described(fold(name), commit(self._home, fold(name), saying), time.time())
         if table.version % _COMMITS_BETWEEN_CLEANINGS == 0:
             self._clean(name)
         return table

@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from thanosql_runtime.errors import Reason
 
@@ -24,6 +25,64 @@ class TableInfo:
     columns: tuple[ColumnInfo, ...]
     version: int
     update_time_s: float
+
+
+class Operation(enum.StrEnum):
+    """What makes a version of a table, as the version says it."""
+
+    COPY = "COPY"
+    CREATE = "CREATE TABLE"
+    REPLACE = "REPLACE TABLE"
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+    ALTER = "ALTER TABLE"
+    RESTORE = "RESTORE TABLE"
+    MAINTENANCE = "MAINTENANCE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableVersion:
+    """One version of a table.
+
+    Attributes:
+        table: Folded name of the table.
+        version: From 1.
+        create_time_s: When it was committed; 0 where only the version is named, as the attributes below.
+        operation: What made it, such as `COPY`.
+        row_count: Number of rows.
+    """
+
+    table: str
+    version: int
+    create_time_s: float = 0.0
+    operation: str = ""
+    row_count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableVersionPage:
+    """One page of versions, newest first; an empty token means that it is the last."""
+
+    versions: tuple[TableVersion, ...]
+    next_page_token: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableAtVersion:
+    """A table at one of its versions, under the name that it has in a query."""
+
+    relation: str
+    table: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenVersion:
+    """A version of a table that was opened for reading."""
+
+    table: str
+    dataset: Any  # lance ships no types
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +162,7 @@ class ModelVersion:
         artefacts: Its files.
         metrics: Measured on held-out rows.
         properties: Facts of its making.
+        built_from: The tables that it learned from, at the versions that were read.
         active: True for the one version that statements use when they name none.
         create_time_s: When it was registered.
     """
@@ -115,6 +175,7 @@ class ModelVersion:
     artefacts: tuple[Artefact, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    built_from: tuple[TableVersion, ...] = ()
     active: bool = True
     create_time_s: float = 0.0
 

@@ -178,6 +178,7 @@ class JobFlow:
             artefacts=artefacts,
             metrics=finished.metrics,
             properties={**finished.properties, **properties},
+            built_from=job.request.built_from,
         )
 
     async def _close(self, job_id: str, ending: Mapping[str, object]) -> None:

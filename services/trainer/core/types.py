@@ -76,6 +76,14 @@ class Artefact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableVersion:
+    """A table and its version, as a record names them."""
+
+    table: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """One version of a model, as the catalog has it; version 0 is not registered yet."""
 
@@ -87,6 +95,7 @@ class Model:
     artefacts: tuple[Artefact, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    built_from: tuple[TableVersion, ...] = ()
     active: bool = False
     create_time_s: float = 0.0
 
@@ -107,6 +116,7 @@ class JobRequest:
         options: As the statement gave them, defaults filled in.
         snapshot_id: Rows that storage keeps for this job.
         statement: For the records.
+        built_from: The tables behind the rows, at the versions that were read.
     """
 
     request_id: str
@@ -115,6 +125,7 @@ class JobRequest:
     options: TrainingOptions
     snapshot_id: str
     statement: str = ""
+    built_from: tuple[TableVersion, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,16 @@ async def test_a_job_gets_only_the_two_columns_of_the_query(world: World) -> Non
     assert request.base == "Wav2Vec2En.1"
 
 
+async def test_a_job_is_told_the_tables_behind_its_rows_nested_ones_too(world: World) -> None:
+    world.storage.put_table("u", {"audio_path": ["1.flac"]})
+    await world.client.succeed(
+        "BUILD MODEL m USING Wav2Vec2En AS SELECT t.* FROM t JOIN "
+        "(PREDICT USING tutorial_audio_recognition AS SELECT * FROM u) AS p USING (audio_path)"
+    )
+    told = [(item.table, item.version) for item in world.trainer.requests[0].built_from]
+    assert sorted(told) == [("t", 1), ("u", 1)]
+
+
 async def test_the_same_request_id_asks_for_the_same_job(world: World) -> None:
     for request_id in ("one", "one", "two"):
         answer = await world.client.run(f"SELECT 1; {BUILD}", request_id)

@@ -133,3 +133,83 @@ async def test_explain_checks_a_nested_statement_against_storage(client: Client)
         "EXPLAIN SELECT predictd FROM (PREDICT USING tutorial_audio_recognition AS SELECT * FROM t)"
     )
     assert failure.reason is Reason.MODEL_NOT_FOUND
+
+
+async def test_a_table_overwritten_by_mistake_comes_back(client: Client) -> None:
+    await client.succeed("""COPY t OPTIONS(overwrite=True) FROM '[{"a": 1}]'""")
+    await client.succeed("CREATE OR REPLACE TABLE t AS SELECT 2 AS b")
+    assert (await client.succeed("SELECT * FROM t AT VERSION 1")).table.num_rows == 40
+    restored = await client.succeed("RESTORE TABLE T TO VERSION 1")
+    assert restored.done.message == (
+        "table 't' has the 40 rows and the columns of version 1 again; it is at version 4"
+    )
+    assert (await client.succeed("SELECT * FROM t")).table.column_names == ["audio_path", "text"]
+    await client.succeed("RESTORE TABLE t TO VERSION 3")
+    assert (await client.succeed("SELECT * FROM t")).rows == [{"b": 2}]
+
+
+async def test_versions_are_listed_alone_and_in_queries(client: Client) -> None:
+    await client.succeed("DELETE FROM t WHERE text = 'TEXT 1'")
+    rows = (await client.succeed("SHOW TABLE VERSIONS T")).rows
+    assert [(row["version"], row["operation"], row["rows"]) for row in rows] == [
+        (2, "DELETE", 39),
+        (1, "COPY", 40),
+    ]
+    chosen = await client.succeed("SELECT max(version) AS v FROM (SHOW TABLE VERSIONS t) WHERE rows = 40")
+    assert chosen.rows == [{"v": 1}]
+
+
+async def test_versions_stand_wherever_a_table_may(client: Client) -> None:
+    await client.succeed("DELETE FROM t WHERE text <> 'TEXT 1'")
+    gone = "SELECT * FROM t AT VERSION 1 WHERE text NOT IN (SELECT text FROM t) ORDER BY text LIMIT 2"
+    assert [row["text"] for row in (await client.succeed(gone)).rows] == ["TEXT 0", "TEXT 10"]
+    predicted = await client.succeed(
+        "SELECT count(*) AS n FROM t AT VERSION 2 AS now "
+        "JOIN (PREDICT USING tutorial_audio_recognition AS SELECT * FROM t AT VERSION 1) p USING (audio_path)"
+    )
+    assert predicted.rows == [{"n": 1}]
+    printed = await client.succeed("PRINT AUDIO AS SELECT audio_path FROM t AT VERSION 1 LIMIT 1")
+    assert printed.of("media_start")[0].path == "clips/0.flac"
+    made = await client.succeed("CREATE TABLE u AS SELECT * FROM t AT VERSION 1 UNION ALL TABLE t")
+    assert made.done.rows_changed == 41
+
+
+async def test_explain_tells_the_versions_and_changes_nothing(client: Client) -> None:
+    await client.succeed("DELETE FROM t")
+    steps = (await client.succeed("EXPLAIN SELECT * FROM t AT VERSION 1 AS o JOIN t USING (text)")).rows
+    assert steps[0]["what"].startswith("query the tables t, t at version 1: ")
+    restore = (await client.succeed("EXPLAIN RESTORE TABLE t TO VERSION 1")).rows
+    assert restore[0]["what"] == (
+        "give table 't', which is at version 2, the rows and columns of version 1 back in one commit: "
+        "audio_path, text"
+    )
+    nested = await client.succeed("EXPLAIN SELECT rows FROM (SHOW TABLE VERSIONS t)")
+    assert nested.rows[0]["what"] == "show the versions of table 't', newest first"
+    assert (await client.succeed("LIST TABLE")).rows[0]["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("SELECT * FROM t JOIN t AT VERSION 9 AS o USING (text)", "t AT VERSION 9"),
+        ("SELECT * FROM T AT VERSION 1, t AT VERSION 7 AS x", "t AT VERSION 7"),
+        ("SELECT * FROM t, nope AT VERSION 1", "nope AT VERSION 1"),
+        ("RESTORE TABLE t TO VERSION 9", "9"),
+        ("EXPLAIN RESTORE TABLE t TO VERSION 9", "9"),
+        ("RESTORE TABLE nope TO VERSION 1", "nope"),
+        ("EXPLAIN RESTORE TABLE nope TO VERSION 1", "nope"),
+        ("SHOW TABLE VERSIONS nope", "nope"),
+        ("EXPLAIN SHOW TABLE VERSIONS nope", "nope"),
+        (
+            "EXPLAIN PREDICT USING tutorial_audio_recognition AS SELECT * FROM t AT VERSION 9",
+            "t AT VERSION 9",
+        ),
+    ],
+)
+async def test_a_version_that_does_not_exist_is_placed(client: Client, text: str, marked: str) -> None:
+    failure = await client.fail(text)
+    assert failure.reason is Reason.TABLE_NOT_FOUND
+    assert failure.statement is not None
+    assert text[failure.statement.span.start : failure.statement.span.end] == marked
+    if "VERSION 9" in text or "VERSION 7" in text:
+        assert "it has: 1" in failure.message

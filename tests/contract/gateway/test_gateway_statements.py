@@ -165,11 +165,16 @@ async def test_a_model_is_described_with_its_metrics(world: World) -> None:
         kind=types_pb2.MODEL_KIND_TRAINED,
         metrics={"wer": 0.25},
         properties={"seed": "7"},
+        built_from=[
+            types_pb2.TableVersion(table="t", version=3),
+            types_pb2.TableVersion(table="u", version=1),
+        ],
     )
     described = {
         row["property"]: row["value"] for row in (await world.client.succeed("DESCRIBE MODEL m")).rows
     }
     assert (described["version"], described["wer"], described["seed"]) == ("2", "0.25", "7")
+    assert described["built_from"] == "t AT VERSION 3, u AT VERSION 1"
     versions = await world.client.succeed("SHOW MODEL VERSIONS m")
     assert versions.rows[0]["version"] == 2
 

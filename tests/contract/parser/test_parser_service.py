@@ -41,6 +41,8 @@ EVERY_STATEMENT = {
     "delete_model": "DELETE MODEL m",
     "describe_model": "DESCRIBE MODEL m",
     "show_model_versions": "SHOW MODEL VERSIONS m",
+    "show_table_versions": "SHOW TABLE VERSIONS t",
+    "restore_table": "RESTORE TABLE t TO VERSION 2",
     "show_jobs": "SHOW JOBS",
     "show_job": "SHOW JOB 'j1'",
     "cancel_job": "CANCEL JOB 'j1'",

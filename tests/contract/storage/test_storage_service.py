@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 
 import grpc
 import pyarrow as pa
@@ -11,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.contract.storage.conftest import Rig
 from tests.fakes.storage_client import StorageClient, file_requests, query_requests, write_requests
 from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc, types_pb2
+from thanosql_runtime.arrow import decode_batch, decode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError
 from thanosql_runtime.status import from_rpc_error
 from thanosql_runtime.testing import peer_channel
@@ -136,6 +138,50 @@ class TestTables:
         )
         assert [table.name for table in [*first.tables, *rest.tables]] == ["a", "b", "c"]
         assert not rest.next_page_token
+
+    async def test_versions_are_listed_in_pages_and_restored(self, rig: Rig) -> None:
+        await rig.client.write("people", PEOPLE)
+        await rig.client.write("people", PEOPLE, storage_pb2.WRITE_MODE_APPEND)
+        await rig.client.write("people", PEOPLE.slice(1), storage_pb2.WRITE_MODE_REPLACE)
+        first = await rig.stub.ListTableVersions(
+            storage_pb2.ListTableVersionsRequest(table="People", page_size=2)
+        )
+        rest = await rig.stub.ListTableVersions(
+            storage_pb2.ListTableVersionsRequest(table="people", page_token=first.next_page_token)
+        )
+        listed = [*first.versions, *rest.versions]
+        assert [(item.version, item.operation, item.row_count) for item in listed] == [
+            (3, "REPLACE TABLE", 1),
+            (2, "INSERT", 4),
+            (1, "CREATE TABLE", 2),
+        ]
+        assert all(item.create_time.seconds for item in listed)
+        assert not rest.next_page_token
+        restored = await rig.stub.RestoreTable(storage_pb2.RestoreTableRequest(table="PEOPLE", version=2))
+        assert (restored.table.version, restored.table.row_count) == (4, 4)
+        failure = await refusal(
+            rig.stub.RestoreTable(storage_pb2.RestoreTableRequest(table="people", version=9))
+        )
+        assert (failure.reason, failure.metadata["known"]) == (Reason.TABLE_NOT_FOUND, "4 to 1")
+
+    async def test_a_query_reads_a_version_and_says_which_it_read(self, rig: Rig) -> None:
+        await rig.client.write("people", PEOPLE)
+        await rig.client.write("people", PEOPLE.slice(1), storage_pb2.WRITE_MODE_REPLACE)
+        at = storage_pb2.TableAtVersion(relation="__version_1_of_people", table="PEOPLE", version=1)
+        start = storage_pb2.QueryStart(
+            sql="SELECT old.name FROM __version_1_of_people AS old LEFT JOIN people USING (name) ORDER BY 1",
+            tables=["people"],
+            versions=[at],
+        )
+
+        async def requests() -> AsyncIterator[storage_pb2.QueryRequest]:
+            yield storage_pb2.QueryRequest(start=start)
+
+        answers = [response async for response in rig.stub.Query(requests())]
+        read = {(item.table, item.version) for item in answers[0].tables_read}
+        assert read == {("people", 1), ("people", 2)}
+        rows = decode_batch(answers[1].record_batch, decode_schema(answers[0].schema))
+        assert rows.to_pylist() == [{"name": "ana"}, {"name": "bob"}]
 
     async def test_concurrent_appends_lose_nothing(self, rig: Rig) -> None:
         await rig.client.write("people", PEOPLE.slice(0, 0))

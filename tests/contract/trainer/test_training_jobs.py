@@ -17,7 +17,7 @@ from services.trainer.app import build
 from services.trainer.settings import TrainerSettings
 from tests.fakes import trainer_worker
 from tests.fakes.trainer_storage import TrainerStorage, put_files, trainer_storage
-from thanosql.v1 import errors_pb2, parser_pb2, trainer_pb2, trainer_pb2_grpc
+from thanosql.v1 import errors_pb2, parser_pb2, trainer_pb2, trainer_pb2_grpc, types_pb2
 from thanosql_objects.settings import ObjectSettings
 from thanosql_runtime.errors import Reason, error
 from thanosql_runtime.status import from_rpc_error
@@ -140,8 +140,10 @@ class TestAJobThatGoesWell:
         assert not job.HasField("wer")
 
     async def test_records_the_facts_of_its_making(self, trainer: Trainer) -> None:
-        job = await trainer.end((await trainer.create()).job_id)
+        built_from = [types_pb2.TableVersion(table="recordings", version=3)]
+        job = await trainer.end((await trainer.create(built_from=built_from)).job_id)
 
+        assert list(job.result.built_from) == built_from
         facts = job.result.properties
         assert facts["rows_used"] == "7"
         assert facts["statement"] == "BUILD MODEL mine ..."

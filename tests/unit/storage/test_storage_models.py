@@ -12,7 +12,7 @@ import pytest
 
 from services.storage.core.models import ModelCatalog, verify
 from services.storage.core.seeding import BASE, PREBUILT, Seeder, SeedPlan
-from services.storage.core.types import Artefact, ModelKind, ModelVersion
+from services.storage.core.types import Artefact, ModelKind, ModelVersion, TableVersion
 from services.storage.hub import HubCheckpoints
 from thanosql_objects.directory import LocalDirectory
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -51,6 +51,22 @@ def reason(caught: pytest.ExceptionInfo[ThanosqlError]) -> Reason:
 
 
 class TestCatalog:
+    def test_a_version_keeps_the_tables_that_it_was_built_from(
+        self, catalog: ModelCatalog, model: Model
+    ) -> None:
+        built_from = (TableVersion(table="t", version=3), TableVersion(table="u", version=1))
+        catalog.register(model(built_from=built_from))
+        assert catalog.get("m").built_from == built_from
+
+    def test_a_model_of_an_earlier_release_has_no_such_record(
+        self, catalog: ModelCatalog, model: Model, store: LocalDirectory
+    ) -> None:
+        catalog.register(model())
+        document = json.loads(store.read("catalog/models/m.json"))
+        del document["versions"][0]["built_from"]
+        store.write("catalog/models/m.json", [json.dumps(document).encode()])
+        assert catalog.get("m").built_from == ()
+
     def test_versions_count_from_one_and_the_newest_is_active(
         self, catalog: ModelCatalog, model: Model
     ) -> None:

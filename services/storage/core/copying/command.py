@@ -18,7 +18,7 @@ from services.storage.core.copying.report import CopyReport
 from services.storage.core.names import checked, fold
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
-from services.storage.core.types import CopyOutcome, CopyProgress, IfExists, TableInfo
+from services.storage.core.types import CopyOutcome, CopyProgress, IfExists, Operation, TableInfo
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, error
 
@@ -74,10 +74,10 @@ class CopyCommand:
     def _commit(self, name: str, rows: Rows, if_exists: IfExists) -> TableInfo:
         with self._tables.writing(fold(name)):
             if if_exists is IfExists.REPLACE:
-                return self._tables.replace(name, rows)
+                return self._tables.replace(name, rows, Operation.COPY)
             if if_exists is IfExists.APPEND and self._tables.exists(name):
-                return self._tables.append(name, rows)
-            return self._tables.create(name, rows)
+                return self._tables.append(name, rows, operation=Operation.COPY)
+            return self._tables.create(name, rows, Operation.COPY)
 
     @contextlib.contextmanager
     def _read(self, source: str, report: CopyReport) -> Iterator[Rows]:
