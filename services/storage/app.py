@@ -1,5 +1,8 @@
 """Wires the storage service."""
 
+from functools import partial
+from pathlib import Path
+
 import grpc
 
 from services.storage.core.changes import TableChanges
@@ -7,7 +10,8 @@ from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
 from services.storage.core.homes import TableHome
 from services.storage.core.models import ModelCatalog
-from services.storage.core.queries import QueryEngine, QueryLimits
+from services.storage.core.queries import QueryEngine, QueryLimits, open_connection
+from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.seeding import Seeder, SeedPlan
 from services.storage.core.tables import Tables
 from services.storage.hub import HubCheckpoints
@@ -31,7 +35,7 @@ class StorageApp:
         self._context = context
         self._plan = SeedPlan(bundled=settings.bundled_checkpoint, configured=settings.wav2vec2_en)
         self._places = places(settings, objects.settings, context.home)
-        self._parts = _parts(settings, self._places, objects)
+        self._parts = _parts(settings, self._places, context.home, objects)
         hub = HubCheckpoints(context.home / "storage" / "hub", settings.hub_timeout_s)
         self._seeder = Seeder(self._parts.models, objects.store, hub.download)
 
@@ -53,11 +57,16 @@ class StorageApp:
         """Reach the stores, and put the first models into a new workspace."""
         await self._parts.work.command(self._parts.objects.store.check)
         await self._parts.work.command(self._places.check)
+        await self._parts.work.command(self._forget_dropped)
         for line in await self._parts.work.command(self._seeder.seed, self._plan):
             self._context.announce(line)
 
+    def _forget_dropped(self) -> None:
+        self._parts.indexes.forget_others(self._parts.tables.names())
+
     async def stop(self) -> None:
         """Release the threads; no call is in flight any more."""
+        self._parts.indexes.close()
         self._parts.work.close()
 
 
@@ -72,7 +81,7 @@ def build(settings: StorageSettings, context: Context, objects: Objects | None =
     return StorageApp(settings, context, objects or open_objects(ObjectSettings()))
 
 
-def _parts(settings: StorageSettings, places: Places, objects: Objects) -> Parts:
+def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objects) -> Parts:
     tables = Tables(TableHome(places.tables))
     limits = QueryLimits(
         compute_s=settings.query_compute_s,
@@ -80,12 +89,14 @@ def _parts(settings: StorageSettings, places: Places, objects: Objects) -> Parts
         spill_bytes=settings.query_spill_bytes,
         threads=settings.duckdb_threads,
     )
-    engine = QueryEngine(tables, limits)
+    indexes = KeywordIndexes(home / "keyword_indexes", partial(open_connection, limits))
+    engine = QueryEngine(tables, limits, indexes)
     return Parts(
         tables=tables,
         history=TableHistory(tables),
         snapshots=Tables(TableHome(places.snapshots)),
         engine=engine,
+        indexes=indexes,
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, objects.workspace),
         models=ModelCatalog(objects.store),

@@ -7,6 +7,7 @@ from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
 from services.storage.core.models import ModelCatalog
 from services.storage.core.queries import QueryEngine
+from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.tables import Tables
 from services.storage.work import Work
 from thanosql_objects.opening import Objects
@@ -21,6 +22,7 @@ class Parts:
         history: Their versions.
         snapshots: Rows that are kept for jobs, outside of that.
         engine: SQL over the tables.
+        indexes: What SEARCH KEYWORD reads instead of large tables.
         changes: UPDATE, DELETE and ALTER.
         copying: COPY.
         models: The catalog.
@@ -33,6 +35,7 @@ class Parts:
     history: TableHistory
     snapshots: Tables
     engine: QueryEngine
+    indexes: KeywordIndexes
     changes: TableChanges
     copying: CopyCommand
     models: ModelCatalog

@@ -19,7 +19,7 @@ from services.storage.core.guards import GUARDS
 from services.storage.core.names import fold
 from services.storage.core.plain import plain_batch, plain_schema
 from services.storage.core.sandbox import CheckedQuery, check, rejected
-from services.storage.core.searching.ranking import rank
+from services.storage.core.searching.ranking import Indexes, Source, rank
 from services.storage.core.searching.scanning import ScannedRows
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.spooling import Spool
@@ -203,9 +203,12 @@ def _late() -> ThanosqlError:
 class QueryEngine:
     """Runs queries over tables and over relations that came with them."""
 
-    def __init__(self, tables: Tables, limits: QueryLimits | None = None) -> None:
+    def __init__(
+        self, tables: Tables, limits: QueryLimits | None = None, indexes: Indexes | None = None
+    ) -> None:
         self._tables = tables
         self._limits = limits or QueryLimits()
+        self._indexes = indexes
 
     def run(
         self,
@@ -230,15 +233,14 @@ class QueryEngine:
         """
         attached = {fold(name): spool for name, spool in (relations or {}).items()}
         query = check(sql, [*tables, *attached, *(versions or ())])
-        prepare = partial(rank, search=search, source=ScannedRows(sql, search)) if search else None
-        return self._run_checked(query, attached, versions or {}, prepare)
+        return self._run_checked(query, attached, versions or {}, search)
 
     def _run_checked(
         self,
         query: CheckedQuery,
         relations: Mapping[str, Spool],
         versions: Mapping[str, OpenVersion],
-        prepare: Prepare | None,
+        search: KeywordSearch | None,
     ) -> RunningQuery:
         names = [name for name in query.tables if name not in relations]
         opened = {name: versions.get(name) or self._newest(name) for name in names}
@@ -246,10 +248,12 @@ class QueryEngine:
             TableVersion(table=version.table, version=version.dataset.version) for version in opened.values()
         )
         datasets = {name: version.dataset for name, version in opened.items()}
+        is_newest = not versions and not relations
+        prepare = self._prepare(query, opened, search, is_newest=is_newest) if search else None
         columns = [name for dataset in datasets.values() for name in dataset.schema.names]
         columns += [name for spool in relations.values() for name in spool.schema.names]
         spill = tempfile.TemporaryDirectory(prefix="thanosql-query-", ignore_cleanup_errors=True)
-        connection = _open(self._limits, spill.name)
+        connection = open_connection(self._limits, spill.name)
         running = RunningQuery(
             connection,
             query,
@@ -270,8 +274,23 @@ class QueryEngine:
     def _newest(self, name: str) -> OpenVersion:
         return OpenVersion(table=name, dataset=self._tables.dataset(name))
 
+    def _prepare(
+        self,
+        query: CheckedQuery,
+        opened: Mapping[str, OpenVersion],
+        search: KeywordSearch,
+        *,
+        is_newest: bool,
+    ) -> Prepare:
+        source: Source | None = None
+        if self._indexes is not None and is_newest and len(opened) == 1:
+            (version,) = opened.values()
+            source = self._indexes.source(query.tree, version, search)
+        return partial(rank, search=search, source=source or ScannedRows(query.sql, search))
 
-def _open(limits: QueryLimits, spill: str) -> Any:
+
+def open_connection(limits: QueryLimits, spill: str) -> Any:
+    """Open a DuckDB that keeps to the limits; what its memory does not hold goes into the folder `spill`."""
     connection = duckdb.connect(
         ":memory:",
         config={

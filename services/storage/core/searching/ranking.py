@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sqlglot import exp
+
 from services.storage.core.searching.wanted import MOST_WORDS, KeywordSearch, bad_input, read_pieces
 from services.storage.core.searching.words import ANALYSER
+from services.storage.core.types import OpenVersion
 
 # The usual weights of BM25: how soon more of a word counts no more, and how much the length of a text counts.
 _SATURATION = 1.2
@@ -25,13 +28,18 @@ SELECT unit, place, word, term, __search_part(word, term)
 FROM (SELECT * FROM __search_asked WHERE __search_unspaced(word))
 JOIN __search_dictionary ON contains(term, word)
 """
+_FOUND = "CREATE OR REPLACE TEMP TABLE __search_found AS SELECT DISTINCT unit, place FROM __search_hits"
+_TO_MEND = """
+SELECT count(*) FROM __search_asked
+WHERE is_loose OR (unit, place) NOT IN (SELECT (unit, place) FROM __search_found)
+"""
 _ALIKE = """
 CREATE OR REPLACE TEMP TABLE __search_matches AS
 SELECT unit, place, word, term, 0.5 ** slips AS weight FROM (
   SELECT *, __search_distance(word, term) AS slips
   FROM (
     SELECT *, __search_slips(__search_letters(word)) AS allowed FROM __search_asked
-    WHERE is_loose OR (unit, place) NOT IN (SELECT (unit, place) FROM __search_hits)
+    WHERE is_loose OR (unit, place) NOT IN (SELECT (unit, place) FROM __search_found)
   )
   JOIN __search_dictionary ON length(term) BETWEEN length(word) - allowed
     AND CASE WHEN __search_unspaced(word) THEN 1000 ELSE length(word) + allowed END
@@ -96,6 +104,14 @@ class Source(Protocol):
         ...
 
 
+class Indexes(Protocol):
+    """Where rows can be searched without reading all of them."""
+
+    def source(self, tree: exp.Expr, version: OpenVersion, search: KeywordSearch) -> Source | None:
+        """The rows of a query over one table through an index, or None where they must be read."""
+        ...
+
+
 def rank(connection: Any, search: KeywordSearch, source: Source) -> tuple[str, list[str]]:
     """Compute the scores; answers the query for the rows, and remarks for the user.
 
@@ -151,9 +167,9 @@ def _insert_asked(connection: Any, asked: Sequence[tuple[int, int, str, bool]]) 
 
 def _add_alike(connection: Any, source: Source) -> list[str]:
     """Search for words like those that no text has, and say so."""
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE __search_found AS SELECT DISTINCT unit, place FROM __search_hits"
-    )
+    connection.execute(_FOUND)
+    if not connection.execute(_TO_MEND).fetchone()[0]:
+        return []
     connection.execute(_ALIKE)
     source.add_hits(connection)
     return [_remark(word, alike) for word, alike in connection.execute(_CORRECTIONS).fetchall()]
