@@ -44,10 +44,12 @@ def probe(source: BinaryIO | bytes) -> AudioInfo:
     """Read the header alone.
 
     Raises:
-        ThanosqlError: AUDIO_UNREADABLE for what is no audio, or for a header that cannot be true.
+        ThanosqlError: AUDIO_UNREADABLE for what is no audio, or for a header that cannot be true: one that
+            promises more than the file holds.
     """
     opened = _open(open_reader(source))
     try:
+        _check_truncation_in_header(opened)
         return AudioInfo(
             sample_rate_hz=opened.samplerate,
             channels=opened.channels,

@@ -117,6 +117,11 @@ class Bucket:
             found = [item.object_name or "" for item in self._client.list_objects(self._name, prefix=start)]
         return tuple(sorted(key.removeprefix(start).rstrip("/") for key in found if key.endswith("/")))
 
+    def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yield the objects whose key starts with the prefix; the server gives a thousand at a time."""
+        with _translated(prefix):
+            yield from self._walk(clean_prefix(prefix))
+
     def delete(self, key: str) -> None:
         """Remove an object."""
         self._require_writable(key)

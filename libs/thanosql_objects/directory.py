@@ -108,7 +108,7 @@ class LocalDirectory:
     def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
         """List the files whose key starts with the prefix."""
         prefix = clean_prefix(prefix)
-        found = (info for info in self._walk(prefix) if info.key > page_token)
+        found = self._walk(prefix, after=page_token)
         with _translated(prefix):
             page = tuple(islice(found, page_size))
             more = next(found, None) is not None
@@ -123,6 +123,11 @@ class LocalDirectory:
                 return ()
             names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
         return tuple(sorted(name for name in names if cleaned or name != _INCOMING))
+
+    def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yield the files whose key starts with the prefix; only one folder's names are held at a time."""
+        with _translated(prefix):
+            yield from self._walk(clean_prefix(prefix))
 
     def delete(self, key: str) -> None:
         """Remove a file, and the folders that it leaves empty."""
@@ -190,27 +195,30 @@ class LocalDirectory:
                 return  # Not empty: another object lives here.
             folder = folder.parent
 
-    def _walk(self, prefix: str) -> Iterator[ObjectInfo]:
+    def _walk(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """Yield matching files in the order of their keys, without holding the whole listing."""
         folder = prefix.rpartition("/")[0]
         start = self.path(folder) if folder else self._root
         if start.is_dir():
-            yield from self._walk_folder(start, f"{folder}/" if folder else "", prefix)
+            yield from self._walk_folder(start, f"{folder}/" if folder else "", prefix, after)
 
-    def _walk_folder(self, folder: Path, base: str, prefix: str) -> Iterator[ObjectInfo]:
+    def _walk_folder(self, folder: Path, base: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
         # A folder sorts as if its name ended in a slash: that is the order of the whole keys.
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name + "/" * entry.is_dir())
-        for entry in entries:
-            key = base + entry.name
-            if entry.name.startswith(".") and (key == _INCOMING or not self._list_hidden):
+        entries = ((entry.name + "/" * entry.is_dir(), entry.is_symlink()) for entry in os.scandir(folder))
+        for name, is_link in sorted(entries):
+            key, path = base + name, folder / name
+            if name.startswith(".") and (key == f"{_INCOMING}/" or not self._list_hidden):
                 continue
-            if entry.is_symlink() and not self._inside(entry.path):
+            # What a page before this one has shown is not looked at again.
+            if key <= after and not after.startswith(key):
                 continue
-            if entry.is_dir():
-                if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
-                    yield from self._walk_folder(Path(entry.path), f"{key}/", prefix)
-            elif key.startswith(prefix) and entry.is_file():
-                yield _info(key, Path(entry.path))
+            if is_link and not self._inside(str(path)):
+                continue
+            if name.endswith("/"):
+                if key.startswith(prefix) or prefix.startswith(key):
+                    yield from self._walk_folder(path, key, prefix, after)
+            elif key > after and key.startswith(prefix) and path.is_file():
+                yield _info(key, path)
 
     def _inside(self, path: str) -> bool:
         """Tell whether a link stays inside, and does not lead back to a folder that holds it."""

@@ -4,7 +4,7 @@ The port is synchronous and safe to use from many threads: asynchronous callers 
 executor of their own, so that one of them cannot starve another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -73,6 +73,9 @@ class ObjectStore(Protocol):
 
     def folders(self, prefix: str = "") -> tuple[str, ...]:
         """Name what stands before the next slash in the keys that start with the prefix, sorted."""
+
+    def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yield all objects whose key starts with the prefix, in the order of their keys, one at a time."""
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""

@@ -1,6 +1,7 @@
 """What the paths mean that users write in statements and in their tables."""
 
 import contextlib
+import heapq
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -68,14 +69,15 @@ class Workspace:
         return ObjectPage(objects=tuple(shown))
 
     def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Yield every file whose path starts with the prefix."""
-        token = ""
-        while True:
-            page = self.list(prefix, page_token=token)
-            yield from page.objects
-            token = page.next_page_token
-            if not token:
-                return
+        """Yield every file whose path starts with the prefix, in the order of their paths."""
+        cleaned = clean_prefix(prefix)
+        walks = []
+        if not cleaned.startswith(UPLOADS):
+            walks.append(self._files.walk(cleaned))
+        if cleaned.startswith(UPLOADS) or UPLOADS.startswith(cleaned):
+            walks.append(self._objects.walk(max(cleaned, UPLOADS, key=len)))
+        found = heapq.merge(*walks, key=lambda info: info.key)
+        return (info for info in found if _is_visible(info.key))
 
     def is_folder(self, path: str) -> bool:
         """Tell whether the path names a folder that holds at least one file."""

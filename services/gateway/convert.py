@@ -40,6 +40,7 @@ def table(message: types_pb2.Table) -> Table:
         columns=[(column.name, column.type) for column in message.columns],
         version=message.version,
         update_time=moment(message.update_time, message.HasField("update_time")),
+        quarantine=message.quarantine,
     )
 
 
@@ -143,13 +144,15 @@ def copy_part(message: storage_pb2.CopyTableResponse) -> CopyProgress | CopyResu
     """Part of a copy's answer."""
     if message.HasField("progress"):
         part = message.progress
-        return CopyProgress(rows=part.rows, done=part.done, total=part.total)
+        return CopyProgress(rows=part.rows, done=part.done, total=part.total, unit=part.unit or "bytes")
     result = message.result
     return CopyResult(
         table=table(result.table),
         rows_copied=result.rows_copied,
         rows_quarantined=result.rows_quarantined,
         quarantined=row_errors(result.quarantined),
+        quarantine=result.quarantine,
+        notices=[notice.message for notice in result.notices],
     )
 
 

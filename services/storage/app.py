@@ -10,6 +10,7 @@ from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
 from services.storage.core.homes import TableHome
 from services.storage.core.models import ModelCatalog
+from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine, QueryLimits, open_connection
 from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.seeding import Seeder, SeedPlan
@@ -54,9 +55,11 @@ class StorageApp:
         storage_pb2_grpc.add_StorageServiceServicer_to_server(StorageServicer(self._parts), server)
 
     async def start(self) -> None:
-        """Reach the stores, and put the first models into a new workspace."""
+        """Reach the stores, take back what a dead process left half done, seed a new workspace."""
         await self._parts.work.command(self._parts.objects.store.check)
         await self._parts.work.command(self._places.check)
+        for table in await self._parts.work.command(self._parts.quarantines.recover):
+            self._context.announce(f"table {table}: an unfinished COPY was taken back")
         await self._parts.work.command(self._forget_dropped)
         for line in await self._parts.work.command(self._seeder.seed, self._plan):
             self._context.announce(line)
@@ -99,6 +102,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         indexes=indexes,
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, objects.workspace),
+        quarantines=Quarantines(tables),
         models=ModelCatalog(objects.store),
         objects=objects,
         work=Work(query_threads=settings.query_threads, command_threads=settings.command_threads),

@@ -47,6 +47,7 @@ def to_table(info: TableInfo) -> types_pb2.Table:
         columns=columns,
         version=info.version,
         update_time=_timestamp(info.update_time_s),
+        quarantine=info.quarantine,
     )
 
 
@@ -91,7 +92,9 @@ def from_copy_request(request: storage_pb2.CopyTableRequest) -> CopyRequest:
 
 def to_copy_progress(progress: CopyProgress) -> storage_pb2.CopyTableResponse:
     """How far a copy is."""
-    part = storage_pb2.CopyProgress(rows=progress.rows, done=progress.done, total=progress.total)
+    part = storage_pb2.CopyProgress(
+        rows=progress.rows, done=progress.done, total=progress.total, unit=progress.unit
+    )
     return storage_pb2.CopyTableResponse(progress=part)
 
 
@@ -106,6 +109,8 @@ def to_copy_result(outcome: CopyOutcome) -> storage_pb2.CopyTableResponse:
         rows_copied=outcome.rows_copied,
         rows_quarantined=outcome.rows_quarantined,
         quarantined=problems,
+        quarantine=outcome.table.quarantine if outcome.rows_quarantined else "",
+        notices=[types_pb2.Notice(message=notice) for notice in outcome.notices],
     )
     return storage_pb2.CopyTableResponse(result=result)
 

@@ -6,6 +6,7 @@ from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
 from services.storage.core.models import ModelCatalog
+from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
 from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.tables import Tables
@@ -25,6 +26,7 @@ class Parts:
         indexes: What SEARCH KEYWORD reads instead of large tables.
         changes: UPDATE, DELETE and ALTER.
         copying: COPY.
+        quarantines: Tables with those that COPY keeps beside them.
         models: The catalog.
         objects: Files of the workspace, and the object store.
         work: Threads.
@@ -38,6 +40,7 @@ class Parts:
     indexes: KeywordIndexes
     changes: TableChanges
     copying: CopyCommand
+    quarantines: Quarantines
     models: ModelCatalog
     objects: Objects
     work: Work

@@ -76,10 +76,11 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         self, request: storage_pb2.DropTableRequest, context: _Context
     ) -> storage_pb2.DropTableResponse:
         """Drop a table."""
-        tables = self._parts.tables
-        dropped = await self._parts.work.command(tables.drop, request.table)
+        dropped = await self._parts.work.command(self._parts.quarantines.drop, request.table)
         if not dropped and not request.if_exists:
-            await self._parts.work.step(tables.dataset, request.table)  # Says what the nearest table is.
+            await self._parts.work.step(
+                self._parts.tables.dataset, request.table
+            )  # Says what the nearest table is.
         return storage_pb2.DropTableResponse(dropped=dropped)
 
     async def AlterTable(
@@ -105,7 +106,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         self, request: storage_pb2.GetTableRequest, context: _Context
     ) -> storage_pb2.GetTableResponse:
         """Describe one table."""
-        table = await self._parts.work.step(self._parts.tables.describe, request.table)
+        table = await self._parts.work.step(self._parts.quarantines.describe, request.table)
         return storage_pb2.GetTableResponse(table=convert.to_table(table))
 
     async def ListTables(
@@ -113,7 +114,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.ListTablesResponse:
         """List the tables by name."""
         page = await self._parts.work.step(
-            self._parts.tables.page, page_size=request.page_size, page_token=request.page_token
+            self._parts.quarantines.page, page_size=request.page_size, page_token=request.page_token
         )
         return convert.to_table_page(page)
 

@@ -128,10 +128,12 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         self.tables[request.table] = rows
         quarantined = [types_pb2.RowError(row=7, subject="line 9", reason="INVALID_DATA", message="short")]
         result = storage_pb2.CopyResult(
-            table=types_pb2.Table(name=request.table, row_count=rows.num_rows),
+            table=_describe(request.table, rows),
             rows_copied=rows.num_rows,
             rows_quarantined=1,
             quarantined=quarantined,
+            quarantine=f"{request.table}_quarantine",
+            notices=[types_pb2.Notice(message="column 'a' was widened from int64 to double")],
         )
         yield storage_pb2.CopyTableResponse(result=result)
 

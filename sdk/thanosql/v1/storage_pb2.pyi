@@ -481,22 +481,26 @@ class CopyProgress(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
     rows: _builtins.int
     """Rows read."""
     done: _builtins.int
     """Bytes read, or files for a folder."""
     total: _builtins.int
     """Bytes or files in all; 0 when unknown."""
+    unit: _builtins.str
+    """What `done` and `total` count: `bytes` or `files`."""
     def __init__(
         self,
         *,
         rows: _builtins.int = ...,
         done: _builtins.int = ...,
         total: _builtins.int = ...,
+        unit: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "rows", b"rows", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "rows", b"rows", "total", b"total", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -512,10 +516,14 @@ class CopyResult(_message.Message):
     ROWS_COPIED_FIELD_NUMBER: _builtins.int
     ROWS_QUARANTINED_FIELD_NUMBER: _builtins.int
     QUARANTINED_FIELD_NUMBER: _builtins.int
+    QUARANTINE_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     rows_copied: _builtins.int
     """Rows copied by this call."""
     rows_quarantined: _builtins.int
     """Rows that could not be read."""
+    quarantine: _builtins.str
+    """The table that holds all of them; empty when there are none."""
     @_builtins.property
     def table(self) -> _types_pb2.Table:
         """The table."""
@@ -524,6 +532,10 @@ class CopyResult(_message.Message):
     def quarantined(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RowError]:
         """The first of them, 100 at most."""
 
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Notice]:
+        """What the user should know of the columns: widened, or filled with NULL."""
+
     def __init__(
         self,
         *,
@@ -531,10 +543,12 @@ class CopyResult(_message.Message):
         rows_copied: _builtins.int = ...,
         rows_quarantined: _builtins.int = ...,
         quarantined: _abc.Iterable[_types_pb2.RowError] | None = ...,
+        quarantine: _builtins.str = ...,
+        notices: _abc.Iterable[_types_pb2.Notice] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["quarantined", b"quarantined", "rows_copied", b"rows_copied", "rows_quarantined", b"rows_quarantined", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notices", b"notices", "quarantine", b"quarantine", "quarantined", b"quarantined", "rows_copied", b"rows_copied", "rows_quarantined", b"rows_quarantined", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

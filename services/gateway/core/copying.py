@@ -1,5 +1,7 @@
 """COPY: a file or folder of the workspace becomes a table."""
 
+import pyarrow as pa
+
 from services.gateway.core.events import Progress
 from services.gateway.core.places import place
 from services.gateway.core.plans import Copy
@@ -7,18 +9,28 @@ from services.gateway.core.records import CopyProgress, CopyResult
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import Reason, Span, ThanosqlError, error
 
+COLUMNS = pa.schema([("column", pa.string()), ("type", pa.string())])
 # What is wrong with the table's name or its being there; all else is about the source.
 _ABOUT_THE_TABLE = (Reason.TABLE_ALREADY_EXISTS, Reason.TABLE_NOT_FOUND, Reason.INVALID_NAME)
 
 
 async def run_copy(run: Run, statement: Copy) -> None:
-    """Copy, telling progress and the rows that could not be read."""
+    """Copy, telling progress and the rows that could not be read; the answer is the table's columns."""
     result = await _copied(run, statement)
+    for notice in result.notices:
+        await run.notify(notice)
     await run.report(result.quarantined)
     run.outcome.row_errors += max(0, result.rows_quarantined - len(result.quarantined))
     run.outcome.rows_changed = result.rows_copied
-    left = f", {count_of(result.rows_quarantined, 'row')} left out" if result.rows_quarantined else ""
-    run.outcome.message = f"{count_of(result.rows_copied, 'row')} copied into {statement.table.text}{left}"
+    run.outcome.message = _summary(statement, result)
+    columns = [{"column": name, "type": kind} for name, kind in result.table.columns]
+    await run.answer_table(pa.Table.from_pylist(columns, schema=COLUMNS))
+
+
+def _summary(statement: Copy, result: CopyResult) -> str:
+    copied = f"{count_of(result.rows_copied, 'row')} copied into {statement.table.text}"
+    left_out = count_of(result.rows_quarantined, "row")
+    return f"{copied}, {left_out} left out: see {result.quarantine}" if result.rows_quarantined else copied
 
 
 async def _copied(run: Run, statement: Copy) -> CopyResult:
@@ -42,4 +54,4 @@ def _fault(failure: ThanosqlError, statement: Copy) -> Span:
 
 
 def _progress(part: CopyProgress) -> Progress:
-    return Progress(stage="copying", done=part.done, total=part.total or None, unit="bytes")
+    return Progress(stage="copying", done=part.done, total=part.total or None, unit=part.unit)

@@ -21,6 +21,8 @@ from services.gateway.core.ports import BoundQuery
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import Reason, error
 
+_LONGEST_SOURCE = 200
+
 
 async def change_steps(run: Run, statement: Change) -> list[str]:
     """What the change would do; the query inside, where there is one, is explained elsewhere."""
@@ -56,7 +58,11 @@ async def _copy_steps(run: Run, statement: Copy) -> list[str]:
             name.span,
         )
     what = {"REPLACE": "replace", "APPEND": "add to"}.get(statement.if_exists, "make") if exists else "make"
-    return [f"read '{statement.source}'", f"{what} table '{name.text}' in one commit"]
+    source = statement.source if len(statement.source) <= _LONGEST_SOURCE else "the JSON in the statement"
+    return [
+        f"read '{source}', and keep rows that cannot be read in table '{name.text}_quarantine'",
+        f"{what} table '{name.text}' in one commit",
+    ]
 
 
 async def _create_steps(run: Run, statement: CreateTableAs) -> list[str]:

@@ -53,6 +53,7 @@ TABLES = pa.schema(
         ("columns", pa.string()),
         ("version", pa.int64()),
         ("update_time", _MOMENT),
+        ("quarantine", pa.string()),
     ]
 )
 TABLE_VERSIONS = pa.schema(
@@ -180,6 +181,7 @@ def _table_row(table: Table) -> Mapping[str, object]:
         "columns": ", ".join(f"{name} {kind}" for name, kind in table.columns),
         "version": table.version,
         "update_time": table.update_time,
+        "quarantine": table.quarantine or None,
     }
 
 

@@ -34,13 +34,23 @@ class RowError:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One table of the workspace; `columns` are names with Arrow types in words."""
+    """One table of the workspace.
+
+    Attributes:
+        name: Name.
+        row_count: Number of rows.
+        columns: Names with Arrow types in words.
+        version: Raised by every commit.
+        update_time: When its newest version was committed.
+        quarantine: The table with the rows that COPY could not read; empty when there is none.
+    """
 
     name: str
     row_count: int
     columns: Sequence[tuple[str, str]]
     version: int
     update_time: datetime | None = None
+    quarantine: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,21 +188,33 @@ class OpenFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CopyProgress:
-    """How far a copy is; `total` is 0 while unknown."""
+    """How far a copy is, in `unit`, which is `bytes` or `files`; `total` is 0 while unknown."""
 
     rows: int
     done: int
     total: int
+    unit: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopyResult:
-    """What a copy made."""
+    """What a copy made.
+
+    Attributes:
+        table: The table as it is now.
+        rows_copied: Rows that this copy put there.
+        rows_quarantined: Rows that it could not read.
+        quarantined: The first of them.
+        quarantine: The table that holds all of them; empty when there are none.
+        notices: What became of columns that did not match those of the table.
+    """
 
     table: Table
     rows_copied: int
     rows_quarantined: int
     quarantined: Sequence[RowError]
+    quarantine: str = ""
+    notices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -18,10 +18,17 @@ class Rows:
     """Record batches of one schema, read once.
 
     Lance turns an exception of its source into a text; `guarded` brings back the exception itself.
+
+    Args:
+        schema: Columns of every batch.
+        batches: The rows.
+        remarks: Kept with the schema of a table that is made of these rows.
     """
 
-    def __init__(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        self.schema = plain_schema(schema)
+    def __init__(
+        self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], remarks: Mapping[str, str] | None = None
+    ) -> None:
+        self.schema = plain_schema(schema).with_metadata(remarks)
         self.row_count = 0
         self._batches = batches
         self._failure: Exception | None = None

@@ -18,13 +18,14 @@ class ColumnInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class TableInfo:
-    """One table as it was at one version."""
+    """One table as it was at one version; `quarantine` names the table with the rows COPY could not read."""
 
     name: str
     row_count: int
     columns: tuple[ColumnInfo, ...]
     version: int
     update_time_s: float
+    quarantine: str = ""
 
 
 class Operation(enum.StrEnum):
@@ -103,31 +104,54 @@ class IfExists(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class RowProblem:
-    """A row that could not be read: its number in the source, from 0, and why."""
+    """A row that could not be read, and why.
+
+    Attributes:
+        row: Its number in what is copied, from 0.
+        subject: What it is called in a message: a line of a file, a path.
+        source: The file that holds it.
+        reason: Why it could not be read.
+        message: The same in one sentence.
+        line: Its first line in the source, from 1; None where a source has no lines.
+        raw: Its text as it stands in the source; None where that is no text.
+    """
 
     row: int
     subject: str
-    reason: Reason
+    source: str
+    reason: Reason = Reason.INVALID_DATA
     message: str
+    line: int | None = None
+    raw: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopyProgress:
-    """How far a copy is; `done` and `total` count bytes, or files for a folder."""
+    """How far a copy is; `done` and `total` count `unit`, which is `bytes` or `files`."""
 
     rows: int
     done: int
     total: int
+    unit: str = "bytes"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopyOutcome:
-    """What a copy made."""
+    """What a copy made.
+
+    Attributes:
+        table: The table as it is now.
+        rows_copied: Rows that this copy put there.
+        rows_quarantined: Rows that it could not read; they are in the table's quarantine.
+        quarantined: The first of them.
+        notices: What became of columns that did not match those of the table.
+    """
 
     table: TableInfo
     rows_copied: int
     rows_quarantined: int
     quarantined: tuple[RowProblem, ...]
+    notices: tuple[str, ...] = ()
 
 
 class ModelKind(enum.Enum):

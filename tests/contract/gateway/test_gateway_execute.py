@@ -68,8 +68,10 @@ async def test_a_syntax_error_passes_with_its_place(world: World) -> None:
 async def test_copy_tells_progress_rows_left_out_and_the_count(world: World) -> None:
     world.storage.sources["a.csv"] = pa.table({"a": [1, 2, 3]})
     answer = await world.client.succeed('COPY c FROM "a.csv"')
-    assert answer.kinds == ["started", "progress", "row_errors", "done"]
-    assert answer.done.message == "3 rows copied into c, 1 row left out"
+    assert answer.kinds == ["started", "progress", "notice", "row_errors", "schema", "record_batch", "done"]
+    assert answer.done.message == "3 rows copied into c, 1 row left out: see c_quarantine"
+    assert answer.notices == ["column 'a' was widened from int64 to double"]
+    assert answer.rows == [{"column": "a", "type": "int64"}]
     assert (answer.done.rows_changed, answer.done.row_errors) == (3, 1)
 
 

@@ -289,6 +289,31 @@ class TestCopies:
         result = await rig.client.copy("broken", "broken.csv")
         assert (result.rows_copied, result.rows_quarantined) == (2, 2)
         assert [row.subject for row in result.quarantined] == ["line 3", "line 4"]
+        assert result.quarantine == result.table.quarantine == "broken_quarantine"
+        kept = await rig.client.query("SELECT line, raw FROM broken_quarantine", "broken_quarantine")
+        assert kept.to_pylist() == [{"line": 3, "raw": "3"}, {"line": 4, "raw": "4,5,6"}]
+
+    async def test_a_quarantine_is_listed_with_its_table_and_dropped_with_it(self, rig: Rig) -> None:
+        await rig.client.copy("broken", "broken.csv")
+        await rig.client.copy("people", "people.csv")
+        listed = (await rig.stub.ListTables(storage_pb2.ListTablesRequest())).tables
+        assert [(table.name, table.quarantine) for table in listed] == [
+            ("broken", "broken_quarantine"), ("people", "")
+        ]  # fmt: skip
+        await rig.stub.DropTable(storage_pb2.DropTableRequest(table="broken"))
+        gone = storage_pb2.GetTableRequest(table="broken_quarantine")
+        assert (await refusal(rig.stub.GetTable(gone))).reason is Reason.TABLE_NOT_FOUND
+
+    async def test_an_append_says_what_became_of_the_columns(self, rig: Rig) -> None:
+        await rig.client.copy("people", "people.csv")
+        result = await rig.client.copy("people", '[{"AGE": 1.5}]', 3)
+        assert [notice.message for notice in result.notices] == [
+            "column 'age' was widened from int64 to double",
+            "column 'name' is not in the JSON text: NULL in these rows",
+        ]
+        assert [(column.name, column.type) for column in result.table.columns] == [
+            ("name", "string"), ("age", "double")
+        ]  # fmt: skip
 
     async def test_if_exists_decides(self, rig: Rig) -> None:
         await rig.client.copy("people", "people.csv")

@@ -83,7 +83,7 @@ class TestDelimited:
         outcome = copy("t.csv", "a,b\n1,2\n3\n4,5,6\n\n7,8\n")
         assert (outcome.rows_copied, outcome.rows_quarantined) == (2, 2)
         assert [(row.row, row.subject) for row in outcome.quarantined] == [(1, "line 3"), (2, "line 4")]
-        assert outcome.quarantined[0].message == "1 fields where the header has 2"
+        assert outcome.quarantined[0].message == "1 field where the header has 2"
 
     def test_lines_are_counted_through_blank_lines_and_quoted_newlines(self, copy: Copy) -> None:
         outcome = copy("t.csv", '\n"a\nx",b\r\n\n1,"two\nlines"\n3\n\n"4\n",5,6\n7,8\n')

@@ -33,7 +33,8 @@ def clean_names(names: Iterable[str]) -> list[str]:
         plain = re.sub(r"^__+", "_", plain)
         if len(plain) > _LONGEST_NAME or not plain.isprintable():
             raise error(
-                Reason.INVALID_DATA, f"the header names a column {plain[:40]!r}, which cannot be kept"
+                Reason.INVALID_DATA,
+                f"the header names a column {plain[:40]!r}, which cannot be kept; rename it",
             )
         cleaned.append(plain)
     return cleaned

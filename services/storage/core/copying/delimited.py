@@ -4,6 +4,7 @@ import contextlib
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,16 +13,20 @@ import pyarrow.csv as pacsv
 
 from services.storage.core.copying.columns import TypeGuess, clean_names
 from services.storage.core.copying.encoding import require_utf8
-from services.storage.core.copying.report import MOST_KEPT, CopyReport
+from services.storage.core.copying.records import RecordSpool
+from services.storage.core.copying.report import CopyReport
+from services.storage.core.copying.sources import unreadable
 from services.storage.core.rows import Rows
 from services.storage.core.spooling import Spool
+from services.storage.core.types import RowProblem
 from thanosql_runtime.errors import Reason, error
 
 _BLOCK_BYTES = 1 << 20
+_BAD_ROWS = pa.schema({"row": pa.int64(), "message": pa.string(), "raw": pa.string()})
 
 
 @contextlib.contextmanager
-def read_delimited(path: Path, name: str, delimiter: str, report: CopyReport) -> Iterator[Rows]:
+def read_delimited(delimiter: str, path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
     """Give the rows of a file with a header line; rows of another width go to quarantine.
 
     Raises:
@@ -39,6 +44,7 @@ def read_delimited(path: Path, name: str, delimiter: str, report: CopyReport) ->
                 guess.look(column)
             spool.write(batch)
         spool.finish()
+        report.require_rows(spool.row_count, name)
         typed = pa.schema([field.with_type(g.type) for field, g in zip(schema, guesses, strict=True)])
         yield Rows(typed, (_typed(batch, typed) for batch in spool.batches()))
 
@@ -88,41 +94,47 @@ def _has_text(fields: list[str]) -> bool:
 
 
 def _text_batches(source: _Source, schema: pa.Schema, report: CopyReport) -> Iterator[pa.RecordBatch]:
-    bad: list[pacsv.InvalidRow] = []
-
-    def leave_out(row: pacsv.InvalidRow) -> str:
-        if len(bad) < MOST_KEPT:
-            bad.append(row)
-        else:
-            report.count_quarantined()
-        return "skip"
-
     total = source.path.stat().st_size
     rows = 0
     if total == source.header.size_bytes:
         return
-    try:
-        with source.path.open("rb") as file:
-            file.seek(source.header.size_bytes)
-            for batch in _open(file, source.delimiter, schema, leave_out):
-                rows += batch.num_rows
-                report.advance(rows=rows, done=min(file.tell(), total), total=total)
-                if batch.num_rows:
-                    yield batch
-    except pa.ArrowInvalid as problem:
-        if "Empty CSV" not in str(problem):
-            message = f"{source.name!r} cannot be read: {problem}"
-            raise error(Reason.INVALID_DATA, message, path=source.name) from problem
-    _quarantine(source, bad, report)
+    with RecordSpool(_BAD_ROWS) as bad:
+        try:
+            with source.path.open("rb") as file:
+                file.seek(source.header.size_bytes)
+                for batch in _open(file, source.delimiter, schema, partial(_leave_out, bad)):
+                    rows += batch.num_rows
+                    report.advance(rows=rows, done=min(file.tell(), total), total=total)
+                    if batch.num_rows:
+                        yield batch
+        except pa.ArrowInvalid as problem:
+            if "Empty CSV" not in str(problem):
+                raise unreadable(source.name, _words(problem)) from problem
+        _quarantine(source, bad, report)
 
 
-def _quarantine(source: _Source, bad: list[pacsv.InvalidRow], report: CopyReport) -> None:
+def _words(problem: pa.ArrowInvalid) -> str:
+    if "straddling object" in str(problem):
+        return f"a row is longer than {_BLOCK_BYTES >> 20} MiB; is there a quote that nothing closes?"
+    return str(problem)
+
+
+def _leave_out(bad: RecordSpool, row: pacsv.InvalidRow) -> str:
+    fields = "field" if row.actual_columns == 1 else "fields"
+    message = f"{row.actual_columns} {fields} where the header has {row.expected_columns}"
+    bad.add({"row": (row.number or 1) - 1, "message": message, "raw": row.text})
+    return "skip"
+
+
+def _quarantine(source: _Source, bad: RecordSpool, report: CopyReport) -> None:
     """Report the bad rows by their lines, which only a second reading can tell."""
-    lines = _lines_of_width_other_than(source, len(source.header.names)) if bad else iter(())
-    for row in bad:
-        message = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+    if not bad.row_count:
+        return
+    lines = _lines_of_width_other_than(source, len(source.header.names))
+    for record in bad.records():
         line = next(lines, None)
-        report.quarantine((row.number or 1) - 1, f"line {line}" if line else f"row {row.number}", message)
+        subject = f"line {line}" if line else f"row {record['row'] + 1}"
+        report.quarantine(RowProblem(**record, subject=subject, source=source.name, line=line))
 
 
 def _lines_of_width_other_than(source: _Source, width: int) -> Iterator[int]:

@@ -1,71 +1,22 @@
-"""json, jsonl, parquet and Excel files."""
+"""parquet and Excel files: their columns have types already."""
 
 import contextlib
-import json
-import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.storage.core.copying.columns import renamed
-from services.storage.core.copying.encoding import require_utf8
 from services.storage.core.copying.report import CopyReport
+from services.storage.core.copying.sources import unreadable
 from services.storage.core.rows import Rows
-from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.errors import Reason, error
 
 _BATCH_ROWS = 8192
-_MAX_RECORD_BYTES = 64 << 20
 _MAX_EXCEL_BYTES = 64 << 20
-_READER: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "1GiB",
-    "threads": 2,
-    "autoinstall_known_extensions": False,
-}
-# DuckDB names its own source, which is a temporary file here.
-_PLACE = re.compile(r' in file "[^"]*"')
-
-
-@contextlib.contextmanager
-def read_json_lines(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
-    """Give one row for each line that is a JSON object; other lines go to quarantine."""
-    require_utf8(path, name)
-    with tempfile.TemporaryDirectory(prefix="thanosql-json-") as folder:
-        clean = Path(folder) / "records.jsonl"
-        _keep_records(path, clean, report)
-        if not clean.stat().st_size:
-            raise error(Reason.INVALID_DATA, f"{name!r} holds no JSON object", path=name)
-        with _read_json(clean, name, "newline_delimited") as rows:
-            yield rows
-
-
-@contextlib.contextmanager
-def read_json(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
-    """Give one row for each object of a JSON array, or of a file of lines."""
-    require_utf8(path, name)
-    size_bytes = path.stat().st_size
-    report.advance(rows=0, done=0, total=size_bytes)
-    with tempfile.TemporaryDirectory(prefix="thanosql-json-") as folder:
-        # DuckDB expands `*` and `[` in a path; a name of our own has neither.
-        link = Path(folder) / "records.json"
-        link.symlink_to(path.resolve())
-        with _read_json(link, name, "auto") as rows:
-            yield rows
-
-
-@contextlib.contextmanager
-def read_json_text(text: str, report: CopyReport) -> Iterator[Rows]:
-    """Give one row for each object of a JSON array that stands in the statement itself."""
-    with tempfile.TemporaryDirectory(prefix="thanosql-json-") as folder:
-        path = Path(folder) / "records.json"
-        path.write_text(text, encoding="utf-8")
-        with read_json(path, "the JSON text", report) as rows:
-            yield rows
 
 
 @contextlib.contextmanager
@@ -76,7 +27,7 @@ def read_parquet(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
             batches = _told(file, path.stat().st_size, report)
             yield renamed(Rows(file.schema_arrow.remove_metadata(), batches))
     except (pa.ArrowException, OSError) as problem:
-        raise _unreadable(name, problem) from problem
+        raise unreadable(name, problem) from problem
 
 
 @contextlib.contextmanager
@@ -90,13 +41,22 @@ def read_excel(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
         raise error(Reason.INVALID_DATA, message, path=name)
     report.advance(rows=0, done=0, total=size_bytes)
     try:
-        frame = pd.read_excel(path)
-        frame.columns = [str(column) for column in frame.columns]
-        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+        frame = pd.read_excel(path, dtype_backend="numpy_nullable")
+        columns = {str(name): _sheet_column(frame[name]) for name in frame.columns}
     # Whatever a spreadsheet library raises at a broken file: they share no base class.
     except Exception as problem:
-        raise _unreadable(name, problem) from problem
+        unknown = "format cannot be determined" in str(problem)
+        raise unreadable(name, "it is not an Excel file" if unknown else problem) from problem
+    table = pa.table(columns)
     yield renamed(Rows(table.schema, table.to_batches(max_chunksize=_BATCH_ROWS)))
+
+
+def _sheet_column(column: "pd.Series[Any]") -> pa.Array:  # Any: cells are what they are
+    """Return a column of a sheet; cells of several types become text."""
+    try:
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if pd.isna(cell) else str(cell) for cell in column], pa.string())
 
 
 def _told(file: pq.ParquetFile, total: int, report: CopyReport) -> Iterator[pa.RecordBatch]:
@@ -107,68 +67,3 @@ def _told(file: pq.ParquetFile, total: int, report: CopyReport) -> Iterator[pa.R
         rows += batch.num_rows
         report.advance(rows=rows, done=total * rows // file.metadata.num_rows, total=total)
         yield batch
-
-
-def _keep_records(path: Path, clean: Path, report: CopyReport) -> None:
-    total, done, rows = path.stat().st_size, 0, 0
-    with path.open("rb") as source, clean.open("wb") as goal:
-        for number, line in enumerate(source):
-            done += len(line)
-            problem = _record_problem(line)
-            if not line.strip():
-                continue
-            if problem:
-                report.quarantine(number, f"line {number + 1}", problem)
-                continue
-            goal.write(line.strip() + b"\n")
-            rows += 1
-            if rows % _BATCH_ROWS == 0:
-                report.advance(rows=rows, done=done, total=total)
-
-
-def _record_problem(line: bytes) -> str:
-    try:
-        record = json.loads(line, object_pairs_hook=_members)
-        if b"\\u" in line:
-            json.dumps(record, ensure_ascii=False).encode()  # Half of a surrogate pair is no text.
-    except UnicodeEncodeError:
-        return "not JSON: an escape that is half of a character"
-    except ValueError as problem:
-        return f"not JSON: {problem}"
-    except RecursionError:
-        return "not JSON that can be kept: nested too deeply"
-    return "" if isinstance(record, dict) and record else "not a JSON object"
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len({name.lower() for name in members}) != len(pairs):
-        raise ValueError("a name stands twice in an object")
-    return members
-
-
-@contextlib.contextmanager
-def _read_json(path: Path, name: str, layout: Literal["auto", "newline_delimited"]) -> Iterator[Rows]:
-    connection = duckdb.connect(":memory:", config={**_READER, "temp_directory": str(path.parent)})
-    try:
-        relation = connection.read_json(
-            str(path), format=layout, sample_size=-1, maximum_object_size=_MAX_RECORD_BYTES, records="true"
-        )
-        reader = relation.to_arrow_reader(_BATCH_ROWS)
-        yield renamed(Rows(reader.schema, _translated(reader, name)))
-    except duckdb.Error as problem:
-        raise _unreadable(name, problem) from problem
-    finally:
-        connection.close()
-
-
-def _translated(reader: pa.RecordBatchReader, name: str) -> Iterator[pa.RecordBatch]:
-    try:
-        yield from reader
-    except (duckdb.Error, OSError) as problem:
-        raise _unreadable(name, problem) from problem
-
-
-def _unreadable(name: str, problem: Exception) -> ThanosqlError:
-    why = _PLACE.sub("", str(problem).split("\n", 1)[0])[:300]
-    return error(Reason.INVALID_DATA, f"{name!r} cannot be read: {why}", path=name)

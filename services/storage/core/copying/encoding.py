@@ -31,7 +31,7 @@ def require_utf8(path: Path, name: str) -> None:
             try:
                 decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as problem:
-                raise _invalid(name, offset - pending + problem.start) from problem
+                raise invalid_encoding(name, offset - pending + problem.start) from problem
             offset += len(chunk)
             if not chunk:
                 return
@@ -40,9 +40,10 @@ def require_utf8(path: Path, name: str) -> None:
 def _refuse_other_marks(start: bytes, name: str) -> None:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if start.startswith(mark):
-            raise _invalid(name, 0, f"; it looks like {encoding}")
+            raise invalid_encoding(name, 0, f"; it looks like {encoding}")
 
 
-def _invalid(name: str, offset: int, hint: str = "") -> ThanosqlError:
+def invalid_encoding(name: str, offset: int, hint: str = "") -> ThanosqlError:
+    """Build the error for text that is not UTF-8."""
     message = f"{name!r} is not UTF-8: the byte at offset {offset} is wrong{hint}; save it as UTF-8 first"
     return error(Reason.INVALID_ENCODING, message, path=name, byte_offset=str(offset))

@@ -1,0 +1,187 @@
+"""json and jsonl: every record is looked at alone, then DuckDB reads those that can be rows."""
+
+import contextlib
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import duckdb
+import pyarrow as pa
+
+from services.storage.core.copying.columns import renamed
+from services.storage.core.copying.elements import BrokenJsonError, JsonElements
+from services.storage.core.copying.encoding import require_utf8
+from services.storage.core.copying.report import CopyReport
+from services.storage.core.copying.sources import JSON_TEXT, shown, unreadable
+from services.storage.core.names import quoted
+from services.storage.core.rows import Rows
+from services.storage.core.types import RowProblem
+from thanosql_runtime.errors import Reason, error
+
+_BATCH_ROWS = 8192
+_NO_OBJECT = "not a JSON object"
+_MAX_RECORD_BYTES = 64 << 20
+_READER: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "1GiB",
+    "threads": 2,
+    "autoinstall_known_extensions": False,
+}
+
+
+@contextlib.contextmanager
+def read_json_lines(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
+    """Give one row for each line that is a JSON object; other lines go to quarantine."""
+    require_utf8(path, name)
+    with _kept_records(_line_records(path), name, path.stat().st_size, report) as rows:
+        yield rows
+
+
+@contextlib.contextmanager
+def read_json(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
+    """Give one row for each object of a JSON array, or of values that follow one another.
+
+    Other values go to quarantine; text that is no JSON refuses the file, because nothing tells where
+    the next value begins.
+    """
+    require_utf8(path, name)
+    with (
+        path.open(encoding="utf-8-sig", newline="") as file,
+        _kept_records(_element_records(file), name, path.stat().st_size, report) as rows,
+    ):
+        yield rows
+
+
+@contextlib.contextmanager
+def read_json_text(text: str, report: CopyReport) -> Iterator[Rows]:
+    """Give one row for each object of a JSON array that stands in the statement itself."""
+    records = _element_records(io.StringIO(text))
+    with _kept_records(records, JSON_TEXT, len(text.encode()), report) as rows:
+        yield rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """One value of a file: its text, the bytes that it takes, and why it is no row, if it is none."""
+
+    line: int
+    text: str
+    size_bytes: int
+    problem: str
+
+
+def _line_records(path: Path) -> Iterator[_Record]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+            problem = _line_problem(text) if text else ""
+            yield _Record(line=number, text=text, size_bytes=len(line), problem=problem)
+
+
+def _element_records(file: TextIO) -> Iterator[_Record]:
+    for element in JsonElements(file):
+        # In a valid value, a line break stands between tokens alone.
+        text = element.text.replace("\n", " ").replace("\r", " ")
+        problem = _line_problem(text) if isinstance(element.value, dict) else _NO_OBJECT
+        yield _Record(line=element.line, text=text, size_bytes=len(text), problem=problem)
+
+
+@contextlib.contextmanager
+def _kept_records(records: Iterator[_Record], name: str, total: int, report: CopyReport) -> Iterator[Rows]:
+    """Give the records that are rows, read by DuckDB from a file that holds no others."""
+    with tempfile.TemporaryDirectory(prefix="thanosql-json-") as folder:
+        clean = Path(folder) / "records.jsonl"
+        try:
+            rows = _keep(records, clean, name, total, report)
+        except BrokenJsonError as problem:
+            raise unreadable(name, problem) from problem
+        report.require_rows(rows, name)
+        if not rows:
+            raise error(Reason.INVALID_DATA, f"{shown(name)} holds no JSON object", path=name)
+        with _read_json(clean, name) as read:
+            yield read
+
+
+def _keep(records: Iterator[_Record], clean: Path, name: str, total: int, report: CopyReport) -> int:
+    done = rows = number = 0
+    report.advance(rows=0, done=0, total=total)
+    with clean.open("w", encoding="utf-8", newline="") as goal:
+        for record in records:
+            done += record.size_bytes
+            if record.problem:
+                report.quarantine(
+                    RowProblem(
+                        row=number, subject=f"line {record.line}", source=name, message=record.problem,
+                        line=record.line, raw=record.text,
+                    )
+                )  # fmt: skip
+            elif record.text:
+                goal.write(record.text + "\n")
+                rows += 1
+            number += bool(record.text)
+            if number % _BATCH_ROWS == 0:
+                report.advance(rows=rows, done=min(done, total), total=total)
+    return rows
+
+
+def _line_problem(line: str) -> str:
+    try:
+        record = json.loads(line, object_pairs_hook=_members)
+        if "\\u" in line:
+            json.dumps(record, ensure_ascii=False).encode()  # Half of a surrogate pair is no text.
+    except UnicodeEncodeError:
+        return "not JSON: an escape that is half of a character"
+    except ValueError as problem:
+        return f"not JSON: {problem}"
+    except RecursionError:
+        return "not JSON that can be kept: nested too deeply"
+    if not isinstance(record, dict):
+        return _NO_OBJECT
+    return "" if record else "an object without a single name"
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len({name.lower() for name in members}) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return members
+
+
+@contextlib.contextmanager
+def _read_json(path: Path, name: str) -> Iterator[Rows]:
+    connection = duckdb.connect(":memory:", config={**_READER, "temp_directory": str(path.parent)})
+    try:
+        relation = connection.read_json(
+            str(path),
+            format="newline_delimited",
+            sample_size=-1,
+            maximum_object_size=_MAX_RECORD_BYTES,
+            map_inference_threshold=-1,
+            records="true",
+        )
+        reader = relation.project(_columns(relation)).to_arrow_reader(_BATCH_ROWS)
+        yield renamed(Rows(reader.schema, _translated(reader, name)))
+    except duckdb.Error as problem:
+        raise unreadable(name, problem) from problem
+    finally:
+        connection.close()
+
+
+def _columns(relation: duckdb.DuckDBPyRelation) -> str:
+    """Select every column; one whose values have several types as text, without the quotes of JSON."""
+    selected = []
+    for name, kind in zip(relation.columns, relation.types, strict=True):
+        column = quoted(name)
+        mixed = str(kind) == "JSON"
+        selected.append(f"({column} ->> '$') AS {column}" if mixed else column)
+    return ", ".join(selected)
+
+
+def _translated(reader: pa.RecordBatchReader, name: str) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (duckdb.Error, OSError) as problem:
+        raise unreadable(name, problem) from problem

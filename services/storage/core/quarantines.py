@@ -1,0 +1,174 @@
+"""Rows that COPY could not read: a table of them beside each table, committed with it or not at all.
+
+LanceDB has no commit over two tables. The quarantine is committed first, with the version that its
+table has at that moment. As long as the table still has that version, the copy did not happen, and
+the commit of the quarantine is taken back: at once after a failure, at the next start after a death.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+
+from services.storage.core.names import fold
+from services.storage.core.rows import Rows
+from services.storage.core.tables import Tables
+from services.storage.core.types import Operation, TableInfo, TablePage
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+QUARANTINE = pa.schema(
+    {
+        "source": pa.string(),
+        "line": pa.int64(),
+        "reason": pa.string(),
+        "message": pa.string(),
+        "raw": pa.string(),
+        "copy_time": pa.timestamp("us"),
+    }
+)
+_SUFFIX = "_quarantine"
+_OWNER = "thanosql.quarantine_of"
+_BEFORE = "thanosql.table_version_before"
+
+
+class Quarantines:
+    """The quarantine of every table."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def of(self, name: str) -> str:
+        """Return the name of a table's quarantine, or an empty string if it has none."""
+        quarantine = fold(name) + _SUFFIX
+        try:
+            found = self._tables.exists(quarantine) and self._tables.schema(quarantine)
+        except ThanosqlError:
+            return ""  # Dropped meanwhile.
+        return quarantine if found and found.equals(QUARANTINE) else ""
+
+    def commit(
+        self, name: str, left_out: Rows | None, write: Callable[[], TableInfo], *, keep: bool
+    ) -> TableInfo:
+        """Commit a quarantine and its table, or neither; the caller holds the right to write the table.
+
+        Args:
+            name: The table.
+            left_out: The rows for the quarantine, if there are any.
+            write: Commits the table.
+            keep: Whether the rows that are in quarantine already stay there.
+
+        Raises:
+            ThanosqlError: TABLE_ALREADY_EXISTS if the quarantine's name is taken; what `write` raises.
+        """
+        quarantine = fold(name) + _SUFFIX
+        with self._tables.writing(quarantine):
+            self._settle(fold(name))
+            known = self.of(name)
+            if left_out is None and (keep or not known):
+                return self._described(write())
+            if not known and self._tables.exists(quarantine):
+                raise _taken(name, quarantine)
+            self._put(fold(name), left_out, self._kept(known) if keep and known else iter(()))
+            try:
+                table = write()
+            except BaseException:
+                # What fails here too is settled before the next copy, or at the next start.
+                with contextlib.suppress(ThanosqlError, OSError, RuntimeError, ValueError):
+                    self._settle(fold(name))
+                raise
+            if left_out is None:
+                self._tables.drop(quarantine)
+            return self._described(table)
+
+    def drop(self, name: str) -> bool:
+        """Drop a table with its quarantine, and say whether there was such a table."""
+        with self._tables.writing(fold(name)):
+            dropped = self._tables.drop(name)
+            quarantine = self.of(name)
+            if dropped and quarantine:
+                self._tables.drop(quarantine)
+            return dropped
+
+    def describe(self, name: str) -> TableInfo:
+        """Describe a table as it is now, with its quarantine."""
+        return self._described(self._tables.describe(name))
+
+    def page(self, *, page_size: int, page_token: str) -> TablePage:
+        """List tables by name; a quarantine is told with its table, and has no entry of its own."""
+        page = self._tables.page(page_size=page_size, page_token=page_token)
+        shown = (table for table in page.tables if not self._belongs(table.name))
+        return replace(page, tables=tuple(self._described(table) for table in shown))
+
+    def recover(self) -> list[str]:
+        """Take back what a process left half done that died; return the names of the tables."""
+        mended = []
+        for quarantine in self._tables.names():
+            owner = self._remark(quarantine, _OWNER) if quarantine.endswith(_SUFFIX) else ""
+            if not owner:
+                continue
+            with self._tables.writing(owner), self._tables.writing(quarantine):
+                if not self._tables.exists(owner):
+                    self._tables.drop(quarantine)
+                elif not self._settle(owner):
+                    continue
+                mended.append(owner)
+        return mended
+
+    def _described(self, table: TableInfo) -> TableInfo:
+        return replace(table, quarantine=self.of(table.name))
+
+    def _belongs(self, name: str) -> bool:
+        owner = name.removesuffix(_SUFFIX)
+        return owner != name and self._tables.exists(owner) and self.of(owner) == name
+
+    def _put(self, name: str, left_out: Rows | None, kept: Iterator[pa.RecordBatch]) -> None:
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield from kept
+            yield from left_out.reader() if left_out is not None else ()
+
+        remarks = {_OWNER: name, _BEFORE: str(self._version(name))}
+        self._tables.replace(name + _SUFFIX, Rows(QUARANTINE, batches(), remarks), Operation.COPY)
+
+    def _kept(self, quarantine: str) -> Iterator[pa.RecordBatch]:
+        yield from self._tables.dataset(quarantine).to_batches()
+
+    def _settle(self, name: str) -> bool:
+        """Take back the commit of a quarantine whose table was not committed; say whether there was one."""
+        quarantine = name + _SUFFIX
+        if not self._tables.exists(quarantine) or not self._is_ahead(quarantine, name):
+            return False
+        version = self._last_settled(quarantine, name)
+        if version:
+            self._tables.restore(quarantine, version)
+        else:
+            self._tables.drop(quarantine)
+        return True
+
+    def _last_settled(self, quarantine: str, name: str) -> int:
+        newest = int(self._tables.dataset(quarantine).version)
+        for version in range(newest - 1, 0, -1):
+            with contextlib.suppress(ValueError):  # Old versions are cleaned away.
+                if not self._is_ahead(quarantine, name, version):
+                    return version
+        return 0
+
+    def _is_ahead(self, quarantine: str, name: str, version: int | None = None) -> bool:
+        return self._remark(quarantine, _BEFORE, version) == str(self._version(name))
+
+    def _remark(self, quarantine: str, key: str, version: int | None = None) -> str:
+        tables = self._tables
+        dataset = tables.dataset_at(quarantine, version) if version else tables.dataset(quarantine)
+        remarks: dict[bytes, bytes] = dataset.schema.metadata or {}
+        return remarks.get(key.encode(), b"").decode()
+
+    def _version(self, name: str) -> int:
+        return int(self._tables.dataset(name).version) if self._tables.exists(name) else 0
+
+
+def _taken(name: str, quarantine: str) -> ThanosqlError:
+    message = (
+        f"some rows cannot be read, and {quarantine!r}, which would hold them, is a table of another kind; "
+        f"drop that one, or copy into a table other than {fold(name)!r}"
+    )
+    return error(Reason.TABLE_ALREADY_EXISTS, message, table=quarantine)

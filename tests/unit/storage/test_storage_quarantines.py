@@ -1,0 +1,217 @@
+"""Rows that COPY could not read: where they are, with what they came, and what a death leaves of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from services.storage.core.copying.command import CopyCommand, CopyRequest
+from services.storage.core.quarantines import QUARANTINE, Quarantines
+from services.storage.core.rows import Rows
+from services.storage.core.tables import Tables
+from services.storage.core.types import CopyOutcome, IfExists, TableInfo
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+Select = Callable[[str], list[dict[str, object]]]
+Copy = Callable[..., CopyOutcome]
+
+pytestmark = pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)
+
+
+@pytest.fixture
+def quarantines(tables: Tables) -> Quarantines:
+    return Quarantines(tables)
+
+
+@pytest.fixture
+def copy(copying: CopyCommand, files: Path) -> Copy:
+    def run(content: str, if_exists: IfExists = IfExists.FAIL, name: str = "t.csv") -> CopyOutcome:
+        (files / name).write_text(content)
+        return copying.run(CopyRequest(table="T", source=name, if_exists=if_exists), lambda _: None)
+
+    return run
+
+
+def raws(select: Select) -> list[object]:
+    return [row["raw"] for row in select("SELECT raw FROM t_quarantine")]
+
+
+def test_a_bad_row_is_kept_with_its_place_and_its_text(copy: Copy, select: Select) -> None:
+    outcome = copy('a,b\n1,2\n"x\ny",2,3\n4\n')
+    assert (outcome.rows_copied, outcome.rows_quarantined) == (1, 2)
+    assert outcome.table.quarantine == "t_quarantine"
+    rows = select(
+        "SELECT source, line, reason, message, raw, copy_time IS NOT NULL AS dated FROM t_quarantine"
+    )
+    assert rows == [
+        {
+            "source": "t.csv", "line": 3, "reason": "INVALID_DATA", "dated": True,
+            "message": "3 fields where the header has 2", "raw": '"x\ny",2,3',
+        },
+        {
+            "source": "t.csv", "line": 5, "reason": "INVALID_DATA", "dated": True,
+            "message": "1 field where the header has 2", "raw": "4",
+        },
+    ]  # fmt: skip
+
+
+def test_every_bad_row_is_kept(copy: Copy, select: Select) -> None:
+    copy("a,b\n1,2\n" + "".join(f"{number}\n" for number in range(5000)))
+    counted = "SELECT count(*) AS n, min(line) AS first, max(line) AS last FROM t_quarantine"
+    assert select(counted) == [{"n": 5000, "first": 3, "last": 5002}]
+
+
+def test_the_quarantine_is_replaced_and_added_to_with_its_table(copy: Copy, select: Select) -> None:
+    copy("a,b\n1,2\nfirst\n")
+    copy("a,b\n1,2\nsecond\n", IfExists.APPEND)
+    assert raws(select) == ["first", "second"]
+    copy("a,b\n1,2\n", IfExists.APPEND)
+    assert raws(select) == ["first", "second"]
+    copy("a,b\n1,2\nthird\n", IfExists.REPLACE)
+    assert raws(select) == ["third"]
+
+
+def test_a_replacement_without_bad_rows_has_no_quarantine(copy: Copy, tables: Tables) -> None:
+    copy("a,b\n1,2\nbad\n")
+    assert copy("a,b\n1,2\n", IfExists.REPLACE).table.quarantine == ""
+    assert tables.names() == ["t"]
+
+
+def test_dropping_a_table_drops_its_quarantine(copy: Copy, quarantines: Quarantines, tables: Tables) -> None:
+    copy("a,b\n1,2\nbad\n")
+    assert quarantines.drop("T")
+    assert tables.names() == []
+    assert not quarantines.drop("t")
+
+
+def test_a_quarantine_is_told_with_its_table(copy: Copy, quarantines: Quarantines, tables: Tables) -> None:
+    copy("a,b\n1,2\nbad\n")
+    page = quarantines.page(page_size=10, page_token="")
+    assert [(table.name, table.quarantine) for table in page.tables] == [("t", "t_quarantine")]
+    assert quarantines.describe("t_quarantine").row_count == 1
+    tables.drop("t")
+    assert [table.name for table in quarantines.page(page_size=10, page_token="").tables] == ["t_quarantine"]
+
+
+def test_a_table_of_the_user_is_not_taken_for_a_quarantine(
+    copy: Copy, tables: Tables, quarantines: Quarantines
+) -> None:
+    own = pa.table({"raw": ["mine"]})
+    tables.create("t_quarantine", Rows(own.schema, own.to_batches()))
+    assert copy("a,b\n1,2\n").table.quarantine == ""
+    with pytest.raises(ThanosqlError) as caught:
+        copy("a,b\n1,2\nbad\n", IfExists.REPLACE)
+    assert caught.value.reason is Reason.TABLE_ALREADY_EXISTS
+    assert "t_quarantine" in caught.value.message
+    assert tables.describe("t").version == 1
+    assert quarantines.drop("t")
+    assert tables.dataset("t_quarantine").to_table().equals(own)
+
+
+@pytest.mark.parametrize("change", ["UPDATE", "rewrite"])
+def test_a_quarantine_that_the_user_cleaned_goes_on(
+    copy: Copy, tables: Tables, select: Select, change: str
+) -> None:
+    copy("a,b\n1,2\nfirst\n")
+    if change == "UPDATE":
+        with tables.change("t_quarantine") as table:
+            table.delete("line = 3")
+    else:
+        schema = tables.schema("t_quarantine")
+        tables.replace("t_quarantine", Rows(schema, ()))
+    copy("a,b\n1,2\nsecond\n", IfExists.APPEND)
+    assert raws(select) == ["second"]
+
+
+def test_a_copy_without_a_readable_row_changes_nothing(copy: Copy, tables: Tables) -> None:
+    copy("a,b\n1,2\n")
+    with pytest.raises(ThanosqlError) as caught:
+        copy("a,b\n1;2\n3;4\n", IfExists.REPLACE)
+    assert caught.value.reason is Reason.INVALID_DATA
+    assert "no row of 't.csv' can be read (2 tried)" in caught.value.message
+    assert "line 2: 1 field where the header has 2" in caught.value.message
+    assert (tables.names(), tables.describe("t").row_count) == (["t"], 1)
+
+
+class TestAHalfDoneCopy:
+    """The quarantine is committed, the table is not: what a death between the two leaves."""
+
+    def half_done(self, quarantines: Quarantines, content: str, *, keep: bool) -> None:
+        def die() -> TableInfo:
+            raise _DeathError
+
+        rows = pa.Table.from_pylist([{"source": "t.csv", "raw": content}], schema=QUARANTINE)
+        with pytest.MonkeyPatch.context() as patch:
+            # A process that dies takes nothing back.
+            patch.setattr(quarantines, "_settle", lambda name: False)
+            with pytest.raises(_DeathError):
+                quarantines.commit("t", Rows(rows.schema, rows.to_batches()), die, keep=keep)
+
+    @pytest.mark.parametrize("keep", [True, False], ids=["append", "replace"])
+    def test_is_taken_back_at_the_next_start(
+        self, copy: Copy, tables: Tables, quarantines: Quarantines, select: Select, keep: bool
+    ) -> None:
+        copy("a,b\n1,2\nold\n")
+        self.half_done(quarantines, "new", keep=keep)
+        assert "new" in raws(select)
+        assert Quarantines(tables).recover() == ["t"]
+        assert raws(select) == ["old"]
+        assert Quarantines(tables).recover() == []
+
+    def test_of_a_new_table_leaves_nothing(self, tables: Tables, quarantines: Quarantines) -> None:
+        self.half_done(quarantines, "new", keep=False)
+        assert tables.names() == ["t_quarantine"]
+        assert Quarantines(tables).recover() == ["t"]
+        assert tables.names() == []
+
+    def test_is_taken_back_before_the_next_copy_too(
+        self, copy: Copy, quarantines: Quarantines, select: Select
+    ) -> None:
+        copy("a,b\n1,2\nold\n")
+        self.half_done(quarantines, "new", keep=True)
+        copy("a,b\n1,2\nnext\n", IfExists.APPEND)
+        assert raws(select) == ["old", "next"]
+
+    def test_that_happened_twice_is_taken_back_twice(
+        self, copy: Copy, tables: Tables, quarantines: Quarantines, select: Select
+    ) -> None:
+        copy("a,b\n1,2\nold\n")
+        self.half_done(quarantines, "one", keep=True)
+        self.half_done(quarantines, "two", keep=True)
+        assert Quarantines(tables).recover() == ["t"]
+        assert raws(select) == ["old"]
+
+    @pytest.mark.parametrize("if_exists", [IfExists.APPEND, IfExists.REPLACE])
+    def test_because_the_table_failed_is_taken_back_at_once(
+        self,
+        copy: Copy,
+        copying: CopyCommand,
+        files: Path,
+        tables: Tables,
+        select: Select,
+        if_exists: IfExists,
+    ) -> None:
+        copy("a,b\n1,2\nold\n")
+        (files / "more.csv").write_text("a,b\n3,4\nnew\n")
+
+        def stop_at_the_commit(_progress: object) -> None:
+            # The reports that come from within the commit of the table.
+            if "new" in raws(select):
+                raise error(Reason.CANCELLED, "stop")
+
+        request = CopyRequest(table="t", source="more.csv", if_exists=if_exists)
+        with pytest.raises(ThanosqlError, match="stop"):
+            copying.run(request, stop_at_the_commit)
+        assert raws(select) == ["old"]
+        assert (tables.describe("t").row_count, tables.describe("t").version) == (1, 1)
+
+    def test_of_a_drop_takes_the_quarantine_along(self, copy: Copy, tables: Tables) -> None:
+        copy("a,b\n1,2\nbad\n")
+        tables.drop("t")
+        assert Quarantines(tables).recover() == ["t"]
+        assert tables.names() == []
+
+
+class _DeathError(Exception):
+    pass
