@@ -174,6 +174,26 @@ def test_an_index_keeps_up_with_its_table(
     assert_same(engine, indexed, "library")
 
 
+@pytest.mark.parametrize("home", ["bucket"], indirect=True)
+def test_tables_in_a_bucket_have_their_indexes_on_the_disk(
+    engine: QueryEngine, indexed: QueryEngine, indexes: KeywordIndexes, tables: Tables, make: Make
+) -> None:
+    make("spoken", rows(12))
+    built(indexes, tables)
+    more = rows(13, 20)
+    tables.append("spoken", Rows(more.schema, more.to_batches()))
+    assert_same(engine, indexed, "library 학교")
+    assert_same(engine, indexed, '"the library"', "SELECT * FROM spoken WHERE speaker = 2")
+
+
+def test_a_column_of_the_result_columns_name_is_replaced_there_too(
+    engine: QueryEngine, indexed: QueryEngine, indexes: KeywordIndexes, tables: Tables, make: Make
+) -> None:
+    make("spoken", rows(14))
+    built(indexes, tables)
+    assert_same(engine, indexed, "library", "SELECT id, text, speaker AS Score FROM spoken")
+
+
 def test_many_new_rows_are_put_into_the_index(
     indexed: QueryEngine, indexes: KeywordIndexes, tables: Tables, make: Make, tmp_path: Path
 ) -> None:

@@ -142,6 +142,15 @@ def test_a_column_of_the_result_columns_name_is_replaced(engine: QueryEngine, sp
     rows = found(engine, "open", "SELECT text, id AS Score FROM spoken", result_col="score")
     assert list(rows[0]) == ["text", "score"]
     assert isinstance(rows[0]["score"], float)
+    search = KeywordSearch(search_input="open", text_col="text", result_col="ID", top_k=10)
+    with engine.run("SELECT * FROM spoken", ("spoken",), search=search) as running:
+        assert running.schema.names == ["text", "ID"]
+        assert "take the place of the query's column 'id'" in running.remarks[0]
+
+
+def test_what_is_too_long_for_a_word_is_not_compared(engine: QueryEngine, make: Make) -> None:
+    make("spoken", pa.table({"id": [1], "text": ["a" * 300_000]}))
+    assert ids(found(engine, "a" * 299_999)) == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sqlglot import exp
 
+from services.storage.core.names import find_column
 from services.storage.core.searching.wanted import MOST_WORDS, KeywordSearch, bad_input, read_pieces
 from services.storage.core.searching.words import ANALYSER
 from services.storage.core.types import OpenVersion
@@ -85,7 +86,9 @@ class Extent:
 
 
 class Source(Protocol):
-    """Where the words of the texts are."""
+    """Where the words of the texts are; `names` are the columns of the query, once it is open."""
+
+    names: Sequence[str]
 
     def open(self, connection: Any) -> Extent:
         """Make `__search_dictionary` (term), the words of all texts, each once."""
@@ -123,7 +126,7 @@ def rank(connection: Any, search: KeywordSearch, source: Source) -> tuple[str, l
     connection.execute(_HITS)
     connection.execute(_EXACT)
     source.add_hits(connection)
-    remarks = _add_alike(connection, source)
+    remarks = [*_replaced(source.names, search), *_add_alike(connection, source)]
     source.measure(connection)
     average = max(1.0, extent.words / max(1, extent.texts))
     connection.execute(_SCORES, {"texts": extent.texts, "average": average, "top_k": search.top_k})
@@ -173,6 +176,14 @@ def _add_alike(connection: Any, source: Source) -> list[str]:
     connection.execute(_ALIKE)
     source.add_hits(connection)
     return [_remark(word, alike) for word, alike in connection.execute(_CORRECTIONS).fetchall()]
+
+
+def _replaced(names: Sequence[str], search: KeywordSearch) -> list[str]:
+    old = find_column(names, search.result_col)
+    if old is None:
+        return []
+    hint = "to keep both, rename it in the query or set result_col"
+    return [f"the scores take the place of the query's column '{old}'; {hint}"]
 
 
 def _remark(word: str, alike: Sequence[str | None]) -> str:

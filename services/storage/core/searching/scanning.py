@@ -1,5 +1,6 @@
 """The words of the rows of any query, read from the rows themselves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.storage.core.names import column_not_found, find_column, fold, quoted
@@ -36,6 +37,7 @@ class ScannedRows:
     """
 
     def __init__(self, sql: str, search: KeywordSearch) -> None:
+        self.names: Sequence[str] = ()
         self._sql = sql
         self._search = search
 
@@ -45,7 +47,9 @@ class ScannedRows:
         Raises:
             ThanosqlError: COLUMN_NOT_FOUND, or INVALID_DATA for a column without text.
         """
-        column = text_column(connection.sql(self._sql), self._search)
+        relation = connection.sql(self._sql)
+        self.names = relation.columns
+        column = text_column(relation, self._search)
         rows, texts = f"(\n{self._sql}\n)", quoted(column)
         for statement in (_ROWS, _TERMS, _DICTIONARY):
             connection.execute(statement.format(rows=rows, texts=texts))

@@ -24,9 +24,10 @@ ANALYSER = (
     "CREATE OR REPLACE TEMP MACRO __search_letters(w) AS list_aggregate(list_transform(string_split(w, ''), "
     f"lambda c: CASE WHEN unicode(c) BETWEEN {_FIRST_SYLLABLE} AND {_LAST_SYLLABLE} "
     f"THEN {_JAMO} ELSE c END), 'string_agg', '')",
-    # One slip from three letters on, two from six; in two letters everything is alike.
+    # One slip from three letters on, two from six; in two letters everything is alike. What is very long is
+    # no word, and comparing it could not be interrupted.
     "CREATE OR REPLACE TEMP MACRO __search_slips(letters) AS "
-    "CASE WHEN length(letters) < 3 THEN 0 WHEN length(letters) < 6 THEN 1 ELSE 2 END",
+    "CASE WHEN length(letters) < 3 OR length(letters) > 64 THEN 0 WHEN length(letters) < 6 THEN 1 ELSE 2 END",
     # An ending that is written on is no slip.
     "CREATE OR REPLACE TEMP MACRO __search_distance(w, t) AS CASE WHEN __search_unspaced(w) "
     "THEN damerau_levenshtein(__search_letters(w), __search_letters(left(t, length(w)))) "
