@@ -45,6 +45,7 @@ INPUTS = [
     "open~ library~",
     "학교",
     "학꾜",
+    "음성학교 초등",
     '"학교 the"',
     "nothinglikeit",
 ]

@@ -105,6 +105,16 @@ def test_a_slip_is_told_with_the_words_that_were_searched_for(engine: QueryEngin
     assert remarks(engine, "library open 학교") == []
 
 
+def test_korean_written_together_is_found_written_apart(engine: QueryEngine, make: Make) -> None:
+    texts = ["새 음성 인식을 쓴다", "음성은 좋은 인식", "인식 음성"]
+    make("spoken", pa.table({"id": [1, 2, 3], "text": texts}))
+    assert ids(found(engine, "음성인식")) == [1]
+    assert remarks(engine, "음성인식") == ["no row has the word '음성인식'; searched for '음성 인식' instead"]
+    make("spoken", pa.table({"id": [1, 2], "text": ["음성인식을", "음성 인식"]}))
+    assert ids(found(engine, "음성인식")) == [1]
+    assert sorted(map(str, ids(found(engine, "음성 인식")))) == ["1", "2"]
+
+
 def test_words_that_rows_have_are_not_mended_unless_asked(engine: QueryEngine, make: Make) -> None:
     make("spoken", pa.table({"id": [1, 2], "text": ["from here", "the form"]}))
     assert ids(found(engine, "form")) == [2]

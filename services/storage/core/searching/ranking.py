@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from sqlglot import exp
 
 from services.storage.core.names import find_column
+from services.storage.core.searching.splitting import add_split
 from services.storage.core.searching.wanted import MOST_WORDS, KeywordSearch, bad_input, read_pieces
 from services.storage.core.searching.words import ANALYSER
 from services.storage.core.types import OpenVersion
@@ -40,7 +41,7 @@ SELECT unit, place, word, term, 0.5 ** slips AS weight FROM (
   SELECT *, __search_distance(word, term) AS slips
   FROM (
     SELECT *, __search_slips(__search_letters(word)) AS allowed FROM __search_asked
-    WHERE is_loose OR (unit, place) NOT IN (SELECT (unit, place) FROM __search_found)
+    WHERE is_loose OR (unit, place) NOT IN (SELECT (unit, place) FROM __search_hits)
   )
   JOIN __search_dictionary ON length(term) BETWEEN length(word) - allowed
     AND CASE WHEN __search_unspaced(word) THEN 1000 ELSE length(word) + allowed END
@@ -173,6 +174,7 @@ def _add_alike(connection: Any, source: Source) -> list[str]:
     connection.execute(_FOUND)
     if not connection.execute(_TO_MEND).fetchone()[0]:
         return []
+    add_split(connection, source)
     connection.execute(_ALIKE)
     source.add_hits(connection)
     return [_remark(word, alike) for word, alike in connection.execute(_CORRECTIONS).fetchall()]
