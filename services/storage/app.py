@@ -1,14 +1,18 @@
 """Wires the storage service."""
 
+import asyncio
+import contextlib
 from functools import partial
 from pathlib import Path
 
 import grpc
+import structlog
 
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
 from services.storage.core.homes import TableHome
+from services.storage.core.maintenance import Keeping, Maintenance
 from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine, QueryLimits, open_connection
@@ -24,8 +28,11 @@ from services.storage.work import Work
 from thanosql.v1 import storage_pb2, storage_pb2_grpc
 from thanosql_objects.opening import Objects, open_objects
 from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.errors import ThanosqlError
 from thanosql_runtime.service import Authoriser, Context, Service
 
+_log = structlog.get_logger("storage")
+_HOUR_S = 3600.0
 FULL_NAME = storage_pb2.DESCRIPTOR.services_by_name["StorageService"].full_name
 
 
@@ -37,6 +44,16 @@ class StorageApp:
         self._plan = SeedPlan(bundled=settings.bundled_checkpoint, configured=settings.wav2vec2_en)
         self._places = places(settings, objects.settings, context.home)
         self._parts = _parts(settings, self._places, context.home, objects)
+        self._maintenance_interval_s = settings.maintenance_interval_s
+        self._maintenance = Maintenance(
+            self._parts.tables,
+            self._parts.models,
+            Keeping(
+                replaced_s=settings.keep_versions_h * _HOUR_S,
+                named_by_models=settings.keep_versions_of_models,
+            ),
+        )
+        self._maintaining: asyncio.Task[None] | None = None
         hub = HubCheckpoints(context.home / "storage" / "hub", settings.hub_timeout_s)
         self._seeder = Seeder(self._parts.models, objects.store, hub.download)
 
@@ -63,14 +80,37 @@ class StorageApp:
         await self._parts.work.command(self._forget_dropped)
         for line in await self._parts.work.command(self._seeder.seed, self._plan):
             self._context.announce(line)
+        self._maintaining = asyncio.create_task(self._maintain(), name="maintenance")
+        self._maintaining.add_done_callback(self._tell_health)
 
     def _forget_dropped(self) -> None:
         self._parts.indexes.forget_others(self._parts.tables.names())
 
     async def stop(self) -> None:
         """Release the threads; no call is in flight any more."""
+        if self._maintaining is not None:
+            self._maintaining.cancel()
+            await asyncio.gather(self._maintaining, return_exceptions=True)
         self._parts.indexes.close()
         self._parts.work.close()
+
+    async def _maintain(self) -> None:
+        """Look after the tables now and then, until the server begins to stop."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._context.stopping.wait(), self._maintenance_interval_s)
+                return
+            try:
+                cleaned = await self._parts.work.command(self._maintenance.run)
+            except ThanosqlError as problem:
+                _log.warning("maintenance_failed", error=problem.message)
+            else:
+                _log.info("maintained", versions_cleaned=cleaned)
+
+    def _tell_health(self, ended: "asyncio.Task[None]") -> None:
+        if not ended.cancelled() and ended.exception() is not None:
+            _log.error("maintenance_died", error=repr(ended.exception()))
+            self._context.report_health(FULL_NAME, False)
 
 
 def build(settings: StorageSettings, context: Context, objects: Objects | None = None) -> Service:

@@ -34,4 +34,13 @@ class StorageSettings(Settings):
     query_memory_bytes: int = Field(default=1 << 30, ge=64 << 20, description="memory of one query")
     query_spill_bytes: int = Field(default=8 << 30, ge=0, description="disk for what exceeds that memory")
     duckdb_threads: int = Field(default=2, ge=1, le=256, description="threads of one query")
+    keep_versions_h: float = Field(
+        default=168.0, ge=1.0, description="hours that a version of a table stays after it was replaced"
+    )
+    keep_versions_of_models: bool = Field(
+        default=True, description="keep versions that the record of a model names, however old they are"
+    )
+    maintenance_interval_s: float = Field(
+        default=3600.0, gt=0, description="seconds between two rounds of compaction and clean-up"
+    )
     max_upload_bytes: int = Field(default=4 << 30, ge=1, description="largest file that is taken in")

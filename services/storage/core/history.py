@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from services.storage.core.names import fold
+from services.storage.core.outages import is_outage, store_unreadable
 from services.storage.core.tables import OPERATION, Tables
 from services.storage.core.types import (
     OpenVersion,
@@ -20,6 +21,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _MAX_PAGE = 1000
 _NAMED_IN_ERRORS = 20
+_TRIES = 10
 
 # What the operations of Lance are here, for commits that do not say it themselves. Those of other kinds keep
 # the rows and columns as they are: compaction, indexes.
@@ -45,11 +47,11 @@ class TableHistory:
 
     def page(self, name: str, *, page_size: int = 100, page_token: str = "") -> TableVersionPage:
         """List the versions of a table, newest first."""
-        dataset = self._tables.dataset(name)
         before = int(page_token) if page_token.isdecimal() else None
-        entries = sorted(dataset.versions(), key=lambda entry: -int(entry["version"]))
+        entries = sorted(self._entries(name), key=lambda entry: -int(entry["version"]))
         rest = [entry for entry in entries if before is None or entry["version"] < before]
         size = max(1, min(page_size or 100, _MAX_PAGE))
+        dataset = self._tables.dataset(name)
         versions = tuple(_version(name, dataset, entry) for entry in rest[:size])
         return TableVersionPage(
             versions=versions, next_page_token=str(versions[-1].version) if len(rest) > size else ""
@@ -63,8 +65,13 @@ class TableHistory:
         if 0 < version < newest.version:
             with contextlib.suppress(ValueError):
                 return self._tables.dataset_at(name, version)
-        known = (int(entry["version"]) for entry in newest.versions())
+        known = (int(entry["version"]) for entry in self._entries(name))
         raise _version_not_found(fold(name), version, known)
+
+    def moments(self, name: str) -> list[tuple[int, float]]:
+        """Return the versions of a table, oldest first, each with the second of its commit."""
+        entries = self._entries(name)
+        return sorted((int(entry["version"]), entry["timestamp"].timestamp()) for entry in entries)
 
     def open(self, versions: Iterable[TableAtVersion]) -> dict[str, OpenVersion]:
         """Open versions for a query, by the names that they have in it."""
@@ -78,8 +85,15 @@ class TableHistory:
     def restore(self, name: str, version: int) -> TableInfo:
         """Make the rows and columns of a version the newest ones, in one commit; the history goes on."""
         with self._tables.writing(fold(name)):
-            self.dataset(name, version)  # Says which versions there are.
-            return self._tables.restore(name, version)
+            kept = self.dataset(name, version)  # Nobody cleans it up while it is open.
+            return self._tables.restore(name, kept.version)
+
+    def _entries(self, name: str) -> list[dict[str, Any]]:
+        """Return what Lance says of every version; it fails when one is cleaned up while it reads them."""
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(ValueError):
+                return list(self._tables.dataset(name).versions())
+        return list(self._tables.dataset(name).versions())
 
 
 def _version(name: str, dataset: Any, entry: dict[str, Any]) -> TableVersion:
@@ -88,13 +102,19 @@ def _version(name: str, dataset: Any, entry: dict[str, Any]) -> TableVersion:
         table=fold(name),
         version=int(entry["version"]),
         create_time_s=committed.timestamp(),
-        operation=_operation(dataset.read_transaction(entry["version"])),
+        operation=_operation(dataset, entry["version"]),
         row_count=int(entry["metadata"]["total_rows"]),
     )
 
 
-def _operation(transaction: Any) -> str:
-    """Say what made a version; nothing where Lance has forgotten it."""
+def _operation(dataset: Any, version: int) -> str:
+    """Say what made a version; nothing where Lance has forgotten it, or it was cleaned up just now."""
+    try:
+        transaction = dataset.read_transaction(version)
+    except (ValueError, OSError) as problem:
+        if is_outage(problem):
+            raise store_unreadable(problem, f"version {version}") from problem
+        return ""
     if transaction is None:
         return ""
     said = transaction.transaction_properties.get(OPERATION)

@@ -61,6 +61,11 @@ class ModelCatalog:
             raise model_not_found(name, self.names())
         return tuple(_from_json(entry) for entry in reversed(document["versions"]))
 
+    def tables_named(self) -> frozenset[tuple[str, int]]:
+        """Return every table and version that the record of a model names."""
+        models = (model for name in self.names() for model in self.versions(name))
+        return frozenset((item.table, item.version) for model in models for item in model.built_from)
+
     def version_page(self, name: str, *, page_size: int = 100, page_token: str = "") -> ModelPage:
         """List the versions of a model, newest first."""
         before = int(page_token) if page_token.isdigit() else None

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -19,14 +19,14 @@ from services.storage.core.commits import commit, in_place_of, repeated, written
 from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.names import checked, file_name, fold, table_not_found
 from services.storage.core.outages import is_outage, store_failed
+from services.storage.core.readers import DoomedError, Readers
 from services.storage.core.rows import Rows, aligned
 from services.storage.core.types import ColumnInfo, Operation, TableInfo, TablePage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("storage")
-# Old versions stay this long, for readers that opened them before they were replaced.
-_HISTORY = timedelta(hours=24)
-_COMMITS_BETWEEN_CLEANINGS = 50
+_COMMITS_BETWEEN_COMPACTIONS = 50
+_MANY_PIECES = 16
 _MAX_PAGE = 1000
 OPERATION = "operation"
 """Property of a commit that says what made it."""
@@ -44,6 +44,7 @@ class Tables:
 
     def __init__(self, home: TableHome | Path) -> None:
         self._home = home if isinstance(home, TableHome) else directory_home(home)
+        self._readers = Readers()
         self._locks: dict[str, threading.RLock] = {}
         self._locks_guard = threading.Lock()
 
@@ -72,10 +73,13 @@ class Tables:
         Raises:
             ThanosqlError: TABLE_NOT_FOUND, with the nearest name.
         """
-        try:
-            return self._home.open(fold(name))
-        except ValueError as problem:
-            raise table_not_found(name, self.names()) from problem
+        while True:
+            try:
+                return self._readers.opened(fold(name), lambda: self._home.open(fold(name)))
+            except DoomedError:
+                continue  # It was the newest when it was opened, and there is a newer one now.
+            except ValueError as problem:
+                raise table_not_found(name, self.names()) from problem
 
     def dataset_at(self, name: str, version: int) -> Any:
         """Open one version of a table for reading.
@@ -84,7 +88,7 @@ class Tables:
             ThanosqlError: STORE_UNAVAILABLE.
             ValueError: There is no such version.
         """
-        return self._home.open(fold(name), version)
+        return self._readers.opened(fold(name), lambda: self._home.open(fold(name), version))
 
     def schema(self, name: str) -> pa.Schema:
         """Return the columns of a table."""
@@ -202,6 +206,25 @@ class Tables:
             self._home.remove(fold(name))
             return True
 
+    def compact(self, name: str) -> None:
+        """Make large pieces of many small ones, if there are many; rows and history stay as they are.
+
+        Raises:
+            ThanosqlError: TABLE_NOT_FOUND, STORE_UNAVAILABLE, CONFLICT when another process writes it.
+        """
+        with self.writing(fold(name)), _translated(fold(name)):
+            dataset = self.dataset(name)
+            if len(dataset.get_fragments()) >= _MANY_PIECES:
+                dataset.optimize.compact_files()
+
+    def clean(self, name: str, versions: Collection[int]) -> int:
+        """Clean up versions of a table, but for the newest and those that are read, and say how many."""
+        with self._readers.cleaning(fold(name), versions) as unread, _translated(fold(name)):
+            if not unread:
+                return 0
+            newest = self._home.open(fold(name))
+            return int(newest.cleanup_old_versions(versions=sorted(unread)).old_versions)
+
     @contextlib.contextmanager
     def change(self, name: str) -> Iterator[Any]:  # Any: lancedb's table
         """Give LanceDB's own table to one writer, for a change of its columns.
@@ -224,19 +247,19 @@ class Tables:
         saying = replace(transaction, transaction_properties={OPERATION: str(operation)})
         # Described from what the commit returned: a store that fails after it has still kept the rows.
         table = _described(fold(name), commit(self._home, fold(name), saying), time.time())
-        if table.version % _COMMITS_BETWEEN_CLEANINGS == 0:
-            self._clean(name)
+        if table.version % _COMMITS_BETWEEN_COMPACTIONS == 0:
+            self._compact_if_possible(name)
         return table
 
     def _version(self, name: str) -> int:
         return int(self.dataset(name).version) if self.exists(name) else 0
 
-    def _clean(self, name: str) -> None:
-        # The commit before it is whole; what is not cleaned now, because of other writers, is later.
+    def _compact_if_possible(self, name: str) -> None:
+        # The commit before it is whole; what is not done now, because of other writers, is later.
         try:
-            self._open(name).optimize(cleanup_older_than=_HISTORY)
+            self.compact(name)
         except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
-            _log.warning("table_not_cleaned", error=str(problem)[:200])
+            _log.warning("table_not_compacted", error=str(problem)[:200])
 
     def _open(self, name: str) -> Any:
         if not self.exists(name):

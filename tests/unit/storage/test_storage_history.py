@@ -16,6 +16,7 @@ from services.storage.core.tables import Tables
 from services.storage.core.types import IfExists, TableAtVersion, TableVersion
 from thanosql_runtime.errors import Reason, ThanosqlError
 
+both_homes = pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)
 Make = Callable[[str, pa.Table], None]
 Read = Callable[..., list[dict[str, object]]]
 ONE = pa.table({"n": pa.array([1], pa.int64())})
@@ -54,6 +55,7 @@ def test_versions_come_newest_first_and_in_pages(make: Make, history: TableHisto
     assert seen == [5, 4, 3, 2, 1]
 
 
+@both_homes
 def test_versions_say_what_made_them(
     tables: Tables, changes: TableChanges, copying: CopyCommand, history: TableHistory
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_table_of_an_earlier_release_has_a_history(tables: Tables, tmp_path: P
     assert set(operations[:-3]) <= {"MAINTENANCE"}
 
 
+@both_homes
 def test_one_query_reads_several_versions_of_one_table(make: Make, read: Read) -> None:
     make("t", ONE)
     make("t", pa.table({"n": [7, 8]}))
@@ -107,6 +110,7 @@ def test_a_limit_and_a_filter_hold_at_a_version(make: Make, read: Read) -> None:
     assert read(sql, ("t", 1)) == [{"n": 91}]
 
 
+@both_homes
 def test_a_query_tells_the_versions_that_it_reads(
     make: Make, engine: QueryEngine, history: TableHistory
 ) -> None:
@@ -121,6 +125,7 @@ def test_a_query_tells_the_versions_that_it_reads(
     assert all(isinstance(item, TableVersion) for item in running.tables_read)
 
 
+@both_homes
 def test_a_query_keeps_its_version_while_the_table_is_restored(
     make: Make, engine: QueryEngine, history: TableHistory
 ) -> None:
@@ -131,6 +136,7 @@ def test_a_query_keeps_its_version_while_the_table_is_restored(
         assert [row for batch in running for row in batch.to_pylist()] == [{"s": 1}]
 
 
+@both_homes
 def test_a_restore_can_be_undone(make: Make, history: TableHistory, tables: Tables) -> None:
     make("t", ONE)
     make("t", pa.table({"m": ["x", "y"]}))
@@ -140,6 +146,7 @@ def test_a_restore_can_be_undone(make: Make, history: TableHistory, tables: Tabl
     assert tables.schema("t").names == ["m"]
 
 
+@both_homes
 def test_a_replaced_table_keeps_its_history_and_a_dropped_one_loses_it(
     make: Make, history: TableHistory, tables: Tables
 ) -> None:
@@ -166,6 +173,7 @@ def test_a_version_that_never_was_is_answered_with_those_that_are(
         assert caught.value.metadata["version"] == str(version)
 
 
+@both_homes
 def test_a_version_that_was_cleaned_up_says_so(make: Make, history: TableHistory, tables: Tables) -> None:
     for _ in range(5):
         make("t", ONE)

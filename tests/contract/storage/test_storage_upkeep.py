@@ -1,0 +1,50 @@
+"""A running storage service looks after its tables by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from services.storage.app import build
+from services.storage.settings import StorageSettings
+from tests.fakes.storage_client import StorageClient
+from thanosql.v1 import storage_pb2, storage_pb2_grpc
+from thanosql_objects.opening import open_objects
+from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.testing import peer_channel, serving
+
+ROW = pa.table({"n": [1]})
+PIECES = 20
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[StorageClient]:
+    objects = open_objects(ObjectSettings(uri=str(tmp_path / "objects"), workspace=str(tmp_path)))
+    settings = StorageSettings(
+        bundled_checkpoint=tmp_path / "no-checkpoint", maintenance_interval_s=0.05, keep_versions_h=1.0
+    )
+    home = tmp_path / "home"
+    async with (
+        serving([lambda context: build(settings, context, objects)], home) as address,
+        peer_channel(address) as channel,
+    ):
+        yield StorageClient(storage_pb2_grpc.StorageServiceStub(channel))
+
+
+async def test_small_pieces_become_large_ones_and_no_version_of_today_goes(client: StorageClient) -> None:
+    await client.write("t", ROW)
+    for _ in range(PIECES):
+        await client.write("t", ROW, storage_pb2.WRITE_MODE_APPEND)
+
+    async def operations() -> list[str]:
+        request = storage_pb2.ListTableVersionsRequest(table="t")
+        return [item.operation for item in (await client.stub.ListTableVersions(request)).versions]
+
+    async with asyncio.timeout(30):
+        while "MAINTENANCE" not in await operations():
+            pass
+    made = [name for name in await operations() if name != "MAINTENANCE"]
+    assert made == ["INSERT"] * PIECES + ["CREATE TABLE"]
+    assert (await client.query("SELECT count(*) AS n FROM t", "t")).to_pylist() == [{"n": PIECES + 1}]
