@@ -52,6 +52,7 @@ class StorageTables:
         start.search.text_col = search.text_col
         start.search.result_col = search.result_col
         start.search.top_k = search.top_k
+        start.search.explain_only = search.explain_only
         async with self._rows(start, query.relations, tell) as rows:
             yield rows
 

@@ -132,6 +132,7 @@ def from_search(start: storage_pb2.QueryStart) -> KeywordSearch | None:
         text_col=search.text_col,
         result_col=search.result_col,
         top_k=search.top_k,
+        explain_only=search.explain_only,
     )
 
 

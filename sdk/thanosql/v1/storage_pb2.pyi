@@ -177,6 +177,7 @@ class KeywordSearch(_message.Message):
     TEXT_COL_FIELD_NUMBER: _builtins.int
     RESULT_COL_FIELD_NUMBER: _builtins.int
     TOP_K_FIELD_NUMBER: _builtins.int
+    EXPLAIN_ONLY_FIELD_NUMBER: _builtins.int
     search_input: _builtins.str
     """Words, phrases in double quotes, and words with `~` behind them."""
     text_col: _builtins.str
@@ -185,6 +186,8 @@ class KeywordSearch(_message.Message):
     """Name of the column with the score, which is added."""
     top_k: _builtins.int
     """Rows at most."""
+    explain_only: _builtins.bool
+    """Only check it, and say in a notice how the rows would be found; no rows are answered."""
     def __init__(
         self,
         *,
@@ -192,10 +195,11 @@ class KeywordSearch(_message.Message):
         text_col: _builtins.str = ...,
         result_col: _builtins.str = ...,
         top_k: _builtins.int = ...,
+        explain_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["result_col", b"result_col", "search_input", b"search_input", "text_col", b"text_col", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explain_only", b"explain_only", "result_col", b"result_col", "search_input", b"search_input", "text_col", b"text_col", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

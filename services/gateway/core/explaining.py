@@ -44,7 +44,7 @@ from services.gateway.core.printing import media_column
 from services.gateway.core.queries import bind
 from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
-from services.gateway.core.searching import search_schema
+from services.gateway.core.searching import explained_manner, search_schema
 
 _NO_COLUMNS = pa.schema([])
 STEPS = pa.schema([("step", pa.int64()), ("what", pa.string())])
@@ -52,10 +52,11 @@ STEPS = pa.schema([("step", pa.int64()), ("what", pa.string())])
 
 @dataclass(frozen=True, kw_only=True)
 class Explained:
-    """What would run, and the columns it would answer with."""
+    """What would run, the columns it would answer with, and what stands for nested statements meanwhile."""
 
     steps: Sequence[str]
     schema: pa.Schema
+    relations: Sequence[Relation] = ()
 
 
 async def explanation_table(run: Run) -> pa.Table:
@@ -105,7 +106,8 @@ async def _explain_query(run: Run, query: Query) -> Explained:
     tables += [f"{item.table.text} at version {item.version}" for item in query.versions]
     source = f"the tables {', '.join(tables)}" if tables else "no stored table"
     nested_words = f" and the rows of {len(relations)} nested statements" if relations else ""
-    return Explained(steps=[*steps, f"query {source}{nested_words}: {query.sql}"], schema=schema)
+    steps.append(f"query {source}{nested_words}: {query.sql}")
+    return Explained(steps=steps, schema=schema, relations=relations)
 
 
 async def _explain_predict(run: Run, statement: Predict) -> Explained:
@@ -122,9 +124,11 @@ async def _explain_predict(run: Run, statement: Predict) -> Explained:
 async def _explain_search(run: Run, statement: SearchKeyword) -> Explained:
     inner = await _explain_query(run, statement.query)
     schema = search_schema(run.text, statement, inner.schema)
+    manner = await explained_manner(run, statement, inner.relations)
     step = (
-        f"search column '{statement.text_col}' for '{statement.search_input}'; keep the {statement.top_k} "
-        f"best of the rows that match, with their scores in column '{statement.result_col}'"
+        f"search column '{statement.text_col}' for '{statement.search_input}' {manner}; "
+        f"keep the {statement.top_k} best of the rows that match, "
+        f"with their scores in column '{statement.result_col}'"
     )
     return Explained(steps=[*inner.steps, step], schema=schema)
 

@@ -79,12 +79,13 @@ class TrainingRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class KeywordSearch:
-    """Which rows of a query are wanted, and in which column their scores stand."""
+    """Which rows of a query are wanted; `explain_only` checks it and tells how they would be found."""
 
     search_input: str
     text_col: str
     result_col: str
     top_k: int
+    explain_only: bool = False
 
 
 Tell = Callable[[str], Awaitable[None]]

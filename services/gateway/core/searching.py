@@ -1,6 +1,6 @@
 """SEARCH KEYWORD: the rows of a query that have the words, best first, with their scores."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from services.gateway.core.columns import check_texts, find_column, without
 from services.gateway.core.places import option_place, place, placed_at, placed_in
 from services.gateway.core.plans import SearchKeyword
-from services.gateway.core.ports import KeywordSearch
+from services.gateway.core.ports import KeywordSearch, Relation
 from services.gateway.core.queries import bind, nested_relations
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
@@ -20,13 +20,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 async def open_search(run: Run, statement: SearchKeyword) -> AsyncIterator[Rows]:
     """The best rows of the query, then the column with their scores."""
     _check_names(run.text, statement)
-    query = statement.query
-    search = KeywordSearch(
-        search_input=statement.search_input,
-        text_col=statement.text_col,
-        result_col=statement.result_col,
-        top_k=statement.top_k,
-    )
+    query, search = statement.query, _search(statement)
     bound = bind(query, query.sql, nested_relations(run, query))
     tell = partial(run.notify, span=option_place(run.text, statement, statement.search_input))
     async with AsyncExitStack() as stack:
@@ -34,6 +28,40 @@ async def open_search(run: Run, statement: SearchKeyword) -> AsyncIterator[Rows]
             rows = await stack.enter_async_context(run.peers.tables.search(bound, search, tell))
         run.outcome.read(rows.tables_read)
         yield Rows(schema=rows.schema, batches=_placed_batches(run, statement, rows))
+
+
+async def explained_manner(run: Run, statement: SearchKeyword, relations: Sequence[Relation]) -> str:
+    """How storage would find the rows, in words; raises where it would not search for the input.
+
+    Args:
+        run: The statement that is explained.
+        statement: The search in it.
+        relations: What stands for the statements nested in its query.
+    """
+    told: list[str] = []
+
+    async def tell(message: str) -> None:
+        told.append(message)
+
+    bound, search = (
+        bind(statement.query, statement.query.sql, relations),
+        _search(statement, explain_only=True),
+    )
+    with _placed(run, statement):
+        async with run.peers.tables.search(bound, search, tell) as rows:
+            async for _no_rows in rows.batches:
+                pass
+    return " ".join(told)
+
+
+def _search(statement: SearchKeyword, *, explain_only: bool = False) -> KeywordSearch:
+    return KeywordSearch(
+        search_input=statement.search_input,
+        text_col=statement.text_col,
+        result_col=statement.result_col,
+        top_k=statement.top_k,
+        explain_only=explain_only,
+    )
 
 
 def search_schema(text: str, statement: SearchKeyword, inner: pa.Schema) -> pa.Schema:

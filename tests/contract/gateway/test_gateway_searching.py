@@ -96,7 +96,19 @@ async def test_explain_tells_the_search_and_runs_nothing(client: Client) -> None
     )
     steps = [row["what"] for row in answer.rows]
     assert len(steps) == 3
-    assert steps[1].startswith("search column 'text' for 'library'; keep the 1000 best of the rows")
+    assert steps[1].startswith("search column 'text' for 'library' by reading every row; keep the 1000 best")
+
+
+async def test_explain_of_nested_statements_reads_none_of_their_rows(client: Client) -> None:
+    answer = await client.succeed(
+        "EXPLAIN SEARCH KEYWORD OPTIONS (search_input='x', text_col='name') AS LIST TABLE"
+    )
+    assert answer.rows[-1]["what"].startswith("search column 'name' for 'x' by reading every row")
+
+
+async def test_explain_refuses_what_the_search_would(client: Client) -> None:
+    failure = await client.fail("EXPLAIN SEARCH KEYWORD OPTIONS (search_input='\"open') AS SELECT * FROM t")
+    assert failure.reason is Reason.INVALID_OPTION_VALUE
 
 
 @pytest.mark.parametrize(

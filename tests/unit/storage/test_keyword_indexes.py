@@ -210,6 +210,17 @@ def test_many_new_rows_are_put_into_the_index(
     assert after != before
 
 
+def test_explaining_tells_the_way_and_builds_nothing(
+    indexed: QueryEngine, indexes: KeywordIndexes, tables: Tables, make: Make
+) -> None:
+    make("spoken", rows(15))
+    empty, told = found(indexed, "library", explain_only=True)
+    assert (empty.num_rows, told) == (0, ["by reading every row"])
+    built(indexes, tables)
+    assert found(indexed, "library", explain_only=True)[1] == ["through the index of the words in 'text'"]
+    assert found(indexed, "library", ALL + " LIMIT 9", explain_only=True)[1] == ["by reading every row"]
+
+
 def test_a_damaged_index_is_not_used_and_made_again(
     engine: QueryEngine,
     indexed: QueryEngine,

@@ -72,6 +72,7 @@ class IndexedRows:
         read: PlainRead,
         search: KeywordSearch,
     ) -> None:
+        self.manner = f"through the index of the words in '{read.text}'"
         self.names: Sequence[str] = [name for name, _column in read.columns]
         self._index = index
         self._dataset = dataset

@@ -81,7 +81,7 @@ class KeywordIndexes:
         new = [
             f for f in dataset.get_fragments() if index and str(f.fragment_id) not in index.facts.fragments
         ]
-        if index is None or _is_much(new):
+        if not search.explain_only and (index is None or _is_much(new)):
             self._build_soon(wanted)
         if index is None:
             return None

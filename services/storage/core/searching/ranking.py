@@ -17,6 +17,8 @@ from services.storage.core.searching.wanted import MOST_WORDS, KeywordSearch, ba
 from services.storage.core.searching.words import ANALYSER
 from services.storage.core.types import OpenVersion
 
+_NO_ROWS = "SELECT NULL AS nothing LIMIT 0"
+
 # The usual weights of BM25: how soon more of a word counts no more, and how much the length of a text counts.
 _SATURATION = 1.2
 _LENGTH = 0.75
@@ -87,8 +89,14 @@ class Extent:
 
 
 class Source(Protocol):
-    """Where the words of the texts are; `names` are the columns of the query, once it is open."""
+    """Where the words of the texts are.
 
+    Attributes:
+        manner: How it finds them, in words.
+        names: The columns of the query, once it is open.
+    """
+
+    manner: str
     names: Sequence[str]
 
     def open(self, connection: Any) -> Extent:
@@ -123,6 +131,8 @@ def rank(connection: Any, search: KeywordSearch, source: Source) -> tuple[str, l
         ThanosqlError: INVALID_OPTION_VALUE for an input without words, and what the source raises.
     """
     _ask(connection, search)
+    if search.explain_only:
+        return _NO_ROWS, [source.manner]
     extent = source.open(connection)
     connection.execute(_HITS)
     connection.execute(_EXACT)

@@ -37,6 +37,7 @@ class ScannedRows:
     """
 
     def __init__(self, sql: str, search: KeywordSearch) -> None:
+        self.manner = "by reading every row"
         self.names: Sequence[str] = ()
         self._sql = sql
         self._search = search

@@ -17,12 +17,14 @@ class KeywordSearch:
         text_col: Column of the query that holds the texts.
         result_col: Name of the column with the scores.
         top_k: Rows at most.
+        explain_only: Only check it, and remark how the rows would be found.
     """
 
     search_input: str
     text_col: str
     result_col: str
     top_k: int
+    explain_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
