@@ -204,8 +204,7 @@ class LocalDirectory:
 
     def _walk_folder(self, folder: Path, base: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
         # A folder sorts as if its name ended in a slash: that is the order of the whole keys.
-        entries = ((entry.name + "/" * entry.is_dir(), entry.is_symlink()) for entry in os.scandir(folder))
-        for name, is_link in sorted(entries):
+        for name, is_link in _entries(folder):
             key, path = base + name, folder / name
             if name.startswith(".") and (key == f"{_INCOMING}/" or not self._list_hidden):
                 continue
@@ -218,12 +217,33 @@ class LocalDirectory:
                 if key.startswith(prefix) or prefix.startswith(key):
                     yield from self._walk_folder(path, key, prefix, after)
             elif key > after and key.startswith(prefix) and path.is_file():
-                yield _info(key, path)
+                info = _listed(key, path)
+                if info is not None:
+                    yield info
 
     def _inside(self, path: str) -> bool:
         """Tell whether a link stays inside, and does not lead back to a folder that holds it."""
         resolved = Path(os.path.realpath(path))
         return resolved.is_relative_to(self._root) and not Path(path).is_relative_to(resolved)
+
+
+def _entries(folder: Path) -> list[tuple[str, bool]]:
+    """Name what is in a folder, folders with a slash, and say which are links; nothing where it is gone."""
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted((entry.name + "/" * entry.is_dir(), entry.is_symlink()) for entry in entries)
+
+
+def _listed(key: str, path: Path) -> ObjectInfo | None:
+    """Describe a file; None where it was removed meanwhile, as Lance's files on their way in are."""
+    try:
+        return _info(key, path)
+    except ThanosqlError as problem:
+        if problem.reason is not Reason.FILE_NOT_FOUND:
+            raise
+        return None
 
 
 def _info(key: str, path: Path) -> ObjectInfo:

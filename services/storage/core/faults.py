@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import duckdb
 
 from services.storage.core.names import column_not_found, table_not_found
+from services.storage.core.outages import is_outage, store_unreadable
 from services.storage.core.sandbox import rejected
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -23,6 +24,8 @@ def translate(problem: Exception, *, tables: Sequence[str], columns: Sequence[st
         columns: Names of all their columns.
     """
     text = str(problem)
+    if is_outage(problem):
+        return store_unreadable(problem, "the tables of the query")
     if isinstance(problem, duckdb.OutOfMemoryException) or "Out of Memory" in text:
         message = "the query needs more memory than one query may use; select fewer rows or columns"
         return error(Reason.QUERY_TOO_LARGE, message)

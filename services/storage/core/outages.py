@@ -1,11 +1,16 @@
 """A store of tables that fails or does not answer, told apart from rows that it will not take."""
 
+import re
+
 from lance.commit import CommitConflictError
 
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 # Lance reports its store's failures as several kinds of exceptions, and only in words.
 _SIGNS = ("LanceError(IO)", "Error performing", "error sending request", "No space left", "Generic S3 error")
+_REQUEST = re.compile(
+    r"Error performing (?P<method>[A-Z]+) (?P<server>https?://[^/\s]+)\S*[^\n]*? - (?P<cause>[^,\n]{1,120})"
+)
 _ADVICE = "once the disk, or the server of THANOSQL_OBJECTS__ENDPOINT, is in order, run the statement again"
 
 
@@ -38,4 +43,7 @@ def outcome_unknown(problem: BaseException) -> ThanosqlError:
 
 def in_short(problem: BaseException) -> str:
     """Return what went wrong, without the place in Lance's own source, which says nothing to a user."""
+    request = _REQUEST.search(str(problem))
+    if request:
+        return f"{request['method']} {request['server']} failed: {request['cause'].strip()}"
     return str(problem).split("\n", 1)[0].split(", /", 1)[0][:300]

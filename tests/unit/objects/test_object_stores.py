@@ -1,6 +1,7 @@
 """One suite for every object store: whatever keeps the bytes, the promises are the same."""
 
 import hashlib
+import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,6 +114,35 @@ def test_a_full_disk_is_the_stores_failure_and_leaves_nothing(store: ObjectStore
     with pytest.raises((ThanosqlError, OSError)):
         store.write("fresh", chunks())
     assert keys(store) == []
+
+
+def test_what_is_removed_while_it_is_listed_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalDirectory(tmp_path)
+    for key in ("a", "b", "folder/c"):
+        store.write(key, [b"x"])
+    read = os.scandir
+
+    def vanishing(folder: Path) -> list[os.DirEntry[str]]:
+        with read(folder) as found:
+            entries = list(found)
+        for key in ("b", "folder/c"):
+            (tmp_path / key).unlink(missing_ok=True)
+        if (tmp_path / "folder").is_dir():
+            (tmp_path / "folder").rmdir()
+        return entries
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert keys(store) == ["a"]
+
+
+def test_folders_are_named_without_what_is_in_them(store: ObjectStore) -> None:
+    for key in ("a/b/c", "a/d", "a-b/e", "top", "a/b/f"):
+        store.write(key, [b"x"])
+    assert store.folders() == ("a", "a-b")
+    assert store.folders("a/") == ("b",)
+    assert store.folders("nowhere/") == ()
 
 
 def test_missing_objects_are_named_with_their_nearest(store: ObjectStore) -> None:

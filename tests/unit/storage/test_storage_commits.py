@@ -11,6 +11,7 @@ from services.storage.core.homes import TableHome
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
+from services.storage.core.types import Operation
 from tests.s3_servers import LosingAnswers, new_bucket, s3_server
 from thanosql_objects.opening import open_place
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -86,7 +87,7 @@ def test_an_update_keeps_rows_that_another_process_adds_meanwhile(home: TableHom
     ours.create("t", rows(0, 1, 2))
     before = ours.dataset("t")
     theirs.append("t", rows(2, 7))
-    ours.rewrite("t", before, rows(1, 1, 2))
+    ours.rewrite("t", before, rows(1, 1, 2), Operation.UPDATE)
     assert kept(theirs) == [(1, 1), (1, 2), (2, 7)]
 
 
