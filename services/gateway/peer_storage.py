@@ -26,6 +26,8 @@ from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, 
 
 _PEER = "storage"
 _PAGE = 1000
+# What made a version stands in a file of its own, which a bucket takes a while to give.
+_VERSIONS_PAGE = 100
 
 # A change of a large table writes all of it again.
 _REWRITE_TIMEOUT_S = 1800.0
@@ -137,7 +139,7 @@ class StorageTables:
 
     async def version_pages(self, table: str) -> AsyncIterator[Sequence[TableVersion]]:
         """See `Tables.version_pages`."""
-        request = storage_pb2.ListTableVersionsRequest(table=table, page_size=_PAGE)
+        request = storage_pb2.ListTableVersionsRequest(table=table, page_size=_VERSIONS_PAGE)
         while True:
             with peer_call(_PEER):
                 response = await self._stub.ListTableVersions(request, timeout=self._timeout_s)

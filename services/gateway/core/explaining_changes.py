@@ -111,7 +111,7 @@ async def _table_steps(run: Run, statement: Insert | Update | Delete | DropTable
         case Delete():
             return [f"delete rows of table {held}, {_where(statement.condition)}"]
         case DropTable():
-            return [f"drop table {held}"]
+            return [f"drop table {held}, with all its versions: it cannot be restored"]
         case AlterTable():
             return [f"change the columns of table {held}"]
 

@@ -159,6 +159,15 @@ async def test_versions_are_listed_alone_and_in_queries(client: Client) -> None:
     assert chosen.rows == [{"v": 1}]
 
 
+async def test_a_long_history_is_listed_whole_and_in_order(client: Client) -> None:
+    await client.succeed("CREATE TABLE long AS SELECT 0 AS n")
+    for first in range(1, 105, 26):
+        await client.succeed("; ".join(f"INSERT INTO long VALUES ({n})" for n in range(first, first + 26)))
+    rows = (await client.succeed("SHOW TABLE VERSIONS long")).rows
+    made = [row["rows"] for row in rows if row["operation"] != "MAINTENANCE"]
+    assert made == list(range(105, 0, -1))
+
+
 async def test_versions_stand_wherever_a_table_may(client: Client) -> None:
     await client.succeed("DELETE FROM t WHERE text <> 'TEXT 1'")
     gone = "SELECT * FROM t AT VERSION 1 WHERE text NOT IN (SELECT text FROM t) ORDER BY text LIMIT 2"
