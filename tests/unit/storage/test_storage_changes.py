@@ -15,6 +15,7 @@ from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError
 
+pytestmark = pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)
 Make = Callable[[str, pa.Table], None]
 Select = Callable[[str], list[dict[str, object]]]
 NUMBERS = pa.table({"a": pa.array([-2, -1, 0, 1, 2, None], pa.int64()), "b": ["old"] * 6})
