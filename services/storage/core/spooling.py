@@ -49,8 +49,11 @@ class Spool:
             self._finished = True
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows; they are mapped from the file, not read into memory."""
-        with pa.memory_map(str(self._path)) as source:
+        """Yield the rows, one batch in memory at a time.
+
+        A map of the file would count as memory of the process, all of it, once it was read through.
+        """
+        with pa.OSFile(str(self._path)) as source:
             reader = pa.ipc.open_file(source)
             for index in range(reader.num_record_batches):
                 yield reader.get_batch(index)

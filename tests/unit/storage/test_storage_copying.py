@@ -55,6 +55,27 @@ class TestDelimited:
         }  # fmt: skip
         assert select("SELECT i, f, b, zip FROM t")[1] == {"i": -2, "f": 2000.0, "b": False, "zip": "10001"}
 
+    @pytest.mark.parametrize(
+        ("values", "kind"),
+        [
+            (["1", "123456789012345678"], "int64"),
+            (["1", "1.5"], "double"),
+            ([".5", "-.5", "1e5"], "double"),
+            (["123456789012345678", "1.5"], "string"),
+            (["1", "1."], "string"),
+            (["1", "."], "string"),
+            (["1", "007"], "string"),
+            (["1", "+1"], "string"),
+            (["TRUE", "false"], "bool"),
+            (["2024-02-29", "2024-02-30"], "string"),
+        ],
+    )
+    def test_one_value_decides_for_its_column(
+        self, copy: Copy, tables: Tables, values: list[str], kind: str
+    ) -> None:
+        copy("t.csv", "\n".join(["v", *values]) + "\n")
+        assert types(tables) == {"v": kind}
+
     def test_a_late_value_widens_the_whole_column(self, copy: Copy, tables: Tables, select: Select) -> None:
         copy("t.csv", "v\n" + "1\n" * 400_000 + "x\n")
         assert types(tables) == {"v": "string"}

@@ -13,12 +13,13 @@ _LONGEST_NAME = 128
 # A number that starts with a zero, a plus or many digits is an identifier: it would not survive.
 _KINDS: tuple[tuple[str, pa.DataType], ...] = (
     (r"^-?(0|[1-9][0-9]{0,17})$", pa.int64()),
-    (r"^-?(0|[1-9][0-9]{0,14})?(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$", pa.float64()),
+    (r"^-?((0|[1-9][0-9]{0,14})(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$", pa.float64()),
     (r"^(?i:true|false)$", pa.bool_()),
     (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", pa.date32()),
     (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$", pa.timestamp("us")),
 )
-_HAS_DIGIT = r"[0-9]"
+# An integer of so few characters is a float too.
+_SHORT_INTEGER = 15
 
 
 def clean_names(names: Iterable[str]) -> list[str]:
@@ -62,7 +63,11 @@ class TypeGuess:
         if len(texts) == 0:
             return
         self._seen = True
-        self._left = [(pattern, kind) for pattern, kind in self._left if _fits(texts, pattern, kind)]
+        left: list[tuple[str, pa.DataType]] = []
+        for pattern, kind in self._left:
+            if _follows(texts, kind, left) or _fits(texts, pattern, kind):
+                left.append((pattern, kind))
+        self._left = left
 
     @property
     def type(self) -> pa.DataType:
@@ -70,11 +75,18 @@ class TypeGuess:
         return self._left[0][1] if self._seen and self._left else pa.string()
 
 
+def _follows(texts: pa.Array, kind: pa.DataType, fitting: list[tuple[str, pa.DataType]]) -> bool:
+    """Tell whether a type needs no look, because a narrower one fits."""
+    if not pa.types.is_floating(kind) or not fitting:
+        return False
+    return bool(pc.max(pc.binary_length(texts)).as_py() <= _SHORT_INTEGER)
+
+
 def _fits(texts: pa.Array, pattern: str, kind: pa.DataType) -> bool:
     if not pc.all(pc.match_substring_regex(texts, pattern)).as_py():
         return False
-    if pa.types.is_floating(kind) and not pc.all(pc.match_substring_regex(texts, _HAS_DIGIT)).as_py():
-        return False
+    if not pa.types.is_temporal(kind):
+        return True
     try:
         pc.cast(texts, kind)
     except pa.ArrowInvalid:
