@@ -36,8 +36,8 @@ class TableHome:
 
     def is_committed(self, folded: str) -> bool:
         """Tell a table from what a writer left that died before its first commit."""
-        page = self._store.list(f"{_folder(folded)}_versions/", page_size=2)
-        return any(_is_manifest(info.key) for info in page.objects)
+        # Not one page: a writer that was killed leaves other files there, which may come before its manifests.
+        return any(_is_manifest(info.key) for info in self._store.walk(f"{_folder(folded)}_versions/"))
 
     def commit_time_s(self, folded: str) -> float:
         """Return when a table was last changed, without reading its manifests."""

@@ -9,6 +9,7 @@ import pytest
 
 from services.storage.core.assigning import Assignment
 from services.storage.core.changes import TableChanges
+from services.storage.core.homes import TableHome
 from services.storage.core.names import file_name, from_file_name
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
@@ -257,3 +258,15 @@ def test_history_does_not_grow_without_end(tables: Tables) -> None:
         tables.append("t", rows())
     assert len(tables.dataset("t").get_fragments()) < 20
     assert tables.describe("t").row_count == 56 * 3
+
+
+def test_a_table_is_there_whatever_killed_writers_left_beside_its_versions(
+    tables: Tables, home: TableHome
+) -> None:
+    tables.create("people", rows())
+    for left in (".tmpAbC123", ".tmpXyZ789", "18446744073709551613.manifest#1"):
+        home._store.write(f"people.lance/_versions/{left}", [b"half"])
+    assert tables.names() == ["people"]
+    assert tables.replace("people", rows()).version == 2
+    assert tables.drop("people")
+    assert not tables.exists("people")
