@@ -36,7 +36,7 @@ class TableHome:
 
     def is_committed(self, folded: str) -> bool:
         """Tell a table from what a writer left that died before its first commit."""
-        # Not one page: a writer that was killed leaves other files there, which may come before its manifests.
+        # Not one page: what killed writers left there may come before all manifests.
         return any(_is_manifest(info.key) for info in self._store.walk(f"{_folder(folded)}_versions/"))
 
     def commit_time_s(self, folded: str) -> float:
