@@ -93,7 +93,7 @@ def commit(home: TableHome, folded: str, transaction: Transaction) -> Any:
             if landed is not None:
                 return landed
             outages += is_outage(problem)
-            in_vain = outages > _OUTAGES if is_outage(problem) else not _lost_race(problem)
+            in_vain = outages > _OUTAGES if is_outage(problem) else not _may_win_later(transaction, problem)
             if in_vain or time.monotonic() > deadline_s or (outages and not home.is_remote):
                 raise _refused(home, folded, transaction, problem) from problem
         time.sleep(random.uniform(0, pause_s))  # noqa: S311 - keeps writers apart, guards nothing
@@ -131,8 +131,10 @@ def _refused(home: TableHome, folded: str, transaction: Transaction, problem: Ex
     return error(Reason.INVALID_DATA, f"these rows cannot be kept in a table: {in_short(problem)}")
 
 
-def _lost_race(problem: Exception) -> bool:
-    return isinstance(problem, CommitConflictError) and _LOST_RACE in str(problem)
+def _may_win_later(transaction: Transaction, problem: Exception) -> bool:
+    # Lance puts a whole new table only behind the version that it names, however often it is asked.
+    is_whole = isinstance(transaction.operation, LanceOperation.Overwrite)
+    return not is_whole and isinstance(problem, CommitConflictError) and _LOST_RACE in str(problem)
 
 
 def _landed(home: TableHome, folded: str, transaction: Transaction, problem: Exception) -> Any:

@@ -146,6 +146,16 @@ class Tables:
                 lambda: self._committed(name, Transaction(self._version(name), made.operation), operation)
             )
 
+    def replace_version(self, name: str, dataset: Any, rows: Rows, operation: Operation) -> TableInfo:
+        """Make a table in the place of one version, if that is still the newest.
+
+        Raises:
+            ThanosqlError: CONFLICT when another process changed the table meanwhile.
+        """
+        with self.writing(fold(name)):
+            made = written(self._home, fold(name), rows)
+            return self._committed(name, Transaction(dataset.version, made.operation), operation)
+
     def rewrite(self, name: str, dataset: Any, rows: Rows, operation: Operation) -> TableInfo:
         """Put rows in the place of those of one version; rows that were added since then stay.
 

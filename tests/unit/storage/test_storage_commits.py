@@ -1,10 +1,12 @@
 """Commits among processes: each happens once, and none is lost, whatever others write and servers answer."""
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
+from services.storage.core import commits
 from services.storage.core.assigning import Assignment
 from services.storage.core.changes import TableChanges
 from services.storage.core.homes import TableHome
@@ -108,6 +110,40 @@ def test_an_update_is_computed_again_when_its_rows_were_changed_meanwhile(
     monkeypatch.setattr(ours, "rewrite", outrun_once)
     assert changes_of(ours).update("t", [Assignment(column="writer", expression="9")]) == 1
     assert kept(ours) == [(9, 2)]
+
+
+@both_homes
+def test_a_replacement_that_is_outrun_is_made_from_the_newest_version_at_once(
+    home: TableHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    ours.create("t", rows(0, 1))
+    clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _s: pytest.fail("it waited"))
+    monkeypatch.setattr(commits, "time", clock)
+    version, outrun = ours._version, iter([True])
+
+    def outrun_once(name: str) -> int:
+        found = version(name)
+        if next(outrun, False):
+            theirs.append("t", rows(2, 1))
+        return found
+
+    monkeypatch.setattr(ours, "_version", outrun_once)
+    assert ours.replace("t", rows(1, 1)).version == 3
+    assert kept(theirs) == [(1, 1)]
+
+
+@both_homes
+def test_a_version_is_replaced_only_while_it_is_the_newest(home: TableHome) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    ours.create("t", rows(0, 1))
+    read = ours.dataset("t")
+    other = MeanwhileAt(lambda: theirs.append("t", rows(2, 1)))
+    with pytest.raises(ThanosqlError, match="nothing was changed") as caught:
+        ours.replace_version("t", read, other.rows(1, 1), Operation.COPY)
+    assert caught.value.reason is Reason.CONFLICT
+    assert kept(ours) == [(0, 1), (2, 1)]
+    assert ours.replace_version("t", ours.dataset("t"), rows(1, 1), Operation.COPY).version == 3
 
 
 def changes_of(tables: Tables) -> TableChanges:

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
+from services.storage.core.copying.fitting import Fit
+from services.storage.core.homes import TableHome
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from services.storage.core.types import CopyOutcome, IfExists
@@ -91,6 +94,27 @@ def test_a_widened_table_is_told_and_written_in_one_commit(tables: Tables, appen
     outcome = append("a\n0.5\n")
     assert outcome.notices[0] == "column 'a' was widened from int64 to double"
     assert (outcome.rows_copied, outcome.table.row_count, outcome.table.version) == (1, 20_001, 2)
+
+
+def test_a_widened_table_keeps_rows_that_another_process_adds_meanwhile(
+    tables: Tables, append: Append, home: TableHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table_of(tables, pa.table({"a": [1]}))
+    theirs, rewritten = Tables(home), Fit.rewritten
+
+    def outrun(plan: Fit, *arguments: Any) -> Rows:
+        more = pa.table({"a": [2]})
+        theirs.append("t", Rows(more.schema, more.to_batches()))
+        return rewritten(plan, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Fit, "rewritten", outrun)
+        with pytest.raises(ThanosqlError) as caught:
+            append("a\n0.5\n")
+    assert caught.value.reason is Reason.CONFLICT
+    assert values(tables) == [1, 2]
+    append("a\n0.5\n")
+    assert values(tables) == [1.0, 2.0, 0.5]
 
 
 def test_a_column_without_a_value_fits_any_type(tables: Tables, append: Append) -> None:

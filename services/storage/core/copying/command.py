@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from services.storage.core.copying.delimited import read_delimited
 from services.storage.core.copying.documents import read_excel, read_parquet
@@ -67,7 +68,8 @@ class CopyCommand:
 
         Raises:
             ThanosqlError: TABLE_ALREADY_EXISTS, COLUMN_NOT_FOUND, FILE_NOT_FOUND, PATH_OUTSIDE_WORKSPACE,
-                UNSUPPORTED_FORMAT, INVALID_ENCODING, INVALID_DATA, STORE_UNAVAILABLE.
+                UNSUPPORTED_FORMAT, INVALID_ENCODING, INVALID_DATA, STORE_UNAVAILABLE, CONFLICT when
+                another process changes a table meanwhile whose rows are written anew with wider types.
         """
         name = checked(request.table)
         if request.if_exists is IfExists.FAIL:
@@ -92,17 +94,17 @@ class CopyCommand:
         if request.if_exists is IfExists.REPLACE:
             write = partial(self._tables.replace, name, rows, Operation.COPY)
         if adds:
-            held = self._tables.schema(name)
-            plan = fit(rows.schema, held, table=fold(name), source=source_name(request.source))
-            write, notices = partial(self._add, name, rows, plan), plan.notices
+            held = self._tables.dataset(name)
+            plan = fit(rows.schema, held.schema, table=fold(name), source=source_name(request.source))
+            write, notices = partial(self._add, name, rows, plan, held), plan.notices
         table = self._quarantines.commit(name, report.left_out(), write, keep=adds)
         return table, notices
 
-    def _add(self, name: str, rows: Rows, plan: Fit) -> TableInfo:
+    def _add(self, name: str, rows: Rows, plan: Fit, held: Any) -> TableInfo:  # Any: lance's dataset
         if not plan.is_wider:
             return self._tables.append(name, plan.appended(rows), operation=Operation.COPY)
-        held = self._tables.dataset(name).to_batches()
-        return self._tables.replace(name, plan.rewritten(held, rows), Operation.COPY)
+        wider = plan.rewritten(held.to_batches(), rows)
+        return self._tables.replace_version(name, held, wider, Operation.COPY)
 
     @contextlib.contextmanager
     def _read(self, source: str, report: CopyReport) -> Iterator[Rows]:
