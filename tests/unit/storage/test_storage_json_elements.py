@@ -107,6 +107,18 @@ class TestCopies:
         source = select("SELECT DISTINCT source FROM t_quarantine")
         assert source == [{"source": name or "the JSON text"}]
 
+    @pytest.mark.parametrize("name", ["t.json", "t.jsonl", ""], ids=["file", "lines", "statement"])
+    def test_a_number_of_thousands_of_digits_is_left_out(
+        self, copy: Callable[..., CopyOutcome], select: Select, name: str
+    ) -> None:
+        records = ['{"a": 1}', f'{{"a": {"9" * 5000}}}', '{"a": 3}']
+        outcome = copy("\n".join(records) if name == "t.jsonl" else f"[{','.join(records)}]", name)
+        assert (outcome.rows_copied, outcome.rows_quarantined) == (2, 1)
+        assert select("SELECT message FROM t_quarantine") == [
+            {"message": "not JSON that can be kept: a number has more than 4300 digits"}
+        ]
+        assert select("SELECT a FROM t") == [{"a": 1}, {"a": 3}]
+
     def test_text_and_numbers_in_one_column_become_plain_text(
         self, copy: Callable[..., CopyOutcome], select: Select
     ) -> None:

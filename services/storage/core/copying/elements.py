@@ -19,7 +19,7 @@ class BrokenJsonError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Element:
-    """One value: the line where it begins, its text, and what it is."""
+    """One value: the line where it begins, its text, and what it is; numbers may be approximate."""
 
     line: int
     text: str
@@ -79,6 +79,11 @@ class JsonElements:
                 raise self._broken(_words(problem), problem.pos) from problem
             except RecursionError as problem:
                 raise self._broken("it is nested too deeply") from problem
+            except ValueError:
+                # A number of more digits than Python turns into an int. A float takes any number, so
+                # this cannot happen again.
+                self._decoder = json.JSONDecoder(parse_int=float)
+                continue
             # Near the end of what was read, `1` may become `1.5e10`.
             if end + _LONGEST_TOKEN < len(self._buffer) or not self._read_more():
                 return value, end

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,6 +136,8 @@ def _line_problem(line: str) -> str:
     except UnicodeEncodeError:
         return "not JSON: an escape that is half of a character"
     except ValueError as problem:
+        if "int_max_str_digits" in str(problem):
+            return f"not JSON that can be kept: a number has more than {sys.get_int_max_str_digits()} digits"
         return f"not JSON: {problem}"
     except RecursionError:
         return "not JSON that can be kept: nested too deeply"
