@@ -234,6 +234,19 @@ class TestDocuments:
             copy("t.xlsx")
         assert caught.value.reason is Reason.INVALID_DATA
 
+    def test_a_workbook_that_unpacks_to_far_more_is_refused(self, copy: Copy, files: Path) -> None:
+        part = bytes(1 << 20)
+        with (
+            zipfile.ZipFile(files / "t.xlsx", "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open("xl/worksheets/sheet1.xml", "w") as sheet,
+        ):
+            for _ in range(257):
+                sheet.write(part)
+        assert (files / "t.xlsx").stat().st_size < 1 << 20
+        with pytest.raises(ThanosqlError, match="269484032 bytes when it is unpacked") as caught:
+            copy("t.xlsx")
+        assert caught.value.reason is Reason.INVALID_DATA
+
     def test_a_name_with_wildcards_means_itself(self, copy: Copy, files: Path, select: Select) -> None:
         (files / "tx.json").write_text('[{"a": 99}]')
         copy("t*.json", '[{"a": 1}]')

@@ -1,6 +1,7 @@
 """parquet and Excel files: their columns have types already."""
 
 import contextlib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from services.storage.core.copying.columns import renamed
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sources import unreadable
 from services.storage.core.rows import Rows
-from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _BATCH_ROWS = 8192
 _MAX_EXCEL_BYTES = 64 << 20
+_MAX_UNPACKED_BYTES = 256 << 20
 
 
 @contextlib.contextmanager
@@ -35,10 +37,10 @@ def read_excel(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
     """Give the rows of the first sheet; the file is read whole, so it may not be large."""
     size_bytes = path.stat().st_size
     if size_bytes > _MAX_EXCEL_BYTES:
-        message = (
-            f"{name!r} has {size_bytes} bytes; Excel files above {_MAX_EXCEL_BYTES} are not read: use csv"
-        )
-        raise error(Reason.INVALID_DATA, message, path=name)
+        raise _too_large(name, f"{size_bytes} bytes", _MAX_EXCEL_BYTES)
+    unpacked_bytes = _unpacked_bytes(path)
+    if unpacked_bytes > _MAX_UNPACKED_BYTES:
+        raise _too_large(name, f"{unpacked_bytes} bytes when it is unpacked", _MAX_UNPACKED_BYTES)
     report.advance(rows=0, done=0, total=size_bytes)
     try:
         frame = pd.read_excel(path, dtype_backend="numpy_nullable")
@@ -49,6 +51,18 @@ def read_excel(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
         raise unreadable(name, "it is not an Excel file" if unknown else problem) from problem
     table = pa.table(columns)
     yield renamed(Rows(table.schema, table.to_batches(max_chunksize=_BATCH_ROWS)))
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """Add up what the entries of an xlsx say they hold; no more than that is read of any of them."""
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
+    return 0  # An xls, or no spreadsheet at all.
+
+
+def _too_large(name: str, size: str, limit_bytes: int) -> ThanosqlError:
+    message = f"{name!r} has {size}; Excel files above {limit_bytes} are not read: use csv"
+    return error(Reason.INVALID_DATA, message, path=name)
 
 
 def _sheet_column(column: "pd.Series[Any]") -> pa.Array:  # Any: cells are what they are
