@@ -76,7 +76,9 @@ class StorageApp:
         await self._parts.work.command(self._parts.objects.store.check)
         await self._parts.work.command(self._places.check)
         for table in await self._parts.work.command(self._parts.quarantines.recover):
-            self._context.announce(f"table {table}: an unfinished COPY was taken back")
+            self._context.announce(
+                f"table {table}: what an unfinished statement left in its quarantine was removed"
+            )
         await self._parts.work.command(self._forget_dropped)
         for line in await self._parts.work.command(self._seeder.seed, self._plan):
             self._context.announce(line)

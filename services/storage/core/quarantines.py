@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pyarrow as pa
+import structlog
 
 from services.storage.core.names import fold
 from services.storage.core.rows import Rows
@@ -17,6 +18,7 @@ from services.storage.core.tables import Tables
 from services.storage.core.types import Operation, TableInfo, TablePage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
+_log = structlog.get_logger("storage")
 QUARANTINE = pa.schema(
     {
         "source": pa.string(),
@@ -30,6 +32,7 @@ QUARANTINE = pa.schema(
 _SUFFIX = "_quarantine"
 _OWNER = "thanosql.quarantine_of"
 _BEFORE = "thanosql.table_version_before"
+_OVER = "thanosql.quarantine_over"
 
 
 class Quarantines:
@@ -40,12 +43,10 @@ class Quarantines:
 
     def of(self, name: str) -> str:
         """Return the name of a table's quarantine, or an empty string if it has none."""
-        quarantine = fold(name) + _SUFFIX
         try:
-            found = self._tables.exists(quarantine) and self._tables.schema(quarantine)
+            return self._found(fold(name))
         except ThanosqlError:
             return ""  # Dropped meanwhile.
-        return quarantine if found and found.equals(QUARANTINE) else ""
 
     def commit(
         self, name: str, left_out: Rows | None, write: Callable[[], TableInfo], *, keep: bool
@@ -64,7 +65,7 @@ class Quarantines:
         quarantine = fold(name) + _SUFFIX
         with self._tables.writing(quarantine):
             self._settle(fold(name))
-            known = self.of(name)
+            known = self._found(fold(name))
             if left_out is None and (keep or not known):
                 return self._described(write())
             if not known and self._tables.exists(quarantine):
@@ -78,7 +79,7 @@ class Quarantines:
                     self._settle(fold(name))
                 raise
             if left_out is None:
-                self._tables.drop(quarantine)
+                self._forget(quarantine)
             return self._described(table)
 
     def drop(self, name: str) -> bool:
@@ -87,7 +88,7 @@ class Quarantines:
             dropped = self._tables.drop(name)
             quarantine = self.of(name)
             if dropped and quarantine:
-                self._tables.drop(quarantine)
+                self._forget(quarantine)
             return dropped
 
     def describe(self, name: str) -> TableInfo:
@@ -101,11 +102,11 @@ class Quarantines:
         return replace(page, tables=tuple(self._described(table) for table in shown))
 
     def recover(self) -> list[str]:
-        """Take back what a process left half done that died; return the names of the tables."""
+        """Take back what was left half done, drop what has outlived its table; return the tables' names."""
         mended = []
         for quarantine in self._tables.names():
-            owner = self._remark(quarantine, _OWNER) if quarantine.endswith(_SUFFIX) else ""
-            if not owner:
+            owner = quarantine.removesuffix(_SUFFIX)
+            if owner == quarantine or not self._found(owner):
                 continue
             with self._tables.writing(owner), self._tables.writing(quarantine):
                 if not self._tables.exists(owner):
@@ -118,6 +119,21 @@ class Quarantines:
     def _described(self, table: TableInfo) -> TableInfo:
         return replace(table, quarantine=self.of(table.name))
 
+    def _found(self, name: str) -> str:
+        """Tell a quarantine from a table of a user, which may have its name and columns, but no remark."""
+        quarantine = name + _SUFFIX
+        if not self._tables.exists(quarantine):
+            return ""
+        schema = self._tables.schema(quarantine)
+        return quarantine if schema.equals(QUARANTINE) and _remark(schema, _OWNER) == name else ""
+
+    def _forget(self, quarantine: str) -> None:
+        """Drop a quarantine after the change of its table; what fails now is done at the next start."""
+        try:
+            self._tables.drop(quarantine)
+        except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
+            _log.warning("quarantine_not_dropped", quarantine=quarantine, error=str(problem)[:200])
+
     def _belongs(self, name: str) -> bool:
         owner = name.removesuffix(_SUFFIX)
         return owner != name and self._tables.exists(owner) and self.of(owner) == name
@@ -128,17 +144,20 @@ class Quarantines:
             yield from left_out.reader() if left_out is not None else ()
 
         remarks = {_OWNER: name, _BEFORE: str(self._version(name))}
+        if left_out is None:
+            remarks[_OVER] = "true"
         self._tables.replace(name + _SUFFIX, Rows(QUARANTINE, batches(), remarks), Operation.COPY)
 
     def _kept(self, quarantine: str) -> Iterator[pa.RecordBatch]:
         yield from self._tables.dataset(quarantine).to_batches()
 
     def _settle(self, name: str) -> bool:
-        """Take back the commit of a quarantine whose table was not committed; say whether there was one."""
-        quarantine = name + _SUFFIX
-        if not self._tables.exists(quarantine) or not self._is_ahead(quarantine, name):
+        """Take back a quarantine whose table was not committed, drop one that is over; say if it was so."""
+        quarantine = self._found(name)
+        ahead = bool(quarantine) and self._is_ahead(quarantine, name)
+        if not quarantine or not (ahead or self._is_over(quarantine)):
             return False
-        version = self._last_settled(quarantine, name)
+        version = self._last_settled(quarantine, name) if ahead else 0
         if version:
             self._tables.restore(quarantine, version)
         else:
@@ -154,16 +173,21 @@ class Quarantines:
         return 0
 
     def _is_ahead(self, quarantine: str, name: str, version: int | None = None) -> bool:
-        return self._remark(quarantine, _BEFORE, version) == str(self._version(name))
-
-    def _remark(self, quarantine: str, key: str, version: int | None = None) -> str:
         tables = self._tables
         dataset = tables.dataset_at(quarantine, version) if version else tables.dataset(quarantine)
-        remarks: dict[bytes, bytes] = dataset.schema.metadata or {}
-        return remarks.get(key.encode(), b"").decode()
+        return _remark(dataset.schema, _BEFORE) == str(self._version(name))
+
+    def _is_over(self, quarantine: str) -> bool:
+        dataset = self._tables.dataset(quarantine)
+        return bool(_remark(dataset.schema, _OVER)) and dataset.count_rows() == 0
 
     def _version(self, name: str) -> int:
         return int(self._tables.dataset(name).version) if self._tables.exists(name) else 0
+
+
+def _remark(schema: pa.Schema, key: str) -> str:
+    remarks: dict[bytes, bytes] = schema.metadata or {}
+    return remarks.get(key.encode(), b"").decode()
 
 
 def _taken(name: str, quarantine: str) -> ThanosqlError:

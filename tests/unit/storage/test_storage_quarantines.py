@@ -6,6 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from services.storage.core.assigning import Assignment
+from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.quarantines import QUARANTINE, Quarantines
 from services.storage.core.rows import Rows
@@ -109,19 +111,95 @@ def test_a_table_of_the_user_is_not_taken_for_a_quarantine(
     assert tables.dataset("t_quarantine").to_table().equals(own)
 
 
-@pytest.mark.parametrize("change", ["UPDATE", "rewrite"])
-def test_a_quarantine_that_the_user_cleaned_goes_on(
-    copy: Copy, tables: Tables, select: Select, change: str
+def test_a_copy_of_a_quarantine_is_a_table_of_the_user(
+    copy: Copy, tables: Tables, quarantines: Quarantines
+) -> None:
+    copy("a,b\n1,2\nbad\n")
+    kept = tables.dataset("t_quarantine").to_table()
+    tables.create("mine", Rows(kept.schema, kept.to_batches()))
+    tables.create("mine_quarantine", Rows(kept.schema, kept.to_batches()))
+    listed = {table.name: table.quarantine for table in quarantines.page(page_size=10, page_token="").tables}
+    assert listed == {"mine": "", "mine_quarantine": "", "t": "t_quarantine"}
+    assert quarantines.drop("mine")
+    assert Quarantines(tables).recover() == []
+    assert tables.describe("mine_quarantine").row_count == 1
+
+
+def test_a_quarantine_with_other_columns_is_a_table_of_the_user(
+    copy: Copy, tables: Tables, changes: TableChanges, quarantines: Quarantines
+) -> None:
+    copy("a,b\n1,2\nbad\n")
+    changes.add_column("t_quarantine", "mended", "BOOLEAN")
+    assert quarantines.drop("t")
+    assert Quarantines(tables).recover() == []
+    copy("a,b\n1,2\n")
+    assert tables.describe("t_quarantine").row_count == 1
+
+
+@pytest.mark.parametrize("change", ["UPDATE", "DELETE", "RESTORE"])
+def test_a_quarantine_that_the_user_changed_goes_on(
+    copy: Copy, tables: Tables, changes: TableChanges, select: Select, change: str
 ) -> None:
     copy("a,b\n1,2\nfirst\n")
     if change == "UPDATE":
-        with tables.change("t_quarantine") as table:
-            table.delete("line = 3")
+        changes.update("t_quarantine", [Assignment(column="raw", expression="'mended'")])
     else:
-        schema = tables.schema("t_quarantine")
-        tables.replace("t_quarantine", Rows(schema, ()))
+        changes.delete("t_quarantine", "line = 3")
+    if change == "RESTORE":
+        tables.restore("t_quarantine", 1)
     copy("a,b\n1,2\nsecond\n", IfExists.APPEND)
-    assert raws(select) == ["second"]
+    assert raws(select) == {"UPDATE": ["mended"], "DELETE": [], "RESTORE": ["first"]}[change] + ["second"]
+
+
+class TestAQuarantineThatCannotBeDropped:
+    """Its table is changed already, so that the statement has done what it says."""
+
+    @pytest.fixture
+    def stuck(
+        self, copy: Copy, quarantines: Quarantines, tables: Tables, monkeypatch: pytest.MonkeyPatch
+    ) -> pytest.MonkeyPatch:
+        drop = tables.drop
+
+        def fail(name: str) -> bool:
+            if name == "t_quarantine":
+                raise error(Reason.STORE_UNAVAILABLE, "the store is away")
+            return drop(name)
+
+        copy("a,b\n1,2\nbad\n")
+        monkeypatch.setattr(tables, "drop", fail)
+        return monkeypatch
+
+    def test_is_dropped_at_the_next_start(
+        self, copy: Copy, tables: Tables, stuck: pytest.MonkeyPatch
+    ) -> None:
+        assert copy("a,b\n3,4\n5,6\n", IfExists.REPLACE).table.row_count == 2
+        stuck.undo()
+        assert Quarantines(tables).recover() == ["t"]
+        assert tables.names() == ["t"]
+        assert Quarantines(tables).recover() == []
+
+    def test_is_dropped_at_the_next_start_after_its_table(
+        self, quarantines: Quarantines, tables: Tables, stuck: pytest.MonkeyPatch
+    ) -> None:
+        assert quarantines.drop("t")
+        stuck.undo()
+        assert Quarantines(tables).recover() == ["t"]
+        assert tables.names() == []
+
+    def test_takes_the_rows_of_the_next_copy(
+        self, copy: Copy, select: Select, stuck: pytest.MonkeyPatch
+    ) -> None:
+        copy("a,b\n3,4\n", IfExists.REPLACE)
+        stuck.undo()
+        copy("a,b\n3,4\nnext\n", IfExists.APPEND)
+        assert raws(select) == ["next"]
+
+
+def test_a_quarantine_that_the_user_emptied_stays(copy: Copy, changes: TableChanges, tables: Tables) -> None:
+    copy("a,b\n1,2\nbad\n")
+    changes.delete("t_quarantine")
+    assert Quarantines(tables).recover() == []
+    assert tables.names() == ["t", "t_quarantine"]
 
 
 def test_a_copy_without_a_readable_row_changes_nothing(copy: Copy, tables: Tables) -> None:
