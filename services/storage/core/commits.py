@@ -9,7 +9,7 @@ meanwhile are searched for it.
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import lance
@@ -98,6 +98,23 @@ def commit(home: TableHome, folded: str, transaction: Transaction) -> Any:
                 raise _refused(home, folded, transaction, problem) from problem
         time.sleep(random.uniform(0, pause_s))  # noqa: S311 - keeps writers apart, guards nothing
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+@contextlib.contextmanager
+def translated(folded: str) -> Iterator[None]:
+    """Turn what Lance says of a commit of its own that failed into our words.
+
+    Raises:
+        ThanosqlError: CONFLICT, STORE_UNAVAILABLE.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as problem:
+        if "conflict" in str(problem).lower() or "Incompatible transaction" in str(problem):
+            raise _outrun(folded) from problem
+        if is_outage(problem):
+            raise store_failed(problem, f"table {folded!r} cannot be changed") from problem
+        raise
 
 
 def repeated(change: Callable[[], _T]) -> _T:

@@ -15,10 +15,9 @@ import pyarrow as pa
 import structlog
 from lance.dataset import LanceOperation, Transaction
 
-from services.storage.core.commits import commit, in_place_of, repeated, written
+from services.storage.core.commits import commit, in_place_of, repeated, translated, written
 from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.names import checked, file_name, fold, table_not_found
-from services.storage.core.outages import is_outage, store_failed
 from services.storage.core.readers import DoomedError, Readers
 from services.storage.core.rows import Rows, aligned
 from services.storage.core.types import ColumnInfo, Operation, TableInfo, TablePage
@@ -28,6 +27,8 @@ _log = structlog.get_logger("storage")
 _COMMITS_BETWEEN_COMPACTIONS = 50
 _MANY_PIECES = 16
 _MAX_PAGE = 1000
+_COPY_OVER = "use OPTIONS (overwrite=True) to replace it, or if_exists='append' to add to it"
+_CREATE_OVER = "write CREATE OR REPLACE TABLE, or choose another name"
 OPERATION = "operation"
 """Property of a commit that says what made it."""
 
@@ -113,10 +114,10 @@ class Tables:
             tables=tuple(described), next_page_token=names[size - 1] if len(names) > size else ""
         )
 
-    def require_absent(self, name: str) -> None:
-        """Raise TABLE_ALREADY_EXISTS if there is a table of that name."""
+    def require_absent(self, name: str, operation: Operation = Operation.CREATE) -> None:
+        """Raise TABLE_ALREADY_EXISTS if there is a table of that name, with what its maker may do."""
         if self.exists(name):
-            hint = "use OPTIONS (overwrite=True) to replace it, or if_exists='append' to add to it"
+            hint = _COPY_OVER if operation is Operation.COPY else _CREATE_OVER
             message = f"table {fold(name)!r} exists already; {hint}"
             raise error(Reason.TABLE_ALREADY_EXISTS, message, table=fold(name))
 
@@ -127,14 +128,14 @@ class Tables:
             ThanosqlError: TABLE_ALREADY_EXISTS, INVALID_NAME, INVALID_DATA.
         """
         with self.writing(checked(name)):
-            self.require_absent(name)
+            self.require_absent(name, operation)
             rows.check_names()
             try:
                 made = written(self._home, fold(name), rows)
                 return self._committed(name, Transaction(0, made.operation), operation)
             except ThanosqlError as problem:
                 if problem.reason is Reason.CONFLICT:
-                    self.require_absent(name)
+                    self.require_absent(name, operation)
                 raise
 
     def replace(self, name: str, rows: Rows, operation: Operation = Operation.REPLACE) -> TableInfo:
@@ -222,14 +223,14 @@ class Tables:
         Raises:
             ThanosqlError: TABLE_NOT_FOUND, STORE_UNAVAILABLE, CONFLICT when another process writes it.
         """
-        with self.writing(fold(name)), _translated(fold(name)):
+        with self.writing(fold(name)), translated(fold(name)):
             dataset = self.dataset(name)
             if len(dataset.get_fragments()) >= _MANY_PIECES:
                 dataset.optimize.compact_files()
 
     def clean(self, name: str, versions: Collection[int]) -> int:
         """Clean up versions of a table, but for the newest and those that are read, and say how many."""
-        with self._readers.cleaning(fold(name), versions) as unread, _translated(fold(name)):
+        with self._readers.cleaning(fold(name), versions) as unread, translated(fold(name)):
             if not unread:
                 return 0
             newest = self._home.open(fold(name))
@@ -242,7 +243,7 @@ class Tables:
         Raises:
             ThanosqlError: TABLE_NOT_FOUND, STORE_UNAVAILABLE, CONFLICT when another process writes it.
         """
-        with self.writing(fold(name)), _translated(fold(name)):
+        with self.writing(fold(name)), translated(fold(name)):
             yield self._open(name)
 
     @contextlib.contextmanager
@@ -288,17 +289,3 @@ def _described(folded: str, dataset: Any, update_time_s: float) -> TableInfo:
         version=dataset.version,
         update_time_s=update_time_s,
     )
-
-
-@contextlib.contextmanager
-def _translated(folded: str) -> Iterator[None]:
-    """Turn what LanceDB says of a commit that failed into our words."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as problem:
-        if "conflict" in str(problem).lower() or "Incompatible transaction" in str(problem):
-            message = f"another writer changed table {folded!r} at the same time; run the statement again"
-            raise error(Reason.CONFLICT, message, table=folded) from problem
-        if is_outage(problem):
-            raise store_failed(problem, f"table {folded!r} cannot be changed") from problem
-        raise

@@ -58,10 +58,12 @@ def test_two_processes_append_at_once_and_both_are_kept(home: TableHome) -> None
 def test_a_name_that_another_process_took_first_is_refused(home: TableHome) -> None:
     ours, theirs = Tables(home), Tables(home)
     other = MeanwhileAt(lambda: theirs.create("t", rows(2, 1)))
-    with pytest.raises(ThanosqlError) as caught:
+    with pytest.raises(ThanosqlError, match="write CREATE OR REPLACE TABLE") as caught:
         ours.create("t", other.rows(1, 1))
     assert caught.value.reason is Reason.TABLE_ALREADY_EXISTS
     assert kept(ours) == [(2, 1)]
+    with pytest.raises(ThanosqlError, match=r"use OPTIONS \(overwrite=True\)"):
+        ours.create("t", rows(1, 1), Operation.COPY)
 
 
 @both_homes

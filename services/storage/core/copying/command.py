@@ -73,7 +73,7 @@ class CopyCommand:
         """
         name = checked(request.table)
         if request.if_exists is IfExists.FAIL:
-            self._tables.require_absent(name)
+            self._tables.require_absent(name, Operation.COPY)
         with CopyReport(progress) as report, self._read(request.source, report) as rows:
             with self._tables.writing(fold(name)):
                 table, notices = self._commit(name, report.heard(rows), request, report)
