@@ -161,8 +161,8 @@ def _landed(home: TableHome, folded: str, transaction: Transaction, problem: Exc
             return None
         dataset = home.open(folded)
         made = dataset.get_transactions(max(1, dataset.version - transaction.read_version))
-    except ThanosqlError as outage:
-        raise outcome_unknown(problem) from outage
+    except (ThanosqlError, OSError, RuntimeError) as failure:
+        raise outcome_unknown(problem) from failure
     except ValueError:
         return None
     ours = any(found is not None and found.uuid == transaction.uuid for found in made)

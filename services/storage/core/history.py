@@ -90,10 +90,16 @@ class TableHistory:
 
     def _entries(self, name: str) -> list[dict[str, Any]]:
         """Return what Lance says of every version; it fails when one is cleaned up while it reads them."""
-        for _ in range(_TRIES - 1):
-            with contextlib.suppress(ValueError):
+        tries = 0
+        while True:
+            tries += 1
+            try:
                 return list(self._tables.dataset(name).versions())
-        return list(self._tables.dataset(name).versions())
+            except (OSError, RuntimeError, ValueError) as problem:
+                if is_outage(problem):
+                    raise store_unreadable(problem, f"the history of table {fold(name)!r}") from problem
+                if tries == _TRIES:
+                    raise
 
 
 def _version(name: str, dataset: Any, entry: dict[str, Any]) -> TableVersion:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
+import lance
 import pyarrow as pa
 import pytest
 
@@ -168,3 +169,21 @@ def test_a_commit_whose_answer_is_lost_happens_once(action: str) -> None:
             getattr(tables, action)("t", rows(1, 2))
         assert losing.left < 0
         assert kept(tables) == expected[action]
+
+
+@pytest.mark.parametrize("failure", [OSError("LanceError(IO): it is away"), RuntimeError("it is away")])
+def test_a_commit_that_cannot_be_looked_for_afterwards_is_of_unknown_outcome(
+    home: TableHome, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    tables = Tables(home)
+    tables.create("t", rows(0, 1))
+
+    def away(*_arguments: object, **_options: object) -> object:
+        raise failure
+
+    monkeypatch.setattr(lance.LanceDataset, "commit", away)
+    monkeypatch.setattr(lance.LanceDataset, "get_transactions", away)
+    with pytest.raises(ThanosqlError, match="is not known") as caught:
+        tables.append("t", rows(1, 2))
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    assert caught.value.metadata["outcome"] == "unknown"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import lance
 import lancedb
 import pyarrow as pa
 import pytest
@@ -206,3 +207,18 @@ def test_versions_of_no_table_are_not_found(history: TableHistory) -> None:
 )
 def test_numbers_in_a_row_are_written_as_a_range(numbers: list[int], written: str) -> None:
     assert ranges(numbers) == written
+
+
+def test_a_history_that_the_store_does_not_give_is_unavailable(
+    make: Make, history: TableHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("t", ONE)
+
+    def away(_dataset: object) -> list[object]:
+        raise OSError("LanceError(IO): it is away")
+
+    monkeypatch.setattr(lance.LanceDataset, "versions", away)
+    for read in (history.page, history.moments):
+        with pytest.raises(ThanosqlError, match="the history of table 't' cannot be read") as caught:
+            read("T")
+        assert caught.value.reason is Reason.STORE_UNAVAILABLE
