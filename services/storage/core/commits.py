@@ -145,6 +145,9 @@ def _refused(home: TableHome, folded: str, transaction: Transaction, problem: Ex
     is_new = transaction.read_version == 0
     if isinstance(problem, CommitConflictError) or home.is_committed(folded) is is_new:
         return _outrun(folded)  # Changed, or made or dropped, by somebody else.
+    if isinstance(transaction.operation, LanceOperation.Restore):
+        message = f"the version of table {folded!r} cannot be restored: {in_short(problem)}"
+        return error(Reason.TABLE_NOT_FOUND, message, table=folded)
     return error(Reason.INVALID_DATA, f"these rows cannot be kept in a table: {in_short(problem)}")
 
 

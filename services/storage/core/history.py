@@ -130,7 +130,8 @@ def _operation(dataset: Any, version: int) -> str:
 
 
 def _version_not_found(table: str, version: int, known: Iterable[int]) -> ThanosqlError:
-    newest_first = sorted(known, reverse=True)
+    # One that is being cleaned up just now is listed still.
+    newest_first = sorted(set(known) - {version}, reverse=True)
     gone = newest_first and 0 < version < newest_first[0]
     what = (
         f"version {version} of table {table!r} was cleaned up"

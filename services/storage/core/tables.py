@@ -174,12 +174,18 @@ class Tables:
             return self._committed(name, in_place_of(dataset, added), operation)
 
     def restore(self, name: str, version: int) -> TableInfo:
-        """Make the rows and columns of a version, which exists, the newest ones."""
+        """Make the rows and columns of a version, which exists, the newest ones.
+
+        Raises:
+            ThanosqlError: TABLE_NOT_FOUND when another process drops the table meanwhile, CONFLICT.
+        """
         operation = f"{Operation.RESTORE} TO VERSION {version}"
         with self.writing(fold(name)):
             return repeated(
                 lambda: self._committed(
-                    name, Transaction(self._version(name), LanceOperation.Restore(version)), operation
+                    name,
+                    Transaction(self.dataset(name).version, LanceOperation.Restore(version)),
+                    operation,
                 )
             )
 

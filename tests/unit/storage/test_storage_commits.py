@@ -187,3 +187,19 @@ def test_a_commit_that_cannot_be_looked_for_afterwards_is_of_unknown_outcome(
         tables.append("t", rows(1, 2))
     assert caught.value.reason is Reason.STORE_UNAVAILABLE
     assert caught.value.metadata["outcome"] == "unknown"
+
+
+@both_homes
+def test_a_table_that_another_process_drops_while_it_is_restored_is_not_found(home: TableHome) -> None:
+    ours, theirs = Tables(home), Tables(home)
+    ours.create("t", rows(0, 1))
+    ours.replace("t", rows(0, 2))
+    theirs.drop("t")
+    with pytest.raises(ThanosqlError, match="'t'") as caught:
+        ours.restore("t", 1)
+    assert caught.value.reason is Reason.TABLE_NOT_FOUND
+    theirs.create("t", rows(0, 3))
+    with pytest.raises(ThanosqlError, match="cannot be restored") as caught:
+        ours.restore("t", 2)
+    assert caught.value.reason is Reason.TABLE_NOT_FOUND
+    assert kept(ours) == [(0, 3)]

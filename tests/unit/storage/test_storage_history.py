@@ -12,6 +12,7 @@ from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.history import TableHistory, ranges
 from services.storage.core.queries import QueryEngine
+from services.storage.core.readers import DoomedError
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from services.storage.core.types import IfExists, TableAtVersion, TableVersion
@@ -222,3 +223,17 @@ def test_a_history_that_the_store_does_not_give_is_unavailable(
         with pytest.raises(ThanosqlError, match="the history of table 't' cannot be read") as caught:
             read("T")
         assert caught.value.reason is Reason.STORE_UNAVAILABLE
+
+
+def test_a_version_that_is_being_cleaned_up_is_not_among_those_that_an_error_names(
+    make: Make, history: TableHistory, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        make("t", ONE)
+
+    def doomed(_name: str, version: int) -> object:
+        raise DoomedError(f"version {version} is being cleaned up")
+
+    monkeypatch.setattr(tables, "dataset_at", doomed)
+    with pytest.raises(ThanosqlError, match=r"version 2 of table 't' was cleaned up; it has: 3, 1$"):
+        history.dataset("t", 2)
