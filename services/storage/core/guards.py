@@ -20,6 +20,20 @@ _SIZED = _bounded("n", "n")
 _REPLACED = _bounded("len(s)::DOUBLE * len(r) / 10", "r")
 _FLAT = _bounded("list_sum(list_transform(l, lambda i: len(i)))", "l")
 
+
+def _comparable(most: int) -> str:
+    """Write the second of two texts, refused when comparing each byte with each is too much."""
+    refused = f"error('texts whose lengths multiplied exceed {most} cannot be compared; shorten them')"
+    return f"CASE WHEN strlen(a)::DOUBLE * strlen(b) > {most} THEN {refused} ELSE b END"
+
+
+# The first of these keeps 8 bytes for each pair of bytes; the others keep none, but take their time.
+_MOST_PAIRS = {
+    "damerau_levenshtein": _MOST,
+    "levenshtein": 100 * _MOST,
+    "editdist3": 100 * _MOST,
+}
+
 GUARDS = (
     f"CREATE MACRO repeat(s, n) AS system.main.repeat(s, {_REPEATED})",
     f"CREATE MACRO lpad(s, n, c) AS system.main.lpad(s, {_SIZED}, c)",
@@ -38,6 +52,10 @@ GUARDS = (
         f"CREATE MACRO {name}(n) AS system.main.{name}({_SIZED}), "
         f"(a, n) AS system.main.{name}(a, n), (a, n, s) AS system.main.{name}(a, n, s)"
         for name in ("range", "generate_series")
+    ),
+    *(
+        f"CREATE MACRO {name}(a, b) AS system.main.{name}(a, {_comparable(most)})"
+        for name, most in _MOST_PAIRS.items()
     ),
 )
 """Statements that a fresh connection runs before a user's query."""

@@ -180,6 +180,23 @@ def test_functions_that_multiply_memory_are_bounded(engine: QueryEngine, sql: st
 @pytest.mark.parametrize(
     "sql",
     [
+        "SELECT damerau_levenshtein(repeat('a', 1000), repeat('b', 1001))",
+        "SELECT repeat('a', age * 1000).damerau_levenshtein(repeat('b', 9000)) FROM people",
+        "SELECT damerau_levenshtein(repeat('가', 334), repeat('나', 1000))",
+        "SELECT levenshtein(repeat('a', 10000), repeat('b', 10001))",
+        "SELECT editdist3(repeat('a', 10000), repeat('b', 10001))",
+    ],
+)
+def test_texts_too_long_to_compare_are_refused(engine: QueryEngine, sql: str) -> None:
+    with pytest.raises(ThanosqlError) as caught, engine.run(sql, ("people",)) as running:
+        list(running)
+    assert caught.value.reason is Reason.QUERY_FAILED
+    assert "cannot be compared; shorten them" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
         "SELECT printf('%99999d', 1)",
         "SELECT printf('%-99999d', 1)",
         "SELECT printf('%.99999f', 1.0)",
@@ -260,6 +277,11 @@ def test_a_name_of_with_hides_nothing_where_it_is_not_seen(engine: QueryEngine, 
         ("SELECT printf('%5.1f|%-3d|%%', 1.25, 7) AS x", "  1.2|7  |%"),
         ("SELECT format('{:>4}{:.2f}', 'a', 1.5) AS x", "   a1.50"),
         ("SELECT bitstring('1', 3)::VARCHAR AS x", "001"),
+        ("SELECT damerau_levenshtein('ab', 'ba') AS x", 1),
+        ("SELECT damerau_levenshtein('ab', NULL) AS x", None),
+        ("SELECT 'kitten'.levenshtein('sitting') AS x", 3),
+        ("SELECT levenshtein(repeat('a', 2000), repeat('b', 2000)) AS x", 2000),
+        ("SELECT editdist3('ab', 'b') AS x", 1),
         ("SELECT [v * 2 FOR v IN range(1, 4)] AS x", [2, 4, 6]),
         ("SELECT list_transform(['a'], lambda v: lpad(v, 3, '-')) AS x", ["--a"]),
         ("WITH a AS (SELECT 1 AS n), b AS (SELECT n + 1 AS n FROM a) SELECT n FROM b", 2),

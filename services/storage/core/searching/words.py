@@ -28,10 +28,10 @@ ANALYSER = (
     # no word, and comparing it could not be interrupted.
     "CREATE OR REPLACE TEMP MACRO __search_slips(letters) AS "
     "CASE WHEN length(letters) < 3 OR length(letters) > 64 THEN 0 WHEN length(letters) < 6 THEN 1 ELSE 2 END",
-    # An ending that is written on is no slip.
+    # An ending that is written on is no slip. Words are short here: no guard is needed.
     "CREATE OR REPLACE TEMP MACRO __search_distance(w, t) AS CASE WHEN __search_unspaced(w) "
-    "THEN damerau_levenshtein(__search_letters(w), __search_letters(left(t, length(w)))) "
-    "ELSE damerau_levenshtein(w, t) END",
+    "THEN system.main.damerau_levenshtein(__search_letters(w), __search_letters(left(t, length(w)))) "
+    "ELSE system.main.damerau_levenshtein(w, t) END",
     # How much a word of a text counts that holds the word searched for.
     "CREATE OR REPLACE TEMP MACRO __search_part(w, t) AS "
     "CASE WHEN w = t THEN 1.0 WHEN starts_with(t, w) THEN 0.8 ELSE 0.6 END",
