@@ -81,7 +81,7 @@ class RunningQuery:
         self._query = query
         self._datasets = datasets
         self._columns = columns
-        self._left_s = limits.compute_s
+        self._limit_s = self._left_s = limits.compute_s
         self._late = False
         self._cancelled = False
         self._cleanup = contextlib.ExitStack()
@@ -173,7 +173,7 @@ class RunningQuery:
             if self._cancelled:
                 raise error(Reason.CANCELLED, "the query was cancelled")
             if self._left_s <= 0:
-                raise _late()
+                raise _late(self._limit_s)
             watch = Watch(self._left_s, self._stop_if_due)
             try:
                 with watch:
@@ -192,12 +192,14 @@ class RunningQuery:
         if self._cancelled:
             return error(Reason.CANCELLED, "the query was cancelled")
         if self._late:
-            return _late()
+            return _late(self._limit_s)
         return translate(problem, tables=self._query.tables, columns=self._columns)
 
 
-def _late() -> ThanosqlError:
-    return error(Reason.DEADLINE_EXCEEDED, "the query computed longer than one query may")
+def _late(limit_s: float) -> ThanosqlError:
+    advice = "select fewer rows, aggregate earlier, or raise THANOSQL_STORAGE__QUERY_COMPUTE_S"
+    message = f"the query computed for {limit_s:g} s, which is the most that one query may; {advice}"
+    return error(Reason.QUERY_TOO_LARGE, message, limit_s=f"{limit_s:g}")
 
 
 class QueryEngine:

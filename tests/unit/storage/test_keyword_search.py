@@ -191,7 +191,7 @@ def test_a_search_is_stopped_by_its_time_and_by_its_caller(tables: Tables, make:
     sql = "SELECT a.text FROM spoken a, spoken b, spoken c, range(1000000) r"
     with pytest.raises(ThanosqlError) as late:
         found(QueryEngine(tables, QueryLimits(compute_s=0.3)), "words", sql)
-    assert late.value.reason is Reason.DEADLINE_EXCEEDED
+    assert late.value.reason is Reason.QUERY_TOO_LARGE
     search = KeywordSearch(search_input="words", text_col="text", result_col="score", top_k=10)
     with QueryEngine(tables).run(sql, ("spoken",), search=search) as running:
         threading.Timer(0.2, running.interrupt).start()

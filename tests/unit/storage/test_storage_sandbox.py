@@ -304,7 +304,9 @@ def test_an_endless_query_ends_at_its_limit(tables: Tables, limits: QueryLimits)
     sql = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r"
     with pytest.raises(ThanosqlError) as caught, QueryEngine(tables, limits).run(sql) as running:
         list(running)
-    assert caught.value.reason is Reason.DEADLINE_EXCEEDED
+    assert caught.value.reason is Reason.QUERY_TOO_LARGE
+    assert f"{limits.compute_s:g} s" in caught.value.message
+    assert "THANOSQL_STORAGE__QUERY_COMPUTE_S" in caught.value.message
 
 
 def test_a_query_that_outgrows_its_memory_fails_alone(tables: Tables, tmp_path: Path) -> None:
