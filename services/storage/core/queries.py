@@ -165,8 +165,7 @@ class RunningQuery:
                     raise RuntimeError("interrupted")
                 spool.write(batch)
             spool.finish()
-            self._connection.unregister(name)
-            self._connection.register(name, pads.dataset(str(spool.path), format="ipc"))
+            _register(self._connection, self._query, name, pads.dataset(str(spool.path), format="ipc"))
 
     def _timed(self, step: Any) -> Any:  # Any: a step returns a reader or a batch
         with self._step:
@@ -267,9 +266,10 @@ class QueryEngine:
         )
         running.owns(spill)
         for name, dataset in datasets.items():
-            connection.register(name, _source(dataset, query, single=len(datasets) + len(relations) == 1))
+            source = _source(dataset, query, single=len(datasets) + len(relations) == 1)
+            _register(connection, query, name, source)
         for name, spool in relations.items():
-            connection.register(name, pads.dataset(str(spool.path), format="ipc"))
+            _register(connection, query, name, pads.dataset(str(spool.path), format="ipc"))
         _lock(connection)
         return running
 
@@ -310,6 +310,12 @@ def open_connection(limits: QueryLimits, spill: str) -> Any:
     for guard in GUARDS:
         connection.execute(guard)
     return connection
+
+
+def _register(connection: Any, query: CheckedQuery, name: str, rows: Any) -> None:
+    for spelling in query.spellings(name):
+        connection.unregister(spelling)
+        connection.register(spelling, rows)
 
 
 def _lock(connection: Any) -> None:

@@ -54,6 +54,11 @@ class CheckedQuery:
     tree: exp.Expr
     tables: tuple[str, ...]
 
+    def spellings(self, table: str) -> set[str]:
+        """Return the folded name of a table and those that the text gives it; DuckDB folds ASCII only."""
+        written = {node.name for node in self.tree.find_all(exp.Table)}
+        return {table} | {name for name in written if fold(name) == table}
+
 
 def check(sql: str, allowed: Collection[str]) -> CheckedQuery:
     """Accept one SELECT over the allowed tables, and nothing else.

@@ -1,8 +1,10 @@
 """Answers stream, in order, reading no more than they must."""
 
 import threading
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import datetime
 
 import pyarrow as pa
 import pytest
@@ -287,3 +289,20 @@ def test_text_that_nobody_means_is_a_syntax_error(engine: QueryEngine, sql: str)
     with pytest.raises(ThanosqlError) as caught, engine.run(sql) as running:
         list(running)
     assert caught.value.reason in (Reason.SYNTAX_ERROR, Reason.QUERY_FAILED)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'SELECT * FROM "ÄPFEL"',
+        "SELECT * FROM Äpfel LIMIT 1",
+        'SELECT "ÄPFEL".n FROM "ÄPFEL"',
+        "SELECT a.n FROM ÄPFEL a JOIN Äpfel b USING (n) JOIN äpfel c USING (n)",
+        "WITH one AS (SELECT * FROM ÄPFEL) SELECT * FROM one",
+        unicodedata.normalize("NFD", "SELECT * FROM Äpfel"),
+        "SELECT n FROM ÄPFEL WHERE said > TIMESTAMP '2020-01-01'",
+    ],
+)
+def test_names_beyond_ascii_are_case_insensitive_too(make: Make, select: Select, sql: str) -> None:
+    make("Äpfel", pa.table({"n": [1], "said": pa.array([datetime(2026, 1, 1)], pa.timestamp("us"))}))
+    assert [row["n"] for row in select(sql)] == [1]
