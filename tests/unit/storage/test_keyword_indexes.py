@@ -132,6 +132,7 @@ def test_an_index_answers_what_reading_answers(
         ("SELECT upper(text) AS text FROM spoken", False),
         ("SELECT a.text FROM spoken a JOIN spoken b USING (id)", False),
         ("SELECT text FROM spoken WHERE id = (SELECT max(id) FROM spoken)", False),
+        ("SELECT text FROM spoken WHERE len(list_filter([1], text -> text > id)) = 0", False),
         ("SELECT text FROM (SELECT * FROM spoken) AS s", False),
         ("SELECT text FROM spoken UNION ALL SELECT text FROM spoken", False),
         ("SELECT speaker AS text FROM spoken", False),
