@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import lancedb
 import pyarrow as pa
@@ -46,7 +47,8 @@ class Tables:
     def __init__(self, home: TableHome | Path) -> None:
         self._home = home if isinstance(home, TableHome) else directory_home(home)
         self._readers = Readers()
-        self._locks: dict[str, threading.RLock] = {}
+        # Weak: a lock goes when nobody holds it or waits for it, or every name ever written would keep one.
+        self._locks: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
         self._locks_guard = threading.Lock()
 
     @cached_property

@@ -110,6 +110,14 @@ def test_rows_that_do_not_fit_are_refused_whole(tables: Tables, more: pa.Table, 
     assert tables.describe("t").version == 1
 
 
+def test_names_that_nobody_writes_any_more_hold_nothing(tables: Tables) -> None:
+    for number in range(3):
+        tables.drop(f"mistyped_{number}")
+    with tables.writing("t"), tables.writing("t"):
+        assert list(tables._locks) == ["t"]
+    assert not tables._locks
+
+
 def test_writers_of_one_table_lose_nothing(tables: Tables, select: Select) -> None:
     tables.create("t", rows(PEOPLE.slice(0, 0)))
     with ThreadPoolExecutor(8) as pool:
