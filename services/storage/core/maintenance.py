@@ -73,7 +73,8 @@ class Maintenance:
     def clean(self, name: str, kept: Iterable[int] = ()) -> int:
         """Clean up the versions of a table that were replaced long ago, but for those kept."""
         before_s = self._clock() - self._keeping.replaced_s
-        return self._tables.clean(name, replaced(self._history.moments(name), before_s) - set(kept))
+        with self._tables.writing(fold(name)):
+            return self._tables.clean(name, replaced(self._history.moments(name), before_s) - set(kept))
 
 
 def replaced(moments: Sequence[tuple[int, float]], before_s: float) -> set[int]:

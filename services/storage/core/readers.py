@@ -22,7 +22,7 @@ class Readers:
     """Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = threading.Condition(threading.Lock())
         self._keys = itertools.count()
         self._open: dict[str, dict[int, tuple[int, weakref.ref[Any]]]] = {}
         self._doomed: dict[str, frozenset[int]] = {}
@@ -59,6 +59,12 @@ class Readers:
             with self._guard:
                 self._cleanings += 1
                 self._doomed.pop(table, None)
+                self._guard.notify_all()
+
+    def wait_for_cleaning(self, table: str) -> None:
+        """Return when no version of a table is being cleaned up."""
+        with self._guard:
+            self._guard.wait_for(lambda: table not in self._doomed)
 
     def _note(self, table: str, version: int, dataset: Any) -> None:
         key, opened = next(self._keys), self._open.setdefault(table, {})

@@ -80,7 +80,8 @@ class Tables:
             try:
                 return self._readers.opened(fold(name), lambda: self._home.open(fold(name)))
             except DoomedError:
-                continue  # It was the newest when it was opened, and there is a newer one now.
+                # It was the newest when it was opened, and there is a newer one now.
+                self._readers.wait_for_cleaning(fold(name))
             except ValueError as problem:
                 raise table_not_found(name, self.names()) from problem
 
@@ -181,14 +182,10 @@ class Tables:
         Raises:
             ThanosqlError: TABLE_NOT_FOUND when another process drops the table meanwhile, CONFLICT.
         """
-        operation = f"{Operation.RESTORE} TO VERSION {version}"
+        operation, restored = f"{Operation.RESTORE} TO VERSION {version}", LanceOperation.Restore(version)
         with self.writing(fold(name)):
             return repeated(
-                lambda: self._committed(
-                    name,
-                    Transaction(self.dataset(name).version, LanceOperation.Restore(version)),
-                    operation,
-                )
+                lambda: self._committed(name, Transaction(self.dataset(name).version, restored), operation)
             )
 
     def append(
@@ -237,11 +234,16 @@ class Tables:
                 dataset.optimize.compact_files()
 
     def clean(self, name: str, versions: Collection[int]) -> int:
-        """Clean up versions of a table, but for the newest and those that are read, and say how many."""
-        with self._readers.cleaning(fold(name), versions) as unread, translated(fold(name)):
+        """Clean up versions of a table, but for the newest and those that are read, and say how many.
+
+        Who chooses the versions holds the right to write the table until they are cleaned up: a table that
+        is made anew has the same numbers.
+        """
+        folded = fold(name)
+        with self.writing(folded), translated(folded), self._readers.cleaning(folded, versions) as unread:
             if not unread:
                 return 0
-            newest = self._home.open(fold(name))
+            newest = self._home.open(folded)
             return int(newest.cleanup_old_versions(versions=sorted(unread)).old_versions)
 
     @contextlib.contextmanager

@@ -1,15 +1,19 @@
 """Compaction and clean-up: what goes, what stays, and that no reader notices."""
 
+import itertools
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from services.storage.core.history import TableHistory
+from services.storage.core.homes import TableHome
 from services.storage.core.maintenance import Keeping, Maintenance, replaced
 from services.storage.core.models import ModelCatalog
 from services.storage.core.queries import QueryEngine
@@ -187,3 +191,53 @@ def test_a_table_that_cannot_be_maintained_does_not_stop_the_others(
     manifest.write_bytes(b"not a manifest")
     assert maintain().run() == 1
     assert versions_of(history, "b") == [2]
+
+
+def test_a_table_is_not_made_anew_between_the_choice_of_its_versions_and_their_clean_up(
+    make: Make, maintain: Maintain, history: TableHistory, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        make("t", numbers(1))
+    clean, made_anew = tables.clean, threading.Event()
+
+    def make_anew() -> None:
+        tables.drop("t")
+        for _ in range(3):
+            make("t", numbers(2))
+        made_anew.set()
+
+    def outrun(name: str, versions: Collection[int]) -> int:
+        lock = tables._locks[name]
+        free = pool.submit(lambda: lock.acquire(blocking=False) and lock.release() is None).result()
+        later = pool.submit(make_anew)
+        if free:
+            later.result()
+        return clean(name, versions)
+
+    monkeypatch.setattr(tables, "clean", outrun)
+    with ThreadPoolExecutor(1) as pool:
+        assert maintain().clean("t") == 2
+    assert made_anew.is_set()
+    assert versions_of(history) == [3, 2, 1]
+
+
+def test_who_opens_a_version_that_is_being_cleaned_up_waits_for_the_end_of_that(
+    make: Make, tables: Tables, home: TableHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("t", numbers(1))
+    opened, opens, open_table = threading.Event(), itertools.count(), home.open
+
+    def counted(folded: str, version: int | None = None) -> Any:
+        next(opens)
+        dataset = open_table(folded, version)
+        opened.set()
+        return dataset
+
+    monkeypatch.setattr(home, "open", counted)
+    with ThreadPoolExecutor(1) as pool:
+        with tables._readers.cleaning("t", {1}):
+            reader = pool.submit(tables.dataset, "t")
+            opened.wait()
+            make("other", numbers(MANY))  # Takes long enough to open the other many times.
+        assert reader.result().count_rows() == 1
+    assert next(opens) == 2
