@@ -86,7 +86,7 @@ class StorageApp:
         self._maintaining.add_done_callback(self._tell_health)
 
     def _forget_dropped(self) -> None:
-        self._parts.indexes.forget_others(self._parts.tables.names())
+        self._parts.indexes.forget_others(self._parts.tables.names)
 
     async def stop(self) -> None:
         """Release the threads; no call is in flight any more."""
@@ -104,6 +104,7 @@ class StorageApp:
                 return
             try:
                 cleaned = await self._parts.work.command(self._maintenance.run)
+                await self._parts.work.command(self._forget_dropped)
             except ThanosqlError as problem:
                 _log.warning("maintenance_failed", error=problem.message)
             else:

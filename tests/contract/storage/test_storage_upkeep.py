@@ -48,3 +48,20 @@ async def test_small_pieces_become_large_ones_and_no_version_of_today_goes(clien
     made = [name for name in await operations() if name != "MAINTENANCE"]
     assert made == ["INSERT"] * PIECES + ["CREATE TABLE"]
     assert (await client.query("SELECT count(*) AS n FROM t", "t")).to_pylist() == [{"n": PIECES + 1}]
+
+
+async def test_the_index_of_a_dropped_table_goes_while_the_server_runs(
+    client: StorageClient, tmp_path: Path
+) -> None:
+    indexes = tmp_path / "home" / "keyword_indexes"
+    await client.write("spoken", pa.table({"text": ["the library is open"] * 5000}))
+    search = storage_pb2.KeywordSearch(search_input="library", text_col="text", result_col="score", top_k=1)
+    start = storage_pb2.QueryStart(sql="SELECT * FROM spoken", tables=["spoken"], search=search)
+    assert [part async for part in client.stub.Query(iter([storage_pb2.QueryRequest(start=start)]))]
+    async with asyncio.timeout(30):
+        while not list(indexes.glob("spoken/*/*/facts.json")):
+            assert await client.query("SELECT 1")
+    await client.stub.DropTable(storage_pb2.DropTableRequest(table="spoken"))
+    async with asyncio.timeout(30):
+        while list(indexes.iterdir()):
+            assert await client.query("SELECT 1")

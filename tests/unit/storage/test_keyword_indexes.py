@@ -243,10 +243,10 @@ def test_indexes_of_dropped_tables_are_forgotten(
 ) -> None:
     make("spoken", rows(9))
     built(indexes, tables)
-    indexes.forget_others(tables.names())
+    indexes.forget_others(tables.names)
     assert is_indexed(indexes, tables)
     tables.drop("spoken")
-    indexes.forget_others(tables.names())
+    indexes.forget_others(tables.names)
     assert list((tmp_path / "indexes").iterdir()) == []
 
 

@@ -94,10 +94,12 @@ class KeywordIndexes:
         for build in begun:
             build.result()
 
-    def forget_others(self, tables: Iterable[str]) -> None:
+    def forget_others(self, tables: Callable[[], Iterable[str]]) -> None:
         """Delete the indexes of all tables but these."""
-        known = {file_name(fold(name)) for name in tables}
-        for folder in self._root.glob("*"):
+        # Names are asked for last: a table that is made meanwhile keeps its index.
+        folders = list(self._root.glob("*"))
+        known = {file_name(fold(name)) for name in tables()}
+        for folder in folders:
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
 
