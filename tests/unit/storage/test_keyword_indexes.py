@@ -238,6 +238,38 @@ def test_a_damaged_index_is_not_used_and_made_again(
     assert_same(engine, indexed, "library open")
 
 
+def test_a_build_that_fails_is_tried_again_after_some_minutes(
+    tables: Tables, make: Make, tmp_path: Path
+) -> None:
+    make("spoken", rows(16))
+    now_s, attempts = [0.0], []
+
+    def failing(spill: str) -> object:
+        attempts.append(spill)
+        raise MemoryError("too large")
+
+    indexes = KeywordIndexes(tmp_path / "indexes", failing, least_rows=1, clock=lambda: now_s[0])
+    for now_s[0], attempts_then in [(0.0, 1), (1.0, 1), (599.0, 1), (601.0, 2), (602.0, 2)]:
+        assert not is_indexed(indexes, tables)
+        indexes.wait()
+        assert len(attempts) == attempts_then
+    assert list((tmp_path / "indexes").glob("*/*/*")) == []
+    indexes.close()
+
+
+def test_a_folder_that_cannot_be_made_leaves_searches_to_read(
+    engine: QueryEngine, tables: Tables, make: Make, tmp_path: Path
+) -> None:
+    make("spoken", rows(17))
+    (tmp_path / "indexes").write_text("no folder")
+    indexes = KeywordIndexes(tmp_path / "indexes", partial(open_connection, QueryLimits()), least_rows=1)
+    reading = QueryEngine(tables, QueryLimits(), indexes)
+    assert_same(engine, reading, "library")
+    indexes.wait()
+    assert_same(engine, reading, "library")
+    indexes.close()
+
+
 def test_indexes_of_dropped_tables_are_forgotten(
     indexes: KeywordIndexes, tables: Tables, make: Make, tmp_path: Path
 ) -> None:

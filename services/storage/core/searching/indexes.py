@@ -6,14 +6,13 @@ import json
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import structlog
 from sqlglot import exp
 
@@ -36,6 +35,8 @@ _LEAST_ROWS = 5000
 # An index is renewed when more rows or parts than these must be read beside it.
 _MOST_NEW_ROWS = 1000
 _MOST_NEW_FRAGMENTS = 20
+# What failed, because it is too large or the disk is full, would fail again at each search.
+_TRY_AGAIN_S = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +56,24 @@ class KeywordIndexes:
         root: Where they are kept.
         open_connection: For building them, one at a time.
         least_rows: Tables with fewer rows are read instead.
+        clock: Seconds, for when to try again what failed.
     """
 
-    def __init__(self, root: Path, open_connection: OpenConnection, least_rows: int = _LEAST_ROWS) -> None:
+    def __init__(
+        self,
+        root: Path,
+        open_connection: OpenConnection,
+        least_rows: int = _LEAST_ROWS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._root = root
         self._open_connection = open_connection
         self._least_rows = least_rows
+        self._clock = clock
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="storage-index")
         self._guard = threading.Lock()
         self._building: dict[Path, Future[None]] = {}
+        self._failed_s: dict[Path, float] = {}
         self._connection: Any = None
         self._closed = False
 
@@ -102,6 +112,9 @@ class KeywordIndexes:
         for folder in folders:
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
+        with self._guard:
+            for folder in [folder for folder in self._failed_s if folder.parent.name not in known]:
+                del self._failed_s[folder]
 
     def close(self) -> None:
         """Stop building, and wait until it has stopped."""
@@ -124,11 +137,25 @@ class KeywordIndexes:
 
     def _build_soon(self, wanted: _Wanted) -> None:
         with self._guard:
-            running = self._building.get(wanted.folder)
-            if not self._closed and (running is None or running.done()):
+            failed_s = self._failed_s.get(wanted.folder)
+            is_hopeless = failed_s is not None and self._clock() - failed_s < _TRY_AGAIN_S
+            if not self._closed and not is_hopeless and wanted.folder not in self._building:
                 self._building[wanted.folder] = self._builder.submit(self._build, wanted)
 
     def _build(self, wanted: _Wanted) -> None:
+        failed_s: float | None = None
+        try:
+            self._make(wanted)
+        except Exception as problem:  # noqa: BLE001 - nobody looks at it; searches read the rows meanwhile
+            failed_s = self._clock()
+            _log.warning("index_not_built", column=wanted.column, error=repr(problem)[:200])
+        with self._guard:
+            del self._building[wanted.folder]
+            self._failed_s.pop(wanted.folder, None)
+            if failed_s is not None:
+                self._failed_s[wanted.folder] = failed_s
+
+    def _make(self, wanted: _Wanted) -> None:
         name = hashlib.sha256(json.dumps(wanted.fragments, sort_keys=True).encode()).hexdigest()[:16]
         wanted.folder.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix="making-", dir=wanted.folder))
@@ -136,10 +163,8 @@ class KeywordIndexes:
             self._write(wanted, making)
             shutil.rmtree(wanted.folder / name, ignore_errors=True)  # One that cannot be read.
             making.rename(wanted.folder / name)
-        except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, ValueError) as problem:
-            _log.warning("index_not_built", column=wanted.column, error=str(problem)[:200])
+        finally:
             shutil.rmtree(making, ignore_errors=True)
-            return
         for other in wanted.folder.iterdir():
             if other.name != name:
                 shutil.rmtree(other, ignore_errors=True)
