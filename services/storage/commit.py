@@ -1,5 +1,6 @@
 """Which commit a received write becomes."""
 
+from services.storage.core.cancelling import Cancellation
 from services.storage.core.rows import Rows
 from services.storage.core.types import TableInfo
 from services.storage.parts import Parts
@@ -8,10 +9,10 @@ from thanosql.v1 import storage_pb2
 from thanosql_runtime.errors import Reason, error
 
 
-def commit_rows(parts: Parts, received: ReceivedRows) -> TableInfo:
-    """Commit the rows in the way that their start asks for."""
+def commit_rows(parts: Parts, received: ReceivedRows, cancellation: Cancellation) -> TableInfo:
+    """Commit the rows in the way that their start asks for, unless somebody asks to stop before."""
     start = received.start
-    rows = Rows(received.spool.schema, received.spool.batches())
+    rows = Rows(received.spool.schema, cancellation.heeded(received.spool.batches()))
     match start.mode:
         case storage_pb2.WRITE_MODE_CREATE:
             return parts.tables.create(start.table, rows)

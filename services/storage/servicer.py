@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import grpc
@@ -38,7 +39,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.WriteTableResponse:
         """Write rows as one commit."""
         async with received_rows(request_iterator, self._parts.work) as received:
-            table = await self._parts.work.command(commit_rows, self._parts, received)
+            table = await self._parts.work.change(partial(commit_rows, self._parts, received))
             return storage_pb2.WriteTableResponse(
                 table=convert.to_table(table), rows_written=received.spool.row_count
             )

@@ -43,12 +43,18 @@ class Work:
         return await _run(self._commands, partial(function, *args, **kwargs))
 
     async def change(self, function: Callable[[Cancellation], _T]) -> _T:
-        """Run a command that heeds a cancellation, which comes when the caller is cancelled."""
+        """Run a command that heeds a cancellation, which comes when the caller is cancelled.
+
+        The caller is let go only when the command has ended, so that it may hand over what it closes then.
+        """
         cancellation = Cancellation()
+        running = self._commands.submit(function, cancellation)
         try:
-            return await _run(self._commands, partial(function, cancellation))
+            return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
             cancellation.cancel()
+            if not running.cancelled():
+                await asyncio.gather(asyncio.wrap_future(running), return_exceptions=True)
             raise
 
     async def opened(self, function: Callable[[], _C]) -> _C:

@@ -2,9 +2,12 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from thanosql_runtime.errors import Reason, error
+
+_T = TypeVar("_T")
 
 
 class Cancellation:
@@ -33,6 +36,13 @@ class Cancellation:
         """
         if self._asked.is_set():
             raise error(Reason.CANCELLED, "the statement was cancelled; nothing was changed")
+
+    def heeded(self, items: Iterable[_T]) -> Iterator[_T]:
+        """Yield what a commit takes, which fails when somebody asks to stop before its end."""
+        self.check()
+        for item in items:
+            yield item
+            self.check()
 
     @contextlib.contextmanager
     def stopping(self, stop: Callable[[], None]) -> Iterator[None]:

@@ -4,7 +4,7 @@ DuckDB computes them, so that a condition means here what it means in a query; t
 anew from a spool while its lock is held, and readers keep the version that they opened.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -106,7 +106,7 @@ class TableChanges:
                 raise rejected(f"the expressions make {spool.row_count} rows of {before}")
             changed = sum(_true_count(batch.column(plan.marker)) for batch in spool.batches())
             if changed:
-                rows = Rows(plan.schema, _checked(spool, plan.merged, cancellation))
+                rows = Rows(plan.schema, map(plan.merged, cancellation.heeded(spool.batches())))
                 self._tables.rewrite(name, version, rows, Operation.UPDATE)
             return changed
 
@@ -116,7 +116,7 @@ class TableChanges:
         with self._computed(sql, name, version, cancellation) as spool:
             deleted = int(version.count_rows()) - spool.row_count
             if deleted:
-                rows = Rows(spool.schema, _checked(spool, lambda batch: batch, cancellation))
+                rows = Rows(spool.schema, cancellation.heeded(spool.batches()))
                 fitting = aligned(rows, version.schema, ())
                 self._tables.rewrite(name, version, fitting, Operation.DELETE)
             return deleted
@@ -142,16 +142,6 @@ class TableChanges:
         check_expression(cast)
         with self._engine.run(f"SELECT {cast} AS value") as running:
             return running.schema.field(0).type
-
-
-def _checked(
-    spool: Spool, change: Callable[[pa.RecordBatch], pa.RecordBatch], cancellation: Cancellation
-) -> Iterator[pa.RecordBatch]:
-    """Yield changed rows for a commit, which fails when somebody asks to stop before its end."""
-    for batch in spool.batches():
-        cancellation.check()
-        yield change(batch)
-    cancellation.check()
 
 
 def _true_count(values: pa.Array) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator
 
 import grpc
@@ -9,6 +10,12 @@ import pyarrow as pa
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.storage import servicer
+from services.storage.commit import commit_rows
+from services.storage.core.cancelling import Cancellation
+from services.storage.core.types import TableInfo
+from services.storage.parts import Parts
+from services.storage.streams import ReceivedRows
 from tests.contract.storage.conftest import Rig
 from tests.fakes.storage_client import StorageClient, file_requests, query_requests, write_requests
 from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc, types_pb2
@@ -78,6 +85,35 @@ class TestTables:
         assert (await refusal(rig.stub.WriteTable(fresh))).reason is Reason.CANCELLED
         listing = await rig.stub.ListTables(storage_pb2.ListTablesRequest())
         assert [(table.name, table.version) for table in listing.tables] == [("people", 1)]
+
+    @pytest.mark.parametrize(
+        "mode",
+        [storage_pb2.WRITE_MODE_CREATE, storage_pb2.WRITE_MODE_REPLACE, storage_pb2.WRITE_MODE_APPEND],
+    )
+    async def test_a_write_whose_caller_leaves_at_its_commit_changes_nothing(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch, mode: storage_pb2.WriteMode
+    ) -> None:
+        if mode != storage_pb2.WRITE_MODE_CREATE:
+            await rig.client.write("people", PEOPLE)
+        begun, heard, ended = threading.Event(), threading.Event(), threading.Event()
+
+        def slow_commit(parts: Parts, received: ReceivedRows, cancellation: Cancellation) -> TableInfo:
+            try:
+                with cancellation.stopping(heard.set):
+                    begun.set()
+                    assert heard.wait(10)
+                return commit_rows(parts, received, cancellation)
+            finally:
+                ended.set()
+
+        monkeypatch.setattr(servicer, "commit_rows", slow_commit)
+        call = rig.stub.WriteTable(write_requests("people", PEOPLE, mode))
+        assert await asyncio.to_thread(begun.wait, 10)
+        call.cancel()
+        assert await asyncio.to_thread(ended.wait, 10)
+        listing = await rig.stub.ListTables(storage_pb2.ListTablesRequest())
+        expected = [] if mode == storage_pb2.WRITE_MODE_CREATE else [("people", 1)]
+        assert [(table.name, table.version) for table in listing.tables] == expected
 
     async def test_update_and_delete_count_rows(self, rig: Rig) -> None:
         await rig.client.write("people", PEOPLE)

@@ -85,3 +85,36 @@ async def test_a_change_hears_that_its_caller_left(work: Work) -> None:
     with pytest.raises(asyncio.CancelledError):
         await changing
     assert stopped.is_set()
+
+
+async def test_a_change_whose_caller_left_is_waited_for(work: Work) -> None:
+    begun, let, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def change(_cancellation: Cancellation) -> None:
+        begun.set()
+        assert let.wait(10)
+        ended.set()
+
+    changing = asyncio.create_task(work.change(change))
+    await asyncio.to_thread(begun.wait, 10)
+    changing.cancel()
+    assert not (await asyncio.wait({changing}, timeout=0))[0]
+    let.set()
+    with pytest.raises(asyncio.CancelledError):
+        await changing
+    assert ended.is_set()
+
+
+async def test_a_change_that_waits_for_a_thread_never_begins_without_its_caller(work: Work) -> None:
+    busy, begun = Door(), threading.Event()
+    command = asyncio.create_task(work.command(busy.open))
+    await asyncio.to_thread(busy.opening.wait, 10)
+    changing = asyncio.create_task(work.change(lambda _cancellation: begun.set()))
+    await asyncio.wait({changing}, timeout=0)
+    changing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await changing
+    busy.let.set()
+    assert await command is busy
+    await work.command(int)
+    assert not begun.is_set()
