@@ -14,13 +14,14 @@ from services.storage.core.assigning import Assignment, decided, plan_update
 from services.storage.core.cancelling import Cancellation
 from services.storage.core.commits import repeated
 from services.storage.core.names import check_column_name, column_not_found, find_column, fold, quoted
+from services.storage.core.outages import changed_but_unread
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows, aligned
 from services.storage.core.sandbox import check_expression, rejected
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
 from services.storage.core.types import OpenVersion, Operation, TableInfo
-from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
 class TableChanges:
@@ -64,7 +65,7 @@ class TableChanges:
                 raise error(Reason.INVALID_DATA, message, column=column)
             check_column_name(column, Reason.INVALID_NAME)
             table.add_columns(pa.schema([pa.field(column, self._arrow_type(type_name))]))
-            return self._tables.describe(name)
+            return self._changed(name)
 
     def drop_column(self, name: str, column: str, *, if_exists: bool = False) -> TableInfo:
         """Drop a column."""
@@ -72,11 +73,12 @@ class TableChanges:
             found = find_column(table.schema.names, column)
             if found is None and not if_exists:
                 raise column_not_found(column, table.schema.names)
-            if found is not None:
-                if len(table.schema.names) == 1:
-                    raise error(Reason.INVALID_DATA, f"{column!r} is the only column of {fold(name)!r}")
-                table.drop_columns([_lance_path(found)])
-            return self._tables.describe(name)
+            if found is None:
+                return self._tables.describe(name)
+            if len(table.schema.names) == 1:
+                raise error(Reason.INVALID_DATA, f"{column!r} is the only column of {fold(name)!r}")
+            table.drop_columns([_lance_path(found)])
+            return self._changed(name)
 
     def rename_column(self, name: str, column: str, new_name: str) -> TableInfo:
         """Rename a column.
@@ -93,7 +95,16 @@ class TableChanges:
                 raise error(Reason.INVALID_DATA, f"table {fold(name)!r} has a column {new_name!r} already")
             check_column_name(new_name, Reason.INVALID_NAME)
             table.alter_columns({"path": _lance_path(found), "rename": new_name})
+            return self._changed(name)
+
+    def _changed(self, name: str) -> TableInfo:
+        """Describe a table whose columns were changed, which is so even if it cannot be read any more."""
+        try:
             return self._tables.describe(name)
+        except ThanosqlError as problem:
+            if problem.reason is not Reason.STORE_UNAVAILABLE:
+                raise  # Dropped meanwhile.
+            raise changed_but_unread(problem, f"table {fold(name)!r}") from problem
 
     def _update(
         self, name: str, assignments: Sequence[Assignment], condition: str, cancellation: Cancellation

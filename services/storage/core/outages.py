@@ -32,6 +32,15 @@ def store_unreadable(problem: BaseException, what: str) -> ThanosqlError:
     return error(Reason.STORE_UNAVAILABLE, f"{what} cannot be read: {in_short(problem)}; {_ADVICE}")
 
 
+def changed_but_unread(problem: BaseException, what: str) -> ThanosqlError:
+    """Build the error for a store that kept a change and then failed before it was described."""
+    message = (
+        f"{what} was changed, but cannot be described, because the store failed afterwards: "
+        f"{in_short(problem.__cause__ or problem)}; do not run the statement again"
+    )
+    return error(Reason.STORE_UNAVAILABLE, message, outcome="changed")
+
+
 def outcome_unknown(problem: BaseException) -> ThanosqlError:
     """Build the error for a store that went away while it was told to commit."""
     message = (

@@ -11,8 +11,10 @@ import pytest
 from services.storage.core.assigning import Assignment
 from services.storage.core.cancelling import Cancellation
 from services.storage.core.changes import TableChanges
+from services.storage.core.outages import store_unreadable
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
+from services.storage.core.types import TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 pytestmark = pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)
@@ -197,3 +199,27 @@ def test_a_cancellation_before_the_commit_changes_nothing(
             change()
         assert caught.value.reason is Reason.CANCELLED
     assert tables.describe("t").version == 1
+
+
+@pytest.mark.parametrize("verb", ["add", "drop", "rename"])
+def test_columns_that_changed_before_the_store_went_away_are_said_to_have_changed(
+    make: Make, changes: TableChanges, tables: Tables, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("t", NUMBERS)
+
+    def away(name: str) -> TableInfo:
+        problem = OSError("connection refused")
+        raise store_unreadable(problem, f"table {name!r}") from problem
+
+    monkeypatch.setattr(tables, "describe", away)
+    with pytest.raises(ThanosqlError) as caught:
+        {
+            "add": lambda: changes.add_column("t", "c", "INT"),
+            "drop": lambda: changes.drop_column("t", "b"),
+            "rename": lambda: changes.rename_column("t", "b", "c"),
+        }[verb]()
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    assert "table 't' was changed" in caught.value.message
+    assert "connection refused; do not run the statement again" in caught.value.message
+    assert caught.value.metadata["outcome"] == "changed"
+    assert tables.schema("t").names == {"add": ["a", "b", "c"], "drop": ["a"], "rename": ["a", "c"]}[verb]
