@@ -75,7 +75,7 @@ TASKS = (
         title="commands (AN4)",
         train=HeldOut(title="", csv="an4.csv", where="split = 'train'"),
         test=AN4,
-        options="epochs=10, learning_rate=3e-4",
+        options="epochs=5",
     ),
     Task(
         title="read books (LibriSpeech)",

@@ -69,7 +69,7 @@ STAGES = (
     Stage(start=0.2, longest_s=17.0, hardness=0.35, mix=_BETWEEN),
     Stage(start=0.3, longest_s=17.0, hardness=0.6, mix=_BETWEEN),
     Stage(start=0.6, longest_s=17.0, hardness=0.6),
-    Stage(start=0.88, longest_s=17.0, hardness=0.15),
+    Stage(start=0.88, longest_s=17.0, hardness=0.3),
 )
 # Where a run begins that starts with a model which recognises speech.
 WARM_START = 0.08
