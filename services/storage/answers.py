@@ -63,9 +63,7 @@ async def copy_events(
     """Copy, and tell how far it is; a caller that goes away stops it before its commit."""
     reports: asyncio.Queue[CopyProgress | None] = asyncio.Queue()
     teller = _Teller(asyncio.get_running_loop(), reports)
-    copying = asyncio.ensure_future(
-        parts.work.command(parts.copying.run, convert.from_copy_request(request), teller)
-    )
+    copying = asyncio.ensure_future(_copy(parts, request, teller))
     copying.add_done_callback(lambda _done: reports.put_nowait(None))
     try:
         while (progress := await reports.get()) is not None:
@@ -75,6 +73,11 @@ async def copy_events(
     finally:
         teller.stop()
         await asyncio.gather(copying, return_exceptions=True)
+
+
+async def _copy(parts: Parts, request: storage_pb2.CopyTableRequest, teller: "_Teller") -> CopyOutcome:
+    async with parts.work.turn(request.table):
+        return await parts.work.command(parts.copying.run, convert.from_copy_request(request), teller)
 
 
 async def file_parts(parts: Parts, path: str) -> AsyncGenerator[storage_pb2.ReadFileResponse, None]:

@@ -38,7 +38,8 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         self, request_iterator: AsyncIterator[storage_pb2.WriteTableRequest], context: _Context
     ) -> storage_pb2.WriteTableResponse:
         """Write rows as one commit."""
-        async with received_rows(request_iterator, self._parts.work) as received:
+        work = self._parts.work
+        async with received_rows(request_iterator, work) as received, work.turn(received.start.table):
             table = await self._parts.work.change(partial(commit_rows, self._parts, received))
             return storage_pb2.WriteTableResponse(
                 table=convert.to_table(table), rows_written=received.spool.row_count
@@ -58,9 +59,10 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         """Change rows."""
         assignments = convert.from_assignments(request)
         changes = self._parts.changes
-        count = await self._parts.work.change(
-            lambda cancellation: changes.update(request.table, assignments, request.condition, cancellation)
-        )
+        async with self._parts.work.turn(request.table):
+            count = await self._parts.work.change(
+                lambda stop: changes.update(request.table, assignments, request.condition, stop)
+            )
         return storage_pb2.UpdateRowsResponse(rows_changed=count)
 
     async def DeleteRows(
@@ -68,16 +70,16 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.DeleteRowsResponse:
         """Delete rows."""
         delete = self._parts.changes.delete
-        count = await self._parts.work.change(
-            lambda cancellation: delete(request.table, request.condition, cancellation)
-        )
+        async with self._parts.work.turn(request.table):
+            count = await self._parts.work.change(lambda stop: delete(request.table, request.condition, stop))
         return storage_pb2.DeleteRowsResponse(rows_deleted=count)
 
     async def DropTable(
         self, request: storage_pb2.DropTableRequest, context: _Context
     ) -> storage_pb2.DropTableResponse:
         """Drop a table."""
-        dropped = await self._parts.work.command(self._parts.quarantines.drop, request.table)
+        async with self._parts.work.turn(request.table):
+            dropped = await self._parts.work.command(self._parts.quarantines.drop, request.table)
         if not dropped and not request.if_exists:
             await self._parts.work.step(
                 self._parts.tables.dataset, request.table
@@ -89,18 +91,19 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.AlterTableResponse:
         """Add, drop or rename a column."""
         changes, call, name = self._parts.changes, self._parts.work.command, request.table
-        match request.WhichOneof("action"):
-            case "add_column":
-                add = request.add_column
-                table = await call(changes.add_column, name, add.name, add.type)
-            case "drop_column":
-                drop = request.drop_column
-                table = await call(changes.drop_column, name, drop.name, if_exists=drop.if_exists)
-            case "rename_column":
-                rename = request.rename_column
-                table = await call(changes.rename_column, name, rename.name, rename.new_name)
-            case _:
-                raise error(Reason.INVALID_ARGUMENT, "the request names no action")
+        async with self._parts.work.turn(name):
+            match request.WhichOneof("action"):
+                case "add_column":
+                    add = request.add_column
+                    table = await call(changes.add_column, name, add.name, add.type)
+                case "drop_column":
+                    drop = request.drop_column
+                    table = await call(changes.drop_column, name, drop.name, if_exists=drop.if_exists)
+                case "rename_column":
+                    rename = request.rename_column
+                    table = await call(changes.rename_column, name, rename.name, rename.new_name)
+                case _:
+                    raise error(Reason.INVALID_ARGUMENT, "the request names no action")
         return storage_pb2.AlterTableResponse(table=convert.to_table(table))
 
     async def GetTable(
@@ -136,7 +139,8 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.RestoreTableResponse:
         """Give a table the rows and columns of one of its versions back."""
         restore = self._parts.history.restore
-        table = await self._parts.work.command(restore, request.table, request.version)
+        async with self._parts.work.turn(request.table):
+            table = await self._parts.work.command(restore, request.table, request.version)
         return storage_pb2.RestoreTableResponse(table=convert.to_table(table))
 
     async def ReadSnapshot(

@@ -5,12 +5,15 @@ with one pool for both, enough such statements would wait for each other for eve
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from services.storage.core.cancelling import Cancellation
+from services.storage.core.names import fold
 
 
 class Closable(Protocol):
@@ -33,6 +36,13 @@ class Work:
         self._queries = ThreadPoolExecutor(query_threads, thread_name_prefix="storage-query")
         self._commands = ThreadPoolExecutor(command_threads, thread_name_prefix="storage-command")
         self._closings = ThreadPoolExecutor(query_threads, thread_name_prefix="storage-close")
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, table: str) -> AsyncIterator[None]:
+        """Be the one whose command changes the table; who waits for that occupies no thread."""
+        async with self._turns.setdefault(fold(table), asyncio.Lock()):
+            yield
 
     async def step(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run a step of a query, or anything else that is short."""
