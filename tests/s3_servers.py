@@ -19,7 +19,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 @contextmanager
 def s3_server(fault: Callable[[Application], Application] = lambda application: application) -> Iterator[str]:
     """Run moto on a free port and give its `host:port`; the fault stands in front of it."""
-    application = fault(DomainDispatcherApplication(create_backend_app))
+    application = fault(_conditions_in_turn(DomainDispatcherApplication(create_backend_app)))
     server = make_server("127.0.0.1", 0, application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -29,6 +29,22 @@ def s3_server(fault: Callable[[Application], Application] = lambda application: 
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _conditions_in_turn(application: Application) -> Application:
+    """Let conditional writes wait for one another.
+
+    Moto looks for the key and then writes it, so it could tell two writers at once that both were first.
+    """
+    turn = threading.Lock()
+
+    def answer(environment: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if environment["REQUEST_METHOD"] == "GET" or "HTTP_IF_NONE_MATCH" not in environment:
+            return application(environment, start)
+        with turn:
+            return application(environment, start)
+
+    return answer
 
 
 def new_bucket(endpoint: str, *, access_key: str = "user", secret_key: str = "password") -> ObjectSettings:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from minio import Minio
-from moto.server import ThreadedMotoServer
 
 from tests.deployment import ROOT, SHARED_DATA, TOPOLOGIES, one_process
+from tests.s3_servers import s3_server
 from thanosql import Progress, ThanoSQL
 
 EXAMPLES = ROOT / "examples"
@@ -64,11 +64,8 @@ def test_the_tutorial_runs(topology: str, tmp_path: Path) -> None:
 @contextmanager
 def bucket() -> Iterator[dict[str, str]]:
     """A bucket with the tutorial's files in it, as `mc mirror` would put them there."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        client = Minio(f"{host}:{port}", access_key="key", secret_key="secret", secure=False)
+    with s3_server() as endpoint:
+        client = Minio(endpoint, access_key="key", secret_key="secret", secure=False)
         client.make_bucket("thanosql")
         for folder, _, names in os.walk(EXAMPLES / SHIPPED):
             for name in names:
@@ -77,13 +74,11 @@ def bucket() -> Iterator[dict[str, str]]:
                 client.fput_object("thanosql", key, str(path))
         yield {
             "THANOSQL_OBJECTS__URI": "s3://thanosql",
-            "THANOSQL_OBJECTS__ENDPOINT": f"{host}:{port}",
+            "THANOSQL_OBJECTS__ENDPOINT": endpoint,
             "THANOSQL_OBJECTS__ACCESS_KEY": "key",
             "THANOSQL_OBJECTS__SECRET_KEY": "secret",
             "THANOSQL_OBJECTS__SECURE": "false",
         }
-    finally:
-        server.stop()
 
 
 @pytest.mark.timeout(600)

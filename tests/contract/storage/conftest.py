@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import soundfile
 from minio import Minio
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
 from services.parser.app import build as build_parser
@@ -17,6 +16,7 @@ from services.parser.settings import ParserSettings
 from services.storage.app import build
 from services.storage.settings import StorageSettings
 from tests.fakes.storage_client import StorageClient
+from tests.s3_servers import s3_server
 from thanosql.v1 import storage_pb2_grpc
 from thanosql_objects.opening import Objects, open_objects
 from thanosql_objects.settings import ObjectSettings
@@ -36,11 +36,8 @@ class Rig:
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"{host}:{port}"
-    server.stop()
+    with s3_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
 from services.trainer.app import build
@@ -12,6 +11,7 @@ from services.trainer.settings import TrainerSettings
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
 from tests.fakes.trainer_speech import columns, write_clips
 from tests.fakes.trainer_storage import put_files, trainer_storage
+from tests.s3_servers import s3_server
 from thanosql.v1 import parser_pb2, trainer_pb2, trainer_pb2_grpc
 from thanosql_objects.opening import open_objects
 from thanosql_objects.settings import ObjectSettings
@@ -20,17 +20,14 @@ from thanosql_runtime.testing import Build, peer_channel, serving
 
 @pytest.fixture
 def objects() -> Iterator[ObjectSettings]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield ObjectSettings(
-        uri="s3://thanosql",
-        endpoint=f"{host}:{port}",
-        access_key="user",
-        secret_key=SecretStr("password"),
-        secure=False,
-    )
-    server.stop()
+    with s3_server() as endpoint:
+        yield ObjectSettings(
+            uri="s3://thanosql",
+            endpoint=endpoint,
+            access_key="user",
+            secret_key=SecretStr("password"),
+            secure=False,
+        )
 
 
 async def test_a_model_is_trained_from_a_bucket_into_it(tmp_path: Path, objects: ObjectSettings) -> None:

@@ -7,21 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from minio import Minio
-from moto.server import ThreadedMotoServer
+
+from tests.s3_servers import s3_server
 
 
 def test_the_bucket_step_makes_the_bucket_and_may_run_again(compose: dict[str, Any], root: Path) -> None:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
+    with s3_server() as endpoint:
         for _ in range(2):
-            _run_step(compose["services"]["bucket"], f"{host}:{port}", root)
-        assert Minio(
-            endpoint=f"{host}:{port}", access_key="user", secret_key="password", secure=False
-        ).bucket_exists("thanosql")
-    finally:
-        server.stop()
+            _run_step(compose["services"]["bucket"], endpoint, root)
+        assert Minio(endpoint=endpoint, access_key="user", secret_key="password", secure=False).bucket_exists(
+            "thanosql"
+        )
 
 
 def _run_step(step: dict[str, Any], endpoint: str, root: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from minio import Minio
-from moto.server import ThreadedMotoServer
 
+from tests.s3_servers import s3_server
 from thanosql_objects.bucket import Bucket
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.ports import ObjectStore
@@ -19,11 +19,8 @@ from thanosql_runtime.errors import Reason, ThanosqlError
 
 @pytest.fixture(scope="module")
 def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"{host}:{port}"
-    server.stop()
+    with s3_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(params=["directory", "bucket", "prefix of a bucket"])
