@@ -45,7 +45,9 @@ class Quarantines:
         """Return the name of a table's quarantine, or an empty string if it has none."""
         try:
             return self._found(fold(name))
-        except ThanosqlError:
+        except ThanosqlError as problem:
+            if problem.reason is not Reason.TABLE_NOT_FOUND:
+                raise
             return ""  # Dropped meanwhile.
 
     def commit(
