@@ -31,14 +31,15 @@ def plan(folder: Path, budget_s: float) -> Plan:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Tones of two pitches with the names A and B, for training and for every evaluation."""
+    """Short tones of two pitches with the names A and B, for training and for every evaluation."""
     found = []
     for split in ("train", "librispeech", "an4", "fsdd", "tutorial"):
         for number in range(40 if split == "train" else 2):
             letter, hertz = (("A", 300), ("B", 1500))[number % 2]
             path = tmp_path / f"{split}{number}.wav"
             tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(RATE_HZ) / RATE_HZ)
-            sf.write(path, tone + np.random.default_rng(number).normal(0, 0.01, RATE_HZ), RATE_HZ)
+            tone[: RATE_HZ // 4] = tone[-RATE_HZ // 4 :] = 0  # what never changes is normalised away
+            sf.write(path, tone + np.random.default_rng(number).normal(0, 0.1, RATE_HZ), RATE_HZ)
             source = "librispeech" if split == "train" else split
             found.append(Utterance(text=letter, source=source, split=split, path=path))
     build(found, tmp_path / "work" / "cache", workers=2)
@@ -64,6 +65,6 @@ def test_a_run_goes_on_where_the_last_one_ended(folder: Path) -> None:
     _, second = log(folder)
     assert int(second["step"]) > int(first["step"])
     assert float(second["audio_hours"]) >= float(first["audio_hours"])
-    assert float(second["wer_librispeech"]) == 0.0
+    assert float(second["loss_per_letter"]) < float(first["loss_per_letter"])
     learned = torch.load(folder / "work" / "checkpoint.pt", weights_only=True)["learner"]
     assert all(torch.isfinite(weight).all() for weight in learned.values())

@@ -66,10 +66,10 @@ def test_short_words_always_have_silence_around_them_and_others_sometimes(cache:
     assert 5 < sum(sentences) < 25
 
 
-def test_a_run_is_hard_in_its_middle_and_plain_at_its_ends() -> None:
+def test_a_run_is_hard_in_its_middle_and_plainest_at_its_beginning() -> None:
     stages = [syllabus.stage(share) for share in np.linspace(0, 1, 101)]
     lengths = [stage.longest_s for stage in stages]
     assert lengths == sorted(lengths)
     hardness = [stage.hardness for stage in stages]
-    assert max(hardness[0], hardness[-1]) < 0.2 < 0.7 < max(hardness)
-    assert hardness.index(max(hardness)) >= 40
+    assert hardness[0] < 0.2 < hardness[-1] < 0.5 < max(hardness)
+    assert hardness.index(max(hardness)) >= 25
