@@ -68,13 +68,7 @@ class TableHome:
         Only files that are there now are removed: a table that another process makes meanwhile under
         the same name keeps its own.
         """
-        keys, token = [], ""
-        while True:
-            page = self._store.list(_folder(folded), page_token=token)
-            keys += [info.key for info in page.objects]
-            token = page.next_page_token
-            if not token:
-                break
+        keys = [info.key for info in self._store.walk(_folder(folded))]
         for key in sorted(filter(_is_manifest, keys), key=_version):
             self._store.delete(key)
         for key in keys:
