@@ -131,10 +131,8 @@ class OtherVoices:
     """
 
     def __init__(self, model: Wav2Vec2ForCTC, random: np.random.Generator) -> None:
-        convolution: Any = model.wav2vec2.feature_extractor.conv_layers[
-            0
-        ]  # Any: transformers declares it loosely
-        self._filters: nn.Parameter = convolution.conv.weight
+        extractor = model.wav2vec2.feature_extractor
+        self._filters = extractor.get_parameter("conv_layers.0.conv.weight")
         self._random = random
         self._farthest = 0.0
 
