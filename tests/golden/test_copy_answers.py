@@ -8,21 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from services.gateway.app import build as build_gateway
-from services.gateway.settings import GatewaySettings
-from services.parser.app import build as build_parser
-from services.parser.settings import ParserSettings
-from services.storage.app import build as build_storage
-from services.storage.settings import StorageSettings
 from tests.fakes.gateway_client import Answer, Client
-from tests.fakes.gateway_predictor import FakePredictor
-from tests.fakes.gateway_trainer import FakeTrainer
-from tests.fakes.gateway_world import token_in
+from tests.fakes.gateway_on_storage import gateway_on_storage
 from tests.golden.cases import Case, read_cases, write_cases
 from tests.golden.plan_text import error_text
-from thanosql_objects.opening import open_objects
-from thanosql_objects.settings import ObjectSettings
-from thanosql_runtime.testing import serving
 
 GOLDEN = Path(__file__).parent / "copy_answers.sql"
 TEXTS = {
@@ -75,20 +64,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def client(tmp_path: Path, workspace: Path) -> AsyncIterator[Client]:
-    objects = open_objects(ObjectSettings(uri=str(tmp_path / "objects"), workspace=str(workspace)))
-    storage = StorageSettings(bundled_checkpoint=tmp_path / "no-checkpoint")
-    announced: list[str] = []
-    builds = [
-        lambda context: build_parser(ParserSettings(), context),
-        lambda context: build_storage(storage, context, objects),
-        lambda _context: FakeTrainer(),
-        lambda _context: FakePredictor(),
-        lambda context: build_gateway(GatewaySettings(), context),
-    ]
-    async with serving(builds, tmp_path / "home", announce=announced.append) as address:
-        made = Client(address, token_in(announced))
+    async with gateway_on_storage(tmp_path, workspace) as made:
         yield made
-        await made.close()
 
 
 def answer_text(answer: Answer, text: str) -> str:

@@ -5,20 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.app import build as build_gateway
-from services.gateway.settings import GatewaySettings
-from services.parser.app import build as build_parser
-from services.parser.settings import ParserSettings
-from services.storage.app import build as build_storage
-from services.storage.settings import StorageSettings
 from tests.fakes.gateway_client import Client
-from tests.fakes.gateway_predictor import FakePredictor
-from tests.fakes.gateway_trainer import FakeTrainer
-from tests.fakes.gateway_world import token_in
-from thanosql_objects.opening import open_objects
-from thanosql_objects.settings import ObjectSettings
+from tests.fakes.gateway_on_storage import gateway_on_storage
 from thanosql_runtime.errors import Reason
-from thanosql_runtime.testing import serving
 
 ROWS = [
     "clips/0.flac,THE LIBRARY IS OPEN",
@@ -34,21 +23,9 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     (workspace / "clips").mkdir(parents=True)
     (workspace / "clips" / "3.flac").write_bytes(b"not really audio")
     (workspace / "spoken.csv").write_text("\n".join(["audio_path,text", *ROWS]) + "\n")
-    objects = open_objects(ObjectSettings(uri=str(tmp_path / "objects"), workspace=str(workspace)))
-    storage = StorageSettings(bundled_checkpoint=tmp_path / "no-checkpoint")
-    announced: list[str] = []
-    builds = [
-        lambda context: build_parser(ParserSettings(), context),
-        lambda context: build_storage(storage, context, objects),
-        lambda _context: FakeTrainer(),
-        lambda _context: FakePredictor(),
-        lambda context: build_gateway(GatewaySettings(), context),
-    ]
-    async with serving(builds, tmp_path / "home", announce=announced.append) as address:
-        made = Client(address, token_in(announced))
+    async with gateway_on_storage(tmp_path, workspace) as made:
         await made.succeed("COPY t FROM 'spoken.csv'")
         yield made
-        await made.close()
 
 
 async def test_the_best_rows_come_first_with_their_scores(client: Client) -> None:
