@@ -56,11 +56,18 @@ class Augmenter:
         self._noises = noises
         self._chances = chances or Chances()
 
-    def vary(self, samples: Samples, random: np.random.Generator) -> Samples:
-        """Return the speech as another speaker in another place could have said it."""
+    def vary(self, samples: Samples, count: int, random: np.random.Generator) -> list[Samples]:
+        """Return the speech as another speaker could have said it, heard in `count` places.
+
+        All are equally fast: their frames say the same.
+        """
         chances = self._chances
         if random.random() < chances.speed:
             samples = resped(samples, random.uniform(chances.slowest, chances.fastest))
+        return [self._elsewhere(samples, random) for _ in range(count)]
+
+    def _elsewhere(self, samples: Samples, random: np.random.Generator) -> Samples:
+        chances = self._chances
         if random.random() < chances.colour:
             samples = coloured(samples, random)
         if random.random() < chances.room:
@@ -68,7 +75,7 @@ class Augmenter:
         if random.random() < chances.noise:
             samples = self._with_noise(samples, random)
         if random.random() < chances.telephone:
-            samples = soxr.resample(soxr.resample(samples, RATE_HZ, 8000, "LQ"), 8000, RATE_HZ, "LQ")
+            samples = telephoned(samples)
         return samples.astype(np.float32)
 
     def noise(self, count: int, random: np.random.Generator) -> Samples:
@@ -98,6 +105,12 @@ def resped(samples: Samples, speed: float) -> Samples:
     count = max(1, int(len(samples) / speed))
     places = np.linspace(0, len(samples) - 1, count)
     return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+
+
+def telephoned(samples: Samples) -> Samples:
+    """Take away what an 8 kHz line does not carry; the length stays to the sample."""
+    heard = soxr.resample(soxr.resample(samples, RATE_HZ, 8000, "LQ"), 8000, RATE_HZ, "LQ")
+    return np.pad(heard, (0, 2))[: len(samples)].astype(np.float32)
 
 
 def coloured(samples: Samples, random: np.random.Generator) -> Samples:

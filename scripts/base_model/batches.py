@@ -1,6 +1,6 @@
 """Batches of about equal length in random order, made ahead of the network by a thread."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,14 +14,23 @@ from scripts.base_model.letters import encode
 from scripts.base_model.pieces import Piece
 from thanosql_ctc.waveform import normalise_waveform
 
+VIEWS = 2
 _AHEAD = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What the network is given; shapes as in network.py."""
+    """What the network is given; shapes as in network.py.
 
-    samples_bs: Tensor
+    Attributes:
+        views: The same speech, equally fast, heard in several places: [B, S] each.
+        lengths: Samples of each recording.
+        letters: Labels of each text.
+        texts: What is said.
+        seconds: Of all views.
+    """
+
+    views: list[Tensor]
     lengths: list[int]
     letters: list[list[int]]
     texts: list[str]
@@ -31,7 +40,7 @@ class Batch:
 def rounds(
     pieces: list[Piece], batch_s: float, ranks: int, random: np.random.Generator
 ) -> list[list[list[Piece]]]:
-    """Group pieces of about equal length into batches of about `batch_s` seconds.
+    """Group pieces of about equal length into batches of about `batch_s` seconds, all views counted.
 
     Returns:
         One round per training step, in random order; a round holds a batch for each rank, so that none waits
@@ -43,7 +52,7 @@ def rounds(
     longest = 0.0
     for place in order:
         longest = max(longest, pieces[place].seconds)
-        if groups[-1] and longest * (len(groups[-1]) + 1) > batch_s:
+        if groups[-1] and VIEWS * longest * (len(groups[-1]) + 1) > batch_s:
             groups.append([])
             longest = pieces[place].seconds
         groups[-1].append(pieces[place])
@@ -53,15 +62,14 @@ def rounds(
 
 def collate(cache: Cache, group: list[Piece], augmenter: Augmenter, random: np.random.Generator) -> Batch:
     """Load a batch and vary the speech."""
-    heard = [normalise_waveform(_heard(cache, piece, augmenter, random)) for piece in group]
-    longest = max(len(samples) for samples in heard)
-    padded = np.stack([np.pad(samples, (0, longest - len(samples))) for samples in heard])
+    heard = [_heard(cache, piece, augmenter, random) for piece in group]
+    lengths = [len(views[0]) for views in heard]
     return Batch(
-        samples_bs=torch.from_numpy(padded.astype(np.float32)),
-        lengths=[len(samples) for samples in heard],
+        views=[_padded(view, max(lengths)) for view in zip(*heard, strict=True)],
+        lengths=lengths,
         letters=[encode(piece.text) for piece in group],
         texts=[piece.text for piece in group],
-        seconds=sum(len(samples) for samples in heard) / RATE_HZ,
+        seconds=VIEWS * sum(lengths) / RATE_HZ,
     )
 
 
@@ -79,8 +87,13 @@ def ahead(
             yield future.result()
 
 
-def _heard(cache: Cache, piece: Piece, augmenter: Augmenter, random: np.random.Generator) -> Samples:
+def _padded(view: Sequence[Samples], longest: int) -> Tensor:
+    rows = [np.pad(normalise_waveform(samples), (0, longest - len(samples))) for samples in view]
+    return torch.from_numpy(np.stack(rows).astype(np.float32))
+
+
+def _heard(cache: Cache, piece: Piece, augmenter: Augmenter, random: np.random.Generator) -> list[Samples]:
     if piece.entry is None:
-        return augmenter.noise(piece.count, random)
+        return [augmenter.noise(piece.count, random) for _ in range(VIEWS)]
     samples = np.pad(cache.part(piece.first, piece.count), (piece.before, piece.after))
-    return augmenter.vary(samples, random)
+    return augmenter.vary(samples, VIEWS, random)

@@ -12,11 +12,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from scripts.base_model.letters import VOCABULARY
-from thanosql_ctc.batch_invariant import padded_forward
 
 BANDS = 40
 PHASES = 4
@@ -140,55 +139,3 @@ def _sums_of_phases(kernel: int) -> Tensor:
 
 def _mel(hertz: float) -> float:
     return 1127 * math.log(1 + hertz / 700)
-
-
-class Learner(nn.Module):
-    """The recogniser and what only its training needs: a head that writes phonemes half way up.
-
-    Args:
-        model: The recogniser.
-        phonemes: How many there are, the blank not counted.
-        share: Of the loss, for the phonemes (Lee and Watanabe 2021 read letters half way up; Fernandez,
-            Graves and Schmidhuber 2007 read phonemes below words).
-    """
-
-    def __init__(self, model: Wav2Vec2ForCTC, phonemes: int, share: float = 0.3) -> None:
-        super().__init__()
-        self.model = model
-        self.phoneme_head = nn.Linear(model.config.hidden_size, phonemes + 1)
-        self._share = share
-
-    def forward(
-        self,
-        samples_bs: Tensor,
-        lengths: list[int],
-        letters: list[list[int]],
-        phonemes: list[list[int]],
-    ) -> Tensor:
-        """Return the loss per letter and per phoneme, in their shares."""
-        encoder = self.model.wav2vec2.encoder
-        middle: list[Tensor] = []
-        hook = encoder.layers[len(encoder.layers) // 2 - 1].register_forward_hook(
-            lambda _module, _inputs, output: middle.append(output[0] if isinstance(output, tuple) else output)
-        )
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits, frames = padded_forward(self.model, samples_bs, lengths)
-            logits_middle = self.phoneme_head(encoder.layer_norm(middle[0]))
-        hook.remove()
-        above = ctc_loss(logits, frames, letters)
-        below = ctc_loss(logits_middle, frames, phonemes)
-        return (1 - self._share) * above + self._share * below
-
-
-def ctc_loss(logits: Tensor, frames: Tensor, targets: list[list[int]]) -> Tensor:
-    """Return the loss per label of a batch; label 0 is the blank.
-
-    Noise has no labels: it counts as if it were slow speech, a label every fourth frame.
-    """
-    labels = torch.tensor([label for target in targets for label in target], dtype=torch.long)
-    counts = torch.tensor([len(target) for target in targets])
-    log_probs = logits.float().log_softmax(-1).transpose(0, 1)
-    total = nn.functional.ctc_loss(
-        log_probs, labels, frames, counts, blank=0, reduction="sum", zero_infinity=True
-    )
-    return total / torch.maximum(counts.sum(), frames.sum() / 4)

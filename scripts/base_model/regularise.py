@@ -16,7 +16,7 @@ from transformers import Wav2Vec2ForCTC
 
 from scripts.base_model.network import BANDS, PHASES, band_pass
 
-_HIDDEN_TIME = 0.08
+_HIDDEN_TIME = 0.2
 _HIDDEN_BANDS = 7
 _LONGEST_FRAMES = 12
 _FARTHEST_VOICE = 0.18
@@ -80,7 +80,7 @@ class SpecAugment:
         self._bands = 0
 
     def set_hardness(self, hardness: float) -> None:
-        """Hide up to seven bands twice and a twelfth of the time at 1, nothing at 0."""
+        """Hide up to seven bands twice and a fifth of the time at 1, nothing at 0."""
         self._time_share = hardness * _HIDDEN_TIME
         self._bands = round(hardness * _HIDDEN_BANDS)
 

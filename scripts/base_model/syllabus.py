@@ -72,7 +72,7 @@ STAGES = (
     Stage(start=0.88, longest_s=17.0, hardness=0.3),
 )
 # Where a run begins that starts with a model which recognises speech.
-WARM_START = 0.08
+WARM_START = 0.3
 
 
 def stage(share: float) -> Stage:

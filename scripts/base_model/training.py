@@ -20,6 +20,7 @@ from scripts.base_model.augment import Augmenter, Chances, read_noises
 from scripts.base_model.batches import Batch
 from scripts.base_model.cache import Cache
 from scripts.base_model.journal import Journal, Progress
+from scripts.base_model.learner import Learner
 from scripts.base_model.muon import Muon
 from scripts.base_model.pieces import read_cuts
 from scripts.base_model.plan import Plan, learning_rate
@@ -45,7 +46,7 @@ class Run:
         torch.manual_seed(plan.seed)  # the same weights in every process
         self._model = _model(plan)
         network.save_time(self._model)
-        self._learner = network.Learner(self._model, len(self._sounds.symbols))
+        self._learner = Learner(self._model, len(self._sounds.symbols))
         hidden = np.random.default_rng([plan.seed, rank])
         self._dropout, self._masks = PooledDropout(hidden), SpecAugment(self._model, hidden)
         self._voices = OtherVoices(self._model, hidden)
@@ -100,11 +101,13 @@ class Run:
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        with self._masks.applied(), self._voices.applied():
-            loss = self._learner(
-                batch.samples_bs, batch.lengths, batch.letters, list(map(self._sounds.labels, batch.texts))
-            )
-        loss.backward()
+        readings = []
+        for samples_bs in batch.views:
+            with self._masks.applied(), self._voices.applied():
+                readings.append(self._learner(samples_bs, batch.lengths))
+        sounds = list(map(self._sounds.labels, batch.texts))
+        loss = self._learner.loss(readings, batch.letters, sounds)
+        torch.autograd.backward(loss)
         spent = self._average(torch.tensor([loss.item(), batch.seconds]))
         norm = nn.utils.clip_grad_norm_(self._learner.parameters(), 1.0)
         if torch.isfinite(norm):  # the same in every process, since the gradients are
@@ -172,7 +175,7 @@ class Run:
         self._reported_s, self._steps = progress.reported_s, progress.steps
 
 
-def optimizers(learner: network.Learner) -> tuple[torch.optim.Optimizer, ...]:
+def optimizers(learner: Learner) -> tuple[torch.optim.Optimizer, ...]:
     """Muon for the matrices of the transformer, AdamW for everything else."""
     layers = [weight for weight in learner.model.wav2vec2.encoder.layers.parameters() if weight.ndim == 2]
     apart = set(map(id, layers))

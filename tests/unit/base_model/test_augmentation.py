@@ -26,11 +26,20 @@ def loudest_hertz(samples: np.ndarray) -> float:
 @pytest.mark.parametrize("seed", range(30))
 def test_variation_is_finite_repeatable_and_of_about_the_same_length(seed: int) -> None:
     augmenter = Augmenter([tone(50, 0.3)])
-    once, again = (augmenter.vary(tone(440), np.random.default_rng(seed)) for _ in range(2))
+    once, again = (augmenter.vary(tone(440), 2, np.random.default_rng(seed)) for _ in range(2))
     np.testing.assert_array_equal(once, again)
-    assert once.dtype == np.float32
-    assert np.isfinite(once).all()
-    assert 1 / 1.17 < len(once) / RATE_HZ < 1 / 0.85
+    for view in once:
+        assert view.dtype == np.float32
+        assert np.isfinite(view).all()
+        assert 1 / 1.17 < len(view) / RATE_HZ < 1 / 0.85
+
+
+def test_views_differ_in_where_they_are_heard_and_not_in_how_fast() -> None:
+    augmenter = Augmenter([], Chances(speed=1, colour=1, room=0, telephone=0, noise=0))
+    one, other = augmenter.vary(tone(440), 2, np.random.default_rng(3))
+    assert loudest_hertz(one) == loudest_hertz(other)
+    assert len(one) == len(other)
+    assert not np.array_equal(one, other)
 
 
 def test_playing_faster_raises_the_pitch_and_shortens() -> None:
@@ -54,7 +63,8 @@ def test_added_noise_lies_within_the_levels_asked_for() -> None:
     )
     speech = tone(440, 2.0)
     for seed in range(20):
-        added = Augmenter([], always).vary(speech, np.random.default_rng(seed)) - speech
+        (heard,) = Augmenter([], always).vary(speech, 1, np.random.default_rng(seed))
+        added = heard - speech
         power = float(np.mean(added.astype(np.float64) ** 2))
         if power < 1e-9:
             continue  # digital silence is one of the noises
@@ -64,9 +74,9 @@ def test_added_noise_lies_within_the_levels_asked_for() -> None:
 
 def test_telephone_takes_the_high_tones_away() -> None:
     line = Augmenter([], Chances(speed=0, colour=0, room=0, telephone=1, noise=0))
-    heard = line.vary(tone(6000), np.random.default_rng(1))
+    (heard,) = line.vary(tone(6000), 1, np.random.default_rng(1))
     assert np.sqrt(np.mean(heard**2)) < 0.05
-    kept = line.vary(tone(1000), np.random.default_rng(1))
+    (kept,) = line.vary(tone(1000), 1, np.random.default_rng(1))
     assert np.sqrt(np.mean(kept**2)) > 0.6
 
 

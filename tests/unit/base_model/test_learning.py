@@ -7,21 +7,23 @@ import pytest
 import torch
 
 from scripts.base_model import network, phonemes
+from scripts.base_model.learner import Learner, disagreement
 
 
 @pytest.fixture
-def learner() -> network.Learner:
+def learner() -> Learner:
     torch.manual_seed(1)
-    return network.Learner(network.create(network.Shape(hidden=64, layers=2), seed=3), phonemes=5)
+    return Learner(network.create(network.Shape(hidden=64, layers=2), seed=3), phonemes=5)
 
 
-def test_loss_falls_on_what_is_heard_again_and_again(learner: network.Learner) -> None:
+def test_loss_falls_on_what_is_heard_again_and_again(learner: Learner) -> None:
     samples = torch.randn(2, 32_000)
-    batch = (samples, [32_000, 16_000], [[7, 8, 9], [5]], [[1, 2], [3]])
+    views = (samples, samples + 0.1 * torch.randn(2, 32_000))
     optimizer = torch.optim.AdamW(learner.parameters(), lr=1e-3)
     losses = []
     for _ in range(12):
-        loss = learner(*batch)
+        readings = [learner(view, [32_000, 16_000]) for view in views]
+        loss = learner.loss(readings, [[7, 8, 9], [5]], [[1, 2], [3]])
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -29,10 +31,34 @@ def test_loss_falls_on_what_is_heard_again_and_again(learner: network.Learner) -
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_noise_without_a_word_has_a_loss_too(learner: network.Learner) -> None:
-    loss = learner(torch.randn(2, 32_000), [32_000, 16_000], [[], []], [[], []])
+def test_noise_without_a_word_has_a_loss_too(learner: Learner) -> None:
+    reading = learner(torch.randn(2, 32_000), [32_000, 16_000])
+    loss = learner.loss([reading], [[], []], [[], []])
     assert torch.isfinite(loss)
     assert float(loss.detach()) > 0
+
+
+def test_disagreement_is_nothing_between_equals_and_counts_true_frames_alone() -> None:
+    one, other = torch.randn(2, 2, 7, 5).log_softmax(-1)
+    frames = torch.tensor([7, 3])
+    assert float(disagreement([one], frames)) == 0
+    assert float(disagreement([one, one], frames)) == pytest.approx(0, abs=1e-5)
+    apart = (other.exp() - one.exp()) * (other - one)  # both directions at once
+    wanted = (apart[0].sum() + apart[1, :3].sum()) / 2
+    assert float(disagreement([one, other], frames)) == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_views_that_disagree_are_drawn_together() -> None:
+    views = [torch.randn(1, 4, 5, requires_grad=True) for _ in range(2)]
+    steps = torch.optim.SGD(views, lr=0.5)
+    apart = []
+    for _ in range(30):
+        loss = disagreement([view.log_softmax(-1) for view in views], torch.tensor([4]))
+        loss.backward()
+        steps.step()
+        steps.zero_grad()
+        apart.append(float(loss.detach()))
+    assert apart[-1] < 0.1 * apart[0]
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")

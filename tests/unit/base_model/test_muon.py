@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from scripts.base_model import network
+from scripts.base_model.learner import Learner
 from scripts.base_model.muon import Muon, orthogonal
 from scripts.base_model.training import optimizers
 
@@ -46,7 +47,7 @@ def test_it_learns_what_a_matrix_must_do() -> None:
 
 
 def test_every_weight_of_a_learner_has_exactly_one_optimiser() -> None:
-    learner = network.Learner(network.create(network.Shape(hidden=64, layers=2), seed=3), phonemes=5)
+    learner = Learner(network.create(network.Shape(hidden=64, layers=2), seed=3), phonemes=5)
     held = [
         id(weight)
         for optimizer in optimizers(learner)
