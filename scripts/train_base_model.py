@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "base_model", help="cache, checkpoints")
     parser.add_argument("--model", type=Path, default=MODEL, help="the model folder that is read and written")
     parser.add_argument("--start", type=Path, help="begin with the weights of this model folder")
-    parser.add_argument("--synthetic", type=int, default=30_000, help="synthetic utterances to make")
+    parser.add_argument("--synthetic", type=int, default=36_000, help="synthetic utterances to make")
     parser.add_argument("--minutes", type=float, default=100.0, help="time of training")
     parser.add_argument("--learning-rate", type=float, default=9e-4, help="its highest value")
     parser.add_argument("--seed", type=int, default=2)

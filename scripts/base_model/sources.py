@@ -68,12 +68,12 @@ def synthetic_speech(recordings: list[Utterance], count: int, seed: int) -> list
     rng = random.Random(seed)  # noqa: S311 - a choice of voices, not a secret
     books = [one.text for one in recordings if one.source == "librispeech" and one.split == "train"]
     lines = [
-        *texts.jumbles(books, count // 10, rng),
-        *texts.everyday(count // 5, rng),
-        *texts.everyday(count // 6, rng, "domains"),
-        *texts.scripture(count // 10, rng),
-        *texts.listed_words(count // 12, rng),
-        *texts.spelled(count // 12, rng),
+        *texts.jumbles(books, count // 13, rng),
+        *texts.everyday(count // 4, rng),
+        *texts.everyday(count // 4, rng, "domains"),
+        *texts.scripture(count // 13, rng),
+        *texts.listed_words(count // 16, rng),
+        *texts.spelled(count // 16, rng),
     ]
     while len(lines) < count:
         lines += texts.phrases(books, rng)[: count - len(lines)]
