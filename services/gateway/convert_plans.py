@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.gateway.core import plans
+from services.gateway.core import plan_changes, plan_parts, plans
 from thanosql.v1 import parser_pb2, types_pb2
 from thanosql_runtime.errors import Span
 
@@ -46,28 +46,28 @@ def span(message: types_pb2.SourceSpan) -> Span:
     return Span(start=message.start, end=message.end, line=message.line, column=message.column)
 
 
-def _name(message: parser_pb2.Name) -> plans.Name:
-    return plans.Name(text=message.text, span=span(message.span))
+def _name(message: parser_pb2.Name) -> plan_parts.Name:
+    return plan_parts.Name(text=message.text, span=span(message.span))
 
 
-def _query(message: parser_pb2.QueryPlan, _place: Span | None = None) -> plans.Query:
-    return plans.Query(
+def _query(message: parser_pb2.QueryPlan, _place: Span | None = None) -> plan_parts.Query:
+    return plan_parts.Query(
         sql=message.sql,
         tables=[_name(name) for name in message.tables],
         nested=[
-            plans.Nested(relation=nested.relation, statement=statement(nested.plan))
+            plan_parts.Nested(relation=nested.relation, statement=statement(nested.plan))
             for nested in message.nested
         ],
         span=span(message.span),
         versions=[
-            plans.TableAtVersion(relation=item.relation, table=_name(item.table), version=item.version)
+            plan_parts.TableAtVersion(relation=item.relation, table=_name(item.table), version=item.version)
             for item in message.versions
         ],
     )
 
 
-def _copy(message: parser_pb2.CopyPlan, _place: Span) -> plans.Copy:
-    return plans.Copy(
+def _copy(message: parser_pb2.CopyPlan, _place: Span) -> plan_changes.Copy:
+    return plan_changes.Copy(
         table=_name(message.table),
         source=message.source,
         source_span=span(message.source_span),
@@ -75,8 +75,8 @@ def _copy(message: parser_pb2.CopyPlan, _place: Span) -> plans.Copy:
     )
 
 
-def _create(message: parser_pb2.CreateTableAsPlan, _place: Span) -> plans.CreateTableAs:
-    return plans.CreateTableAs(
+def _create(message: parser_pb2.CreateTableAsPlan, _place: Span) -> plan_changes.CreateTableAs:
+    return plan_changes.CreateTableAs(
         table=_name(message.table),
         query=_query(message.query),
         or_replace=message.or_replace,
@@ -84,46 +84,46 @@ def _create(message: parser_pb2.CreateTableAsPlan, _place: Span) -> plans.Create
     )
 
 
-def _insert(message: parser_pb2.InsertPlan, _place: Span) -> plans.Insert:
-    return plans.Insert(
+def _insert(message: parser_pb2.InsertPlan, _place: Span) -> plan_changes.Insert:
+    return plan_changes.Insert(
         table=_name(message.table), columns=list(message.columns), query=_query(message.query)
     )
 
 
-def _update(message: parser_pb2.UpdatePlan, _place: Span) -> plans.Update:
-    return plans.Update(
+def _update(message: parser_pb2.UpdatePlan, _place: Span) -> plan_changes.Update:
+    return plan_changes.Update(
         table=_name(message.table),
         assignments=[(item.column, item.expression) for item in message.assignments],
         condition=message.condition,
     )
 
 
-def _delete(message: parser_pb2.DeletePlan, _place: Span) -> plans.Delete:
-    return plans.Delete(table=_name(message.table), condition=message.condition)
+def _delete(message: parser_pb2.DeletePlan, _place: Span) -> plan_changes.Delete:
+    return plan_changes.Delete(table=_name(message.table), condition=message.condition)
 
 
-def _drop(message: parser_pb2.DropTablePlan, _place: Span) -> plans.DropTable:
-    return plans.DropTable(table=_name(message.table), if_exists=message.if_exists)
+def _drop(message: parser_pb2.DropTablePlan, _place: Span) -> plan_changes.DropTable:
+    return plan_changes.DropTable(table=_name(message.table), if_exists=message.if_exists)
 
 
-def _restore(message: parser_pb2.RestoreTablePlan, _place: Span) -> plans.RestoreTable:
-    return plans.RestoreTable(
+def _restore(message: parser_pb2.RestoreTablePlan, _place: Span) -> plan_changes.RestoreTable:
+    return plan_changes.RestoreTable(
         table=_name(message.table), version=message.version, version_span=span(message.version_span)
     )
 
 
-def _alter(message: parser_pb2.AlterTablePlan, _place: Span) -> plans.AlterTable:
-    action: plans.AddColumn | plans.DropColumn | plans.RenameColumn
+def _alter(message: parser_pb2.AlterTablePlan, _place: Span) -> plan_changes.AlterTable:
+    action: plan_changes.AddColumn | plan_changes.DropColumn | plan_changes.RenameColumn
     match message.WhichOneof("action"):
         case "add_column":
-            action = plans.AddColumn(name=message.add_column.name, type=message.add_column.type)
+            action = plan_changes.AddColumn(name=message.add_column.name, type=message.add_column.type)
         case "drop_column":
             dropped = message.drop_column
-            action = plans.DropColumn(name=dropped.name, if_exists=dropped.if_exists)
+            action = plan_changes.DropColumn(name=dropped.name, if_exists=dropped.if_exists)
         case _:
             renamed = message.rename_column
-            action = plans.RenameColumn(name=renamed.name, new_name=renamed.new_name)
-    return plans.AlterTable(table=_name(message.table), action=action)
+            action = plan_changes.RenameColumn(name=renamed.name, new_name=renamed.new_name)
+    return plan_changes.AlterTable(table=_name(message.table), action=action)
 
 
 def _print(message: parser_pb2.PrintPlan, place: Span) -> plans.PrintAudio | plans.Unavailable:

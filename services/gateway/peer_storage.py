@@ -1,28 +1,26 @@
-"""The storage service, behind the ports that core defines: tables, models, files."""
+"""The storage service, behind the ports that core defines: tables and files."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-import pyarrow as pa
-
 from services.gateway import convert
 from services.gateway.core.pipes import Pipe
-from services.gateway.core.plans import AddColumn, AlterTable, DropColumn
+from services.gateway.core.plan_changes import AddColumn, AlterTable, DropColumn
 from services.gateway.core.ports import BoundQuery, KeywordSearch, Relation, Tell, WriteTarget, Written
 from services.gateway.core.records import (
     CopyProgress,
     CopyResult,
     FileFacts,
-    ModelVersion,
     OpenFile,
     Rows,
     Table,
     TableVersion,
 )
+from services.gateway.peer_rows import batches, query_start, send_query, send_write, tell_nobody
 from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, peer_call
-from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc, types_pb2
-from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, encode_schema
+from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc
+from thanosql_runtime.arrow import decode_schema
 
 _PEER = "storage"
 _PAGE = 1000
@@ -43,13 +41,13 @@ class StorageTables:
     @asynccontextmanager
     async def query(self, query: BoundQuery) -> AsyncIterator[Rows]:
         """See `Tables.query`."""
-        async with self._rows(_query_start(query), query.relations, _tell_nobody) as rows:
+        async with self._rows(query_start(query), query.relations, tell_nobody) as rows:
             yield rows
 
     @asynccontextmanager
     async def search(self, query: BoundQuery, search: KeywordSearch, tell: Tell) -> AsyncIterator[Rows]:
         """See `Tables.search`."""
-        start = _query_start(query)
+        start = query_start(query)
         start.search.search_input = search.search_input
         start.search.text_col = search.text_col
         start.search.result_col = search.result_col
@@ -64,21 +62,21 @@ class StorageTables:
     ) -> AsyncIterator[Rows]:
         """The rows of a query; the relations are opened and sent one after another."""
         feed: Feed = Pipe(REQUESTS_AHEAD)
-        async with feed.fed_by(partial(_send_query, start, relations, feed.put)):
+        async with feed.fed_by(partial(send_query, start, relations, feed.put)):
             call = self._stub.Query(feed.items())
             messages = answers(call, _PEER, feed)
             try:
                 answered = await first(messages, _PEER)
                 schema = decode_schema(answered.schema)
                 read = [convert.table_version(version) for version in answered.tables_read]
-                yield Rows(schema=schema, batches=_batches(messages, schema, tell), tables_read=read)
+                yield Rows(schema=schema, batches=batches(messages, schema, tell), tables_read=read)
             finally:
                 call.cancel()
 
     async def write(self, target: WriteTarget, rows: Rows) -> Written:
         """See `Tables.write`."""
         feed: Feed = Pipe(REQUESTS_AHEAD)
-        async with feed.fed_by(partial(_send_write, target, rows, feed.put)):
+        async with feed.fed_by(partial(send_write, target, rows, feed.put)):
             response = await answer(self._stub.WriteTable(feed.items()), _PEER, feed)
         return Written(table=convert.table(response.table), rows=response.rows_written)
 
@@ -162,49 +160,6 @@ class StorageTables:
             await self._stub.DeleteSnapshot(request, timeout=self._timeout_s)
 
 
-class StorageCatalog:
-    """Models and their versions."""
-
-    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub", timeout_s: float) -> None:
-        self._stub = stub
-        self._timeout_s = timeout_s
-
-    async def get(self, name: str, version: int) -> ModelVersion:
-        """See `Catalog.get`."""
-        request = storage_pb2.GetModelRequest(name=name, version=version)
-        with peer_call(_PEER):
-            return convert.model((await self._stub.GetModel(request, timeout=self._timeout_s)).model)
-
-    async def pages(self, kinds: Sequence[str]) -> AsyncIterator[Sequence[ModelVersion]]:
-        """See `Catalog.pages`."""
-        values = [types_pb2.ModelKind.Value(f"MODEL_KIND_{kind}") for kind in kinds]
-        request = storage_pb2.ListModelsRequest(page_size=_PAGE, kinds=values)
-        while True:
-            with peer_call(_PEER):
-                response = await self._stub.ListModels(request, timeout=self._timeout_s)
-            yield [convert.model(message) for message in response.models]
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
-
-    async def version_pages(self, name: str) -> AsyncIterator[Sequence[ModelVersion]]:
-        """See `Catalog.version_pages`."""
-        request = storage_pb2.ListModelVersionsRequest(name=name, page_size=_PAGE)
-        while True:
-            with peer_call(_PEER):
-                response = await self._stub.ListModelVersions(request, timeout=self._timeout_s)
-            yield [convert.model(message) for message in response.models]
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
-
-    async def delete(self, name: str) -> int:
-        """See `Catalog.delete`."""
-        request = storage_pb2.DeleteModelRequest(name=name)
-        with peer_call(_PEER):
-            return (await self._stub.DeleteModel(request, timeout=self._timeout_s)).versions_deleted
-
-
 class StorageFiles:
     """Files of the workspace."""
 
@@ -234,64 +189,6 @@ class StorageFiles:
             if not response.next_page_token:
                 return
             request.page_token = response.next_page_token
-
-
-def _query_start(query: BoundQuery) -> storage_pb2.QueryStart:
-    return storage_pb2.QueryStart(
-        sql=query.sql,
-        tables=query.tables,
-        relations=[relation.name for relation in query.relations],
-        versions=[
-            storage_pb2.TableAtVersion(relation=item.relation, table=item.table.text, version=item.version)
-            for item in query.versions
-        ],
-    )
-
-
-async def _send_query(
-    start: storage_pb2.QueryStart,
-    relations: Sequence[Relation],
-    put: Callable[[storage_pb2.QueryRequest], Awaitable[None]],
-) -> None:
-    await put(storage_pb2.QueryRequest(start=start))
-    for relation in relations:
-        async with relation.open() as rows:
-            schema = storage_pb2.RelationSchema(relation=relation.name, schema=encode_schema(rows.schema))
-            await put(storage_pb2.QueryRequest(relation_schema=schema))
-            async for batch in rows.batches:
-                for message in encode_batches(batch):
-                    part = storage_pb2.RelationBatch(relation=relation.name, record_batch=message)
-                    await put(storage_pb2.QueryRequest(relation_batch=part))
-
-
-async def _send_write(
-    target: WriteTarget, rows: Rows, put: Callable[[storage_pb2.WriteTableRequest], Awaitable[None]]
-) -> None:
-    start = storage_pb2.WriteStart(
-        table=target.table,
-        mode=storage_pb2.WriteMode.Value(f"WRITE_MODE_{target.mode}"),
-        columns=target.columns,
-    )
-    await put(storage_pb2.WriteTableRequest(start=start))
-    await put(storage_pb2.WriteTableRequest(schema=encode_schema(rows.schema)))
-    async for batch in rows.batches:
-        for message in encode_batches(batch):
-            await put(storage_pb2.WriteTableRequest(record_batch=message))
-    await put(storage_pb2.WriteTableRequest(commit=storage_pb2.WriteCommit()))
-
-
-async def _batches(
-    messages: AsyncIterator[storage_pb2.QueryResponse], schema: pa.Schema, tell: Tell
-) -> AsyncIterator[pa.RecordBatch]:
-    async for message in messages:
-        if message.HasField("notice"):
-            await tell(message.notice.message)
-        else:
-            yield decode_batch(message.record_batch, schema)
-
-
-async def _tell_nobody(_message: str) -> None:
-    """A query without a search has no remarks."""
 
 
 async def _chunks(messages: AsyncIterator[storage_pb2.ReadFileResponse]) -> AsyncIterator[bytes]:

@@ -13,8 +13,9 @@ from services.gateway import convert_plans
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plans import Plan
 from services.gateway.core.ports import Peers
+from services.gateway.peer_models import StorageCatalog
 from services.gateway.peer_speech import PredictorPeer, TrainerPeer
-from services.gateway.peer_storage import StorageCatalog, StorageFiles, StorageTables
+from services.gateway.peer_storage import StorageFiles, StorageTables
 from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers
 from thanosql.v1 import (
     gateway_pb2,

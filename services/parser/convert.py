@@ -10,7 +10,7 @@ from services.parser.convert_choices import (
     SEARCH_KINDS,
     SPEECH_TASKS,
 )
-from services.parser.core import plan
+from services.parser.core import plan, plan_changes
 from services.parser.core.plan_options import TrainingOptions
 from services.parser.core.plan_parts import Name, Query
 from services.parser.core.render import render
@@ -47,25 +47,25 @@ def _put_table(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
     match statement:
         case plan.RunQuery():
             message.query.CopyFrom(_query(statement.query))
-        case plan.Copy():
+        case plan_changes.Copy():
             message.copy.CopyFrom(_copy(statement))
-        case plan.CreateTableAs():
+        case plan_changes.CreateTableAs():
             message.create_table_as.CopyFrom(_create_table_as(statement))
-        case plan.Insert():
+        case plan_changes.Insert():
             message.insert.CopyFrom(_insert(statement))
-        case plan.Update():
+        case plan_changes.Update():
             message.update.CopyFrom(_update(statement))
-        case plan.Delete(condition=condition):
+        case plan_changes.Delete(condition=condition):
             message.delete.table.CopyFrom(_name(statement.table))
             message.delete.condition = condition or ""
-        case plan.DropTable():
+        case plan_changes.DropTable():
             message.drop_table.table.CopyFrom(_name(statement.table))
             message.drop_table.if_exists = statement.if_exists
-        case plan.RestoreTable():
+        case plan_changes.RestoreTable():
             message.restore_table.table.CopyFrom(_name(statement.table))
             message.restore_table.version = statement.version
             message.restore_table.version_span.CopyFrom(_span(statement.version_span))
-        case plan.AlterTable():
+        case plan_changes.AlterTable():
             message.alter_table.CopyFrom(_alter_table(statement))
         case _:
             return False
@@ -148,7 +148,7 @@ def _query(query: Query) -> parser_pb2.QueryPlan:
     )
 
 
-def _copy(statement: plan.Copy) -> parser_pb2.CopyPlan:
+def _copy(statement: plan_changes.Copy) -> parser_pb2.CopyPlan:
     return parser_pb2.CopyPlan(
         table=_name(statement.table),
         source=statement.source.text,
@@ -157,7 +157,7 @@ def _copy(statement: plan.Copy) -> parser_pb2.CopyPlan:
     )
 
 
-def _create_table_as(statement: plan.CreateTableAs) -> parser_pb2.CreateTableAsPlan:
+def _create_table_as(statement: plan_changes.CreateTableAs) -> parser_pb2.CreateTableAsPlan:
     return parser_pb2.CreateTableAsPlan(
         table=_name(statement.table),
         query=_query(statement.query),
@@ -166,7 +166,7 @@ def _create_table_as(statement: plan.CreateTableAs) -> parser_pb2.CreateTableAsP
     )
 
 
-def _insert(statement: plan.Insert) -> parser_pb2.InsertPlan:
+def _insert(statement: plan_changes.Insert) -> parser_pb2.InsertPlan:
     return parser_pb2.InsertPlan(
         table=_name(statement.table),
         columns=[column.text for column in statement.columns],
@@ -174,7 +174,7 @@ def _insert(statement: plan.Insert) -> parser_pb2.InsertPlan:
     )
 
 
-def _update(statement: plan.Update) -> parser_pb2.UpdatePlan:
+def _update(statement: plan_changes.Update) -> parser_pb2.UpdatePlan:
     return parser_pb2.UpdatePlan(
         table=_name(statement.table),
         assignments=[
@@ -185,16 +185,16 @@ def _update(statement: plan.Update) -> parser_pb2.UpdatePlan:
     )
 
 
-def _alter_table(statement: plan.AlterTable) -> parser_pb2.AlterTablePlan:
+def _alter_table(statement: plan_changes.AlterTable) -> parser_pb2.AlterTablePlan:
     table = _name(statement.table)
     match statement.action:
-        case plan.AddColumn(column=column, type=type_name):
+        case plan_changes.AddColumn(column=column, type=type_name):
             added = parser_pb2.AddColumn(name=column.text, type=type_name)
             return parser_pb2.AlterTablePlan(table=table, add_column=added)
-        case plan.DropColumn(column=column, if_exists=if_exists):
+        case plan_changes.DropColumn(column=column, if_exists=if_exists):
             dropped = parser_pb2.DropColumn(name=column.text, if_exists=if_exists)
             return parser_pb2.AlterTablePlan(table=table, drop_column=dropped)
-        case plan.RenameColumn(column=column, new_name=new_name):
+        case plan_changes.RenameColumn(column=column, new_name=new_name):
             renamed = parser_pb2.RenameColumn(name=column.text, new_name=new_name.text)
             return parser_pb2.AlterTablePlan(table=table, rename_column=renamed)
 

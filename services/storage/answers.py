@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 import pyarrow as pa
 
 from services.storage import convert
-from services.storage.core.queries import RunningQuery
+from services.storage.core.running import RunningQuery
 from services.storage.core.types import CopyOutcome, CopyProgress
 from services.storage.parts import Parts
 from services.storage.streams import ReceivedQuery

@@ -9,13 +9,14 @@ import grpc
 import structlog
 
 from services.storage.core.changes import TableChanges
+from services.storage.core.connections import QueryLimits, open_connection
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
 from services.storage.core.homes import TableHome
 from services.storage.core.maintenance import Keeping, Maintenance
 from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
-from services.storage.core.queries import QueryEngine, QueryLimits, open_connection
+from services.storage.core.queries import QueryEngine
 from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.seeding import Seeder, SeedPlan
 from services.storage.core.tables import Tables

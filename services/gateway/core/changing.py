@@ -3,20 +3,18 @@
 from services.gateway.core.copying import run_copy
 from services.gateway.core.events import JobChanged
 from services.gateway.core.places import place, placed_at, placed_at_version
-from services.gateway.core.plans import (
+from services.gateway.core.plan_changes import (
     AlterTable,
-    CancelJob,
-    Change,
     Copy,
     CreateTableAs,
     Delete,
-    DeleteModel,
     DropTable,
     Insert,
-    Name,
     RestoreTable,
     Update,
 )
+from services.gateway.core.plan_parts import Name
+from services.gateway.core.plans import CancelJob, Change, DeleteModel
 from services.gateway.core.ports import WriteTarget
 from services.gateway.core.queries import open_query
 from services.gateway.core.run import Run, count_of

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from services.gateway.core.columns import index_of, missing_column
 from services.gateway.core.places import placed_at, placed_at_column
-from services.gateway.core.plans import Delete, Insert, Update
+from services.gateway.core.plan_changes import Delete, Insert, Update
 from services.gateway.core.ports import BoundQuery
 from services.gateway.core.records import Table
 from services.gateway.core.run import Run, count_of

@@ -18,18 +18,16 @@ from services.gateway.core.explaining_changes import change_steps
 from services.gateway.core.listing import listing_schema
 from services.gateway.core.lookups import not_available
 from services.gateway.core.places import placed_at, placed_in
+from services.gateway.core.plan_changes import CreateTableAs, Insert
+from services.gateway.core.plan_parts import Name, Query
 from services.gateway.core.plans import (
     BuildModel,
     Change,
-    CreateTableAs,
     DescribeModel,
     Evaluate,
-    Insert,
     ListNames,
-    Name,
     Predict,
     PrintAudio,
-    Query,
     SearchKeyword,
     ShowJob,
     ShowModelVersions,

@@ -3,20 +3,18 @@
 from services.gateway.core.changing import table_exists
 from services.gateway.core.checking import check_expressions
 from services.gateway.core.places import place, placed_at, placed_at_version
-from services.gateway.core.plans import (
+from services.gateway.core.plan_changes import (
     AlterTable,
-    CancelJob,
-    Change,
     Copy,
     CreateTableAs,
     Delete,
-    DeleteModel,
     DropTable,
     Insert,
     RestoreTable,
-    TableAtVersion,
     Update,
 )
+from services.gateway.core.plan_parts import TableAtVersion
+from services.gateway.core.plans import CancelJob, Change, DeleteModel
 from services.gateway.core.ports import BoundQuery
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import Reason, error

@@ -9,12 +9,12 @@ from services.gateway.core.listing import (
     open_table_versions,
     open_versions,
 )
+from services.gateway.core.plan_parts import Query
 from services.gateway.core.plans import (
     DescribeModel,
     ListNames,
     Lookup,
     Predict,
-    Query,
     SearchKeyword,
     ShowModelVersions,
     ShowTableVersions,

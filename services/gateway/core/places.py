@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from services.gateway.core.plan_changes import RestoreTable
+from services.gateway.core.plan_parts import Name, Query
 from services.gateway.core.plans import (
     BuildModel,
     Evaluate,
-    Name,
     Predict,
     PrintAudio,
-    Query,
-    RestoreTable,
     SearchKeyword,
 )
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError

@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.gateway.core.plans import AlterTable, Plan, TableAtVersion, TrainingOptions
+from services.gateway.core.plan_changes import AlterTable
+from services.gateway.core.plan_parts import TableAtVersion
+from services.gateway.core.plans import Plan, TrainingOptions
 from services.gateway.core.records import (
     AudioRow,
     CopyProgress,

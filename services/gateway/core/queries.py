@@ -8,7 +8,7 @@ from functools import partial
 import pyarrow as pa
 
 from services.gateway.core.places import placed_in
-from services.gateway.core.plans import Query
+from services.gateway.core.plan_parts import Query
 from services.gateway.core.ports import BoundQuery, Relation
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Run

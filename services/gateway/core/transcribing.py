@@ -11,7 +11,8 @@ from services.gateway.core.columns import texts
 from services.gateway.core.ordering import AnsweredChunk, OrderedWindow
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.places import placed_at
-from services.gateway.core.plans import Name, split_version
+from services.gateway.core.plan_parts import Name
+from services.gateway.core.plans import split_version
 from services.gateway.core.ports import SendRow
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.records import AudioRow, ModelVersion, RowAnswer, RowError, Rows, Transcription

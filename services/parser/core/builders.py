@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from lark import Token as Terminal
 from lark import Tree
 
-from services.parser.core import option_sets, plan
-from services.parser.core.changes import read_changes, read_column, read_condition
+from services.parser.core import change_builders, option_sets, plan, plan_changes
 from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
 from services.parser.core.nesting import starts_nested
 from services.parser.core.node import Node
-from services.parser.core.plan_options import GetKind, IfExists, ListKind, MediaKind, SearchKind
-from services.parser.core.plan_parts import Name, Notice, Query
+from services.parser.core.plan_options import GetKind, ListKind, MediaKind, SearchKind
+from services.parser.core.plan_parts import Notice, Query
 from services.parser.core.queries import QueryReader
 
 
@@ -25,14 +24,14 @@ class PlanBuilder:
         self._rules: Mapping[str, Callable[[Node], plan.Plan]] = {
             "explain": self._explain,
             "query": self._query,
-            "copy": _copy,
+            "copy": change_builders.copy,
             "create_table_as": self._create_table_as,
             "insert": self._insert,
-            "update": _update,
-            "delete": _delete,
-            "drop_table": _drop_table,
-            "restore_table": _restore_table,
-            "alter_table": _alter_table,
+            "update": change_builders.update,
+            "delete": change_builders.delete,
+            "drop_table": change_builders.drop_table,
+            "restore_table": change_builders.restore_table,
+            "alter_table": change_builders.alter_table,
             "print": self._print,
             "build_model": self._build_model,
             "fit_model": self._fit_model,
@@ -82,12 +81,12 @@ class PlanBuilder:
             return self._read_statement(body)
         return plan.RunQuery(span=node.statement.span, query=self._read_query(node))
 
-    def _create_table_as(self, node: Node) -> plan.CreateTableAs:
+    def _create_table_as(self, node: Node) -> plan_changes.CreateTableAs:
         or_replace, if_not_exists = node.has("REPLACE"), node.has("EXISTS")
         if or_replace and if_not_exists:
             message = "OR REPLACE and IF NOT EXISTS contradict each other"
             raise fault(message, node.head, expected=["one of them"])
-        return plan.CreateTableAs(
+        return plan_changes.CreateTableAs(
             span=node.statement.span,
             table=node.name("TABLE_NAME"),
             query=self._read_query(node),
@@ -95,12 +94,12 @@ class PlanBuilder:
             if_not_exists=if_not_exists,
         )
 
-    def _insert(self, node: Node) -> plan.Insert:
+    def _insert(self, node: Node) -> plan_changes.Insert:
         columns = node.child("columns")
-        return plan.Insert(
+        return plan_changes.Insert(
             span=node.statement.span,
             table=node.name("TABLE_NAME"),
-            columns=() if columns is None else _columns(columns),
+            columns=() if columns is None else change_builders.columns(columns),
             query=self._read_query(node),
         )
 
@@ -184,77 +183,6 @@ class PlanBuilder:
             options=options,
             query=self._read_query(node),
         )
-
-
-def _copy(node: Node) -> plan.Copy:
-    given = node.options()
-    options, notices = option_sets.COPY.read(given, node.head)
-    if_exists = IfExists.FAIL if options.if_exists is None else IfExists(options.if_exists)
-    if options.overwrite and if_exists is IfExists.APPEND:
-        raise option_sets.contradiction(given, "overwrite", "if_exists")
-    return plan.Copy(
-        span=node.statement.span,
-        notices=notices,
-        table=node.name("TABLE_NAME"),
-        source=node.text("SOURCE"),
-        if_exists=IfExists.REPLACE if options.overwrite else if_exists,
-    )
-
-
-def _columns(node: Node) -> tuple[Name, ...]:
-    names = node.names("COLUMN_NAME")
-    seen: set[str] = set()
-    for name in names:
-        if name.text.lower() in seen:
-            raise fault(f"column '{name.text}' is named twice", name.span)
-        seen.add(name.text.lower())
-    return tuple(names)
-
-
-def _update(node: Node) -> plan.Update:
-    changes = read_changes(node.rest("ASSIGNMENTS"))
-    return plan.Update(
-        span=node.statement.span,
-        table=node.name("TABLE_NAME"),
-        assignments=changes.assignments,
-        condition=changes.condition,
-        written=changes.written,
-    )
-
-
-def _delete(node: Node) -> plan.Delete:
-    condition, written = read_condition(node.rest("CONDITION")) if node.has("CONDITION") else (None, "")
-    return plan.Delete(
-        span=node.statement.span, table=node.name("TABLE_NAME"), condition=condition, written=written
-    )
-
-
-def _drop_table(node: Node) -> plan.DropTable:
-    return plan.DropTable(
-        span=node.statement.span, table=node.name("TABLE_NAME"), if_exists=node.has("EXISTS")
-    )
-
-
-def _restore_table(node: Node) -> plan.RestoreTable:
-    version, place = node.version()
-    return plan.RestoreTable(
-        span=node.statement.span, table=node.name("TABLE_NAME"), version=version, version_span=place
-    )
-
-
-def _alter_table(node: Node) -> plan.AlterTable:
-    return plan.AlterTable(
-        span=node.statement.span, table=node.name("TABLE_NAME"), action=_table_change(node.only_child())
-    )
-
-
-def _table_change(node: Node) -> plan.TableChange:
-    names = node.names("COLUMN_NAME")
-    if node.rule == "add_column":
-        return read_column(names[0], node.rest("TYPE"))
-    if node.rule == "drop_column":
-        return plan.DropColumn(column=names[0], if_exists=node.has("EXISTS"))
-    return plan.RenameColumn(column=names[0], new_name=names[1])
 
 
 def _list_objects(node: Node) -> plan.ListObjects:

@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from services.parser.core.faults import fault
 from services.parser.core.fragment import Fragment
-from services.parser.core.plan import AddColumn, Assignment
+from services.parser.core.plan_changes import AddColumn, Assignment
 from services.parser.core.plan_parts import Name
 from services.parser.core.queries import check_expressions
 from services.parser.core.rewriting import Rewritten, rewrite

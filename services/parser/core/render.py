@@ -8,7 +8,7 @@ import re
 from dataclasses import MISSING, fields
 from enum import Enum
 
-from services.parser.core import plan
+from services.parser.core import plan, plan_changes
 from services.parser.core.plan_options import IfExists
 from services.parser.core.plan_parts import Name
 
@@ -32,24 +32,24 @@ def _render_table(statement: plan.Plan) -> str | None:
     match statement:
         case plan.RunQuery(query=query):
             return query.written
-        case plan.Copy(table=table, source=source, if_exists=if_exists):
+        case plan_changes.Copy(table=table, source=source, if_exists=if_exists):
             options = "" if if_exists is IfExists.FAIL else f" OPTIONS(if_exists={_literal(if_exists)})"
             return f"COPY {_name(table)}{options} FROM {_literal(source.text)}"
-        case plan.CreateTableAs():
+        case plan_changes.CreateTableAs():
             return _create_table_as(statement)
-        case plan.Insert(table=table, columns=columns, query=query):
+        case plan_changes.Insert(table=table, columns=columns, query=query):
             listed = f" ({', '.join(map(_name, columns))})" if columns else ""
             return f"INSERT INTO {_name(table)}{listed} AS {query.written}"
-        case plan.Update(table=table, written=written):
+        case plan_changes.Update(table=table, written=written):
             return f"UPDATE {_name(table)} SET {written}"  # noqa: S608 - text to read, not to run
-        case plan.Delete(table=table, written=written):
+        case plan_changes.Delete(table=table, written=written):
             where = f" WHERE {written}" if written else ""
             return f"DELETE FROM {_name(table)}{where}"  # noqa: S608 - text to read, not to run
-        case plan.DropTable(table=table, if_exists=checked):
+        case plan_changes.DropTable(table=table, if_exists=checked):
             return f"DROP TABLE {'IF EXISTS ' if checked else ''}{_name(table)}"
-        case plan.RestoreTable(table=table, version=version):
+        case plan_changes.RestoreTable(table=table, version=version):
             return f"RESTORE TABLE {_name(table)} TO VERSION {version}"
-        case plan.AlterTable(table=table, action=action):
+        case plan_changes.AlterTable(table=table, action=action):
             return f"ALTER TABLE {_name(table)} {_table_change(action)}"
     return None
 
@@ -101,19 +101,19 @@ def _render_workspace(statement: plan.Plan) -> str | None:
     return None
 
 
-def _create_table_as(statement: plan.CreateTableAs) -> str:
+def _create_table_as(statement: plan_changes.CreateTableAs) -> str:
     create = "CREATE OR REPLACE TABLE" if statement.or_replace else "CREATE TABLE"
     checked = " IF NOT EXISTS" if statement.if_not_exists else ""
     return f"{create}{checked} {_name(statement.table)} AS {statement.query.written}"
 
 
-def _table_change(action: plan.TableChange) -> str:
+def _table_change(action: plan_changes.TableChange) -> str:
     match action:
-        case plan.AddColumn(column=column, written=type_name):
+        case plan_changes.AddColumn(column=column, written=type_name):
             return f"ADD COLUMN {_name(column)} {type_name}"
-        case plan.DropColumn(column=column, if_exists=checked):
+        case plan_changes.DropColumn(column=column, if_exists=checked):
             return f"DROP COLUMN {'IF EXISTS ' if checked else ''}{_name(column)}"
-        case plan.RenameColumn(column=column, new_name=new_name):
+        case plan_changes.RenameColumn(column=column, new_name=new_name):
             return f"RENAME COLUMN {_name(column)} TO {_name(new_name)}"
 
 

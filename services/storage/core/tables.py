@@ -1,15 +1,13 @@
 """Tables in LanceDB: every change is one commit, and a name is written by one writer at a time."""
 
-import contextlib
-import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 import lancedb
 import pyarrow as pa
@@ -18,6 +16,7 @@ from lance.dataset import LanceOperation, Transaction
 
 from services.storage.core.commits import commit, in_place_of, repeated, translated, written
 from services.storage.core.homes import TableHome, directory_home
+from services.storage.core.locks import NameLocks
 from services.storage.core.names import checked, file_name, fold, table_not_found
 from services.storage.core.readers import DoomedError, Readers
 from services.storage.core.rows import Rows, aligned
@@ -47,9 +46,7 @@ class Tables:
     def __init__(self, home: TableHome | Path) -> None:
         self._home = home if isinstance(home, TableHome) else directory_home(home)
         self._readers = Readers()
-        # Weak: a lock goes when nobody holds it or waits for it, or every name ever written would keep one.
-        self._locks: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
-        self._locks_guard = threading.Lock()
+        self._locks = NameLocks()
 
     @cached_property
     def _database(
@@ -246,7 +243,7 @@ class Tables:
             newest = self._home.open(folded)
             return int(newest.cleanup_old_versions(versions=sorted(unread)).old_versions)
 
-    @contextlib.contextmanager
+    @contextmanager
     def change(self, name: str) -> Iterator[Any]:  # Any: lancedb's table
         """Give LanceDB's own table to one writer, for a change of its columns.
 
@@ -256,13 +253,13 @@ class Tables:
         with self.writing(fold(name)), translated(fold(name)):
             yield self._open(name)
 
-    @contextlib.contextmanager
-    def writing(self, folded: str) -> Iterator[None]:
+    def writing(self, folded: str) -> AbstractContextManager[None]:
         """Hold the right to write one table; entered again by its owner without harm."""
-        with self._locks_guard:
-            lock = self._locks.setdefault(folded, threading.RLock())
-        with lock:
-            yield
+        return self._locks.held(folded)
+
+    def being_written(self) -> set[str]:
+        """Return the names of the tables that threads of this process write, or wait to write."""
+        return self._locks.names()
 
     def _committed(self, name: str, transaction: Transaction, operation: str) -> TableInfo:
         saying = replace(transaction, transaction_properties={OPERATION: str(operation)})

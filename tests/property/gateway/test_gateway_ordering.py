@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.gateway.core.events import Event
-from services.gateway.core.plans import Name, Plan, ShowJobs
+from services.gateway.core.plan_parts import Name
+from services.gateway.core.plans import Plan, ShowJobs
 from services.gateway.core.ports import Peers
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.records import Rows

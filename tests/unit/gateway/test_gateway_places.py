@@ -3,7 +3,8 @@
 import pytest
 
 from services.gateway.core.places import option_place, place, placed_in
-from services.gateway.core.plans import Name, PrintAudio, Query
+from services.gateway.core.plan_parts import Name, Query
+from services.gateway.core.plans import PrintAudio
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError, error
 
 TEXT = "SELECT 1;\nSELECT a.word, words\nFROM Alpha a, beta"

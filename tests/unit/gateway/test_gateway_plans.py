@@ -3,7 +3,7 @@
 import pytest
 
 from services.gateway import convert_plans
-from services.gateway.core import plans
+from services.gateway.core.plan_changes import AddColumn, AlterTable, DropColumn, RenameColumn
 from thanosql.v1 import parser_pb2
 
 
@@ -23,13 +23,20 @@ def test_a_plan_without_a_statement_is_a_fault_of_ours() -> None:
 @pytest.mark.parametrize(
     ("action", "expected"),
     [
-        ({"add_column": {"name": "a", "type": "INT"}}, plans.AddColumn(name="a", type="INT")),
-        ({"drop_column": {"name": "a", "if_exists": True}}, plans.DropColumn(name="a", if_exists=True)),
-        ({"rename_column": {"name": "a", "new_name": "b"}}, plans.RenameColumn(name="a", new_name="b")),
+        ({"add_column": {"name": "a", "type": "INT"}}, AddColumn(name="a", type="INT")),
+        (
+            {"drop_column": {"name": "a", "if_exists": True}},
+            DropColumn(name="a", if_exists=True),
+        ),
+        (
+            {"rename_column": {"name": "a", "new_name": "b"}},
+            RenameColumn(name="a", new_name="b"),
+        ),
     ],
 )
 def test_each_change_of_a_column_is_kept(
-    action: dict[str, dict[str, object]], expected: plans.AddColumn | plans.DropColumn | plans.RenameColumn
+    action: dict[str, dict[str, object]],
+    expected: AddColumn | DropColumn | RenameColumn,
 ) -> None:
     message = parser_pb2.Plan()
     ((field, values),) = action.items()
@@ -37,5 +44,5 @@ def test_each_change_of_a_column_is_kept(
     for name, value in values.items():
         setattr(part, name, value)
     converted = convert_plans.statement(message)
-    assert isinstance(converted, plans.AlterTable)
+    assert isinstance(converted, AlterTable)
     assert converted.action == expected

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from services.parser.core.parser import Parser
-from services.parser.core.plan import AddColumn, Delete, Update
+from services.parser.core.plan_changes import AddColumn, Delete, Update
 from services.parser.core.plan_parts import Query
 from tests.golden.cases import read_cases
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from services.storage.core.changes import TableChanges
-from services.storage.core.queries import QueryEngine, QueryLimits, open_connection
+from services.storage.core.connections import QueryLimits, open_connection
+from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.sandbox import check
 from services.storage.core.searching.indexed import IndexedRows

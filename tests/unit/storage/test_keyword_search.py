@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from services.storage.core.queries import QueryEngine, QueryLimits
+from services.storage.core.connections import QueryLimits
+from services.storage.core.queries import QueryEngine
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError

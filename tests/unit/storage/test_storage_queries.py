@@ -12,7 +12,8 @@ import pytest
 from services.storage.core import pushdown
 from services.storage.core.assigning import Assignment
 from services.storage.core.changes import TableChanges
-from services.storage.core.queries import QueryEngine, QueryLimits
+from services.storage.core.connections import QueryLimits
+from services.storage.core.queries import QueryEngine
 from services.storage.core.sandbox import check
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables

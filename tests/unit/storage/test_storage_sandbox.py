@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.queries import QueryEngine, QueryLimits
+from services.storage.core.connections import QueryLimits
+from services.storage.core.queries import QueryEngine
 from services.storage.core.sandbox import check_expression
 from services.storage.core.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError

@@ -114,8 +114,8 @@ def test_names_that_nobody_writes_any_more_hold_nothing(tables: Tables) -> None:
     for number in range(3):
         tables.drop(f"mistyped_{number}")
     with tables.writing("t"), tables.writing("t"):
-        assert list(tables._locks) == ["t"]
-    assert not tables._locks
+        assert tables.being_written() == {"t"}
+    assert not tables.being_written()
 
 
 def test_writers_of_one_table_lose_nothing(tables: Tables, select: Select) -> None:

@@ -1,0 +1,54 @@
+"""The catalog of models in the storage service, behind the port that core defines."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from services.gateway import convert
+from services.gateway.core.records import ModelVersion
+from services.gateway.peer_streams import peer_call
+from thanosql.v1 import storage_pb2, storage_pb2_grpc, types_pb2
+
+_PEER = "storage"
+_PAGE = 1000
+
+
+class StorageCatalog:
+    """Models and their versions."""
+
+    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub", timeout_s: float) -> None:
+        self._stub = stub
+        self._timeout_s = timeout_s
+
+    async def get(self, name: str, version: int) -> ModelVersion:
+        """See `Catalog.get`."""
+        request = storage_pb2.GetModelRequest(name=name, version=version)
+        with peer_call(_PEER):
+            return convert.model((await self._stub.GetModel(request, timeout=self._timeout_s)).model)
+
+    async def pages(self, kinds: Sequence[str]) -> AsyncIterator[Sequence[ModelVersion]]:
+        """See `Catalog.pages`."""
+        values = [types_pb2.ModelKind.Value(f"MODEL_KIND_{kind}") for kind in kinds]
+        request = storage_pb2.ListModelsRequest(page_size=_PAGE, kinds=values)
+        while True:
+            with peer_call(_PEER):
+                response = await self._stub.ListModels(request, timeout=self._timeout_s)
+            yield [convert.model(message) for message in response.models]
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+    async def version_pages(self, name: str) -> AsyncIterator[Sequence[ModelVersion]]:
+        """See `Catalog.version_pages`."""
+        request = storage_pb2.ListModelVersionsRequest(name=name, page_size=_PAGE)
+        while True:
+            with peer_call(_PEER):
+                response = await self._stub.ListModelVersions(request, timeout=self._timeout_s)
+            yield [convert.model(message) for message in response.models]
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+    async def delete(self, name: str) -> int:
+        """See `Catalog.delete`."""
+        request = storage_pb2.DeleteModelRequest(name=name)
+        with peer_call(_PEER):
+            return (await self._stub.DeleteModel(request, timeout=self._timeout_s)).versions_deleted

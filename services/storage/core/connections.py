@@ -1,0 +1,82 @@
+"""DuckDB for one query: opened within its limits, given what it may read, and locked."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import structlog
+
+from services.storage.core import pushdown
+from services.storage.core.guards import GUARDS
+from services.storage.core.sandbox import CheckedQuery
+
+_log = structlog.get_logger("storage")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryLimits:
+    """What one query may use.
+
+    Attributes:
+        compute_s: Seconds of computing; waiting for a slow reader is not counted.
+        memory_bytes: Memory of DuckDB.
+        spill_bytes: Disk for what does not fit into that memory.
+        threads: Threads of DuckDB.
+    """
+
+    compute_s: float = 300.0
+    memory_bytes: int = 1 << 30
+    spill_bytes: int = 8 << 30
+    threads: int = 2
+
+
+def open_connection(limits: QueryLimits, spill: str) -> Any:
+    """Open a DuckDB that keeps to the limits; what its memory does not hold goes into the folder `spill`."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{limits.memory_bytes // (1 << 20)}MiB",
+            "threads": limits.threads,
+            "temp_directory": spill,
+            "max_temp_directory_size": f"{limits.spill_bytes // (1 << 20)}MiB",
+            "python_enable_replacements": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_unsigned_extensions": False,
+        },
+    )
+    for guard in GUARDS:
+        connection.execute(guard)
+    return connection
+
+
+def register(connection: Any, query: CheckedQuery, name: str, rows: Any) -> None:
+    """Let the query read rows under a name, however it spells that."""
+    for spelling in query.spellings(name):
+        connection.unregister(spelling)
+        connection.register(spelling, rows)
+
+
+def lock(connection: Any) -> None:
+    """Let the connection reach nothing but what it was given."""
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def source(dataset: Any, query: CheckedQuery, *, single: bool) -> Any:
+    """Return what DuckDB reads: the dataset, or just the part of it that a simple query can need."""
+    handed_down = pushdown.plan(query.tree, dataset.schema) if single else None
+    if handed_down is None:
+        return dataset
+    try:
+        scanner = dataset.scanner(
+            columns=list(handed_down.columns),
+            filter=handed_down.condition or None,
+            limit=handed_down.limit,
+        )
+        return scanner.to_reader()
+    # Lance found something in the filter that it cannot compare; DuckDB reads everything then.
+    except (ValueError, OSError) as problem:
+        _log.warning("filter_not_taken", error=str(problem)[:200])
+        return dataset
