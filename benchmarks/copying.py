@@ -46,12 +46,14 @@ def write_rows(path: Path, rows: int) -> None:
 def ours(source: Path, folder: Path) -> None:
     """COPY as the storage service runs it, into Lance."""
     from services.storage.core.copying.command import CopyCommand, CopyRequest
+    from services.storage.core.quarantines import Quarantines
     from services.storage.core.tables import Tables
     from thanosql_objects.directory import LocalDirectory
     from thanosql_objects.workspace import Workspace
 
     workspace = Workspace(LocalDirectory(source.parent, read_only=True), LocalDirectory(folder / "objects"))
-    command = CopyCommand(Tables(folder / "tables"), workspace)
+    tables = Tables(folder / "tables")
+    command = CopyCommand(tables, Quarantines(tables), workspace)
     command.run(CopyRequest(table="calls", source=source.name), lambda _progress: None)
 
 

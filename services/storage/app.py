@@ -48,6 +48,7 @@ class StorageApp:
         self._maintenance_interval_s = settings.maintenance_interval_s
         self._maintenance = Maintenance(
             self._parts.tables,
+            self._parts.history,
             self._parts.models,
             Keeping(
                 replaced_s=settings.keep_versions_h * _HOUR_S,
@@ -138,6 +139,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
     )
     indexes = KeywordIndexes(home / "keyword_indexes", partial(open_connection, limits))
     engine = QueryEngine(tables, limits, indexes)
+    quarantines = Quarantines(tables)
     return Parts(
         tables=tables,
         history=TableHistory(tables),
@@ -145,8 +147,8 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         engine=engine,
         indexes=indexes,
         changes=TableChanges(tables, engine),
-        copying=CopyCommand(tables, objects.workspace),
-        quarantines=Quarantines(tables),
+        copying=CopyCommand(tables, quarantines, objects.workspace),
+        quarantines=quarantines,
         models=ModelCatalog(objects.store),
         objects=objects,
         work=Work(query_threads=settings.query_threads, command_threads=settings.command_threads),

@@ -38,6 +38,7 @@ class Maintenance:
 
     Args:
         tables: What is looked after.
+        history: Their versions.
         models: Whose records name versions.
         keeping: How long versions are kept.
         clock: Seconds since the epoch.
@@ -46,12 +47,13 @@ class Maintenance:
     def __init__(
         self,
         tables: Tables,
+        history: TableHistory,
         models: ModelCatalog,
         keeping: Keeping,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._tables = tables
-        self._history = TableHistory(tables)
+        self._history = history
         self._models = models
         self._keeping = keeping
         self._clock = clock

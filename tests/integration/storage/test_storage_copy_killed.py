@@ -31,6 +31,7 @@ import sys, threading
 from pathlib import Path
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.homes import directory_home
+from services.storage.core.quarantines import Quarantines
 from services.storage.core.tables import Tables
 from services.storage.core.types import IfExists
 from thanosql_objects.directory import LocalDirectory
@@ -46,7 +47,8 @@ def halt(_progress):
         threading.Event().wait()
 
 workspace = Workspace(LocalDirectory(root / "files"), LocalDirectory(root / "objects"))
-CopyCommand(tables, workspace).run(CopyRequest(table="t", source="new.csv", if_exists=if_exists), halt)
+copying = CopyCommand(tables, Quarantines(tables), workspace)
+copying.run(CopyRequest(table="t", source="new.csv", if_exists=if_exists), halt)
 """
 
 
@@ -59,7 +61,8 @@ def write_files(folder: Path) -> None:
 def copied(root: Path, source: str, if_exists: IfExists = IfExists.FAIL) -> None:
     workspace = Workspace(LocalDirectory(root / "files"), LocalDirectory(root / "objects"))
     request = CopyRequest(table="t", source=source, if_exists=if_exists)
-    CopyCommand(Tables(directory_home(root / "tables")), workspace).run(request, lambda _: None)
+    tables = Tables(directory_home(root / "tables"))
+    CopyCommand(tables, Quarantines(tables), workspace).run(request, lambda _: None)
 
 
 def kill_between_the_commits(root: Path, if_exists: IfExists) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
+from services.storage.core.quarantines import Quarantines
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from services.storage.core.types import IfExists
@@ -86,9 +87,9 @@ def test_a_workspace_that_cannot_be_written_is_enough_for_a_copy(tmp_path: Path)
     files.chmod(0o555)
     try:
         workspace = Workspace(LocalDirectory(files, read_only=True), LocalDirectory(tmp_path / "objects"))
-        outcome = CopyCommand(Tables(tmp_path / "tables"), workspace).run(
-            CopyRequest(table="t", source="a.csv"), lambda progress: None
-        )
+        tables = Tables(tmp_path / "tables")
+        command = CopyCommand(tables, Quarantines(tables), workspace)
+        outcome = command.run(CopyRequest(table="t", source="a.csv"), lambda progress: None)
     finally:
         files.chmod(0o755)
     assert outcome.rows_copied == 1
@@ -125,9 +126,8 @@ async def test_readers_see_whole_tables_while_copies_replace_them(tmp_path: Path
     for size in (10, 2000):
         (files / f"{size}.csv").write_text("a\n" + "1\n" * size)
     tables = Tables(tmp_path / "tables")
-    command = CopyCommand(
-        tables, Workspace(LocalDirectory(files, read_only=True), LocalDirectory(tmp_path / "o"))
-    )
+    workspace = Workspace(LocalDirectory(files, read_only=True), LocalDirectory(tmp_path / "o"))
+    command = CopyCommand(tables, Quarantines(tables), workspace)
 
     def copy(size: int) -> None:
         request = CopyRequest(table="t", source=f"{size}.csv", if_exists=IfExists.REPLACE)

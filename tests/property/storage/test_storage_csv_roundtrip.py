@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
+from services.storage.core.quarantines import Quarantines
 from services.storage.core.tables import Tables
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
@@ -34,7 +35,8 @@ def test_a_csv_reads_back_as_it_was_written(
         )
         tables = Tables(root / "tables")
         workspace = Workspace(LocalDirectory(root, read_only=True), LocalDirectory(root / "objects"))
-        outcome = CopyCommand(tables, workspace).run(CopyRequest(table="t", source="t.csv"), lambda _: None)
+        command = CopyCommand(tables, Quarantines(tables), workspace)
+        outcome = command.run(CopyRequest(table="t", source="t.csv"), lambda _: None)
         table = tables.dataset("t").to_table()
     assert outcome.rows_quarantined == 0
     assert table.column("label").to_pylist() == [label for label, _, _ in rows]

@@ -9,6 +9,7 @@ import pytest
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.homes import TableHome, directory_home
+from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
@@ -60,7 +61,7 @@ def files(tmp_path: Path) -> Path:
 @pytest.fixture
 def copying(tables: Tables, files: Path, tmp_path: Path) -> CopyCommand:
     store = LocalDirectory(tmp_path / "objects")
-    return CopyCommand(tables, Workspace(LocalDirectory(files, read_only=True), store))
+    return CopyCommand(tables, Quarantines(tables), Workspace(LocalDirectory(files, read_only=True), store))
 
 
 @pytest.fixture

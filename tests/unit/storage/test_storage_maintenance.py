@@ -54,7 +54,9 @@ def maintain(tables: Tables, models: ModelCatalog) -> Maintain:
 
     def make(hours: float = 2.0, *, named_by_models: bool = True) -> Maintenance:
         keeping = Keeping(replaced_s=HOUR_S, named_by_models=named_by_models)
-        return Maintenance(tables, models, keeping, clock=lambda: time.time() + hours * HOUR_S)
+        return Maintenance(
+            tables, TableHistory(tables), models, keeping, clock=lambda: time.time() + hours * HOUR_S
+        )
 
     return make
 

@@ -52,11 +52,11 @@ class CopyRequest:
 
 
 class CopyCommand:
-    """Makes tables from what lies in the workspace."""
+    """Makes tables from what lies in the workspace, and their quarantines."""
 
-    def __init__(self, tables: Tables, workspace: Workspace) -> None:
+    def __init__(self, tables: Tables, quarantines: Quarantines, workspace: Workspace) -> None:
         self._tables = tables
-        self._quarantines = Quarantines(tables)
+        self._quarantines = quarantines
         self._workspace = workspace
 
     def run(self, request: CopyRequest, progress: Callable[[CopyProgress], None]) -> CopyOutcome:
