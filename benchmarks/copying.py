@@ -102,6 +102,15 @@ def measured(way: str, source: Path) -> Measured:
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def runs(rows: int, rounds: int) -> dict[str, list[Measured]]:
+    """Run every way in turn, as often as there are rounds, on one file."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "calls.csv"
+        write_rows(source, rows)
+        taken = [{way: measured(way, source) for way in WAYS} for _ in range(rounds)]
+    return {way: [each[way] for each in taken] for way in WAYS}
+
+
 def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -143,11 +152,7 @@ def main() -> None:
     if options.alone:
         run_alone(options.alone, options.source)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "calls.csv"
-        write_rows(source, options.rows)
-        rounds = [{way: measured(way, source) for way in WAYS} for _ in range(options.rounds)]
-    report({way: [each[way] for each in rounds] for way in WAYS}, options.rows, options.json)
+    report(runs(options.rows, options.rounds), options.rows, options.json)
 
 
 if __name__ == "__main__":

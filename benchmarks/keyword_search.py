@@ -12,12 +12,12 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.reporting import arguments, in_turn, report
+from benchmarks.reporting import arguments, in_turn, report, timed
 from thanosql import LocalServer, ThanoSQL
 
 ROWS = 100_000
@@ -33,31 +33,20 @@ INPUTS = {
 _BUILDING_S = 120.0
 
 
-def table() -> pd.DataFrame:
+def table(rows: int = ROWS) -> pd.DataFrame:
     """Transcripts of 5 to 20 words, few of them frequent and most rare; the same at each run."""
     chance = random.Random(7)
     words = [f"w{number:05}" for number in range(WORDS)]
     weights = list(itertools.accumulate(1 / (number + 5) for number in range(WORDS)))
     texts = [
-        " ".join(chance.choices(words, cum_weights=weights, k=chance.randint(5, 20))) for _ in range(ROWS)
+        " ".join(chance.choices(words, cum_weights=weights, k=chance.randint(5, 20))) for _ in range(rows)
     ]
-    return pd.DataFrame({"audio_path": [f"calls/{row:08}.wav" for row in range(ROWS)], "text": texts})
+    return pd.DataFrame({"audio_path": [f"calls/{row:08}.wav" for row in range(rows)], "text": texts})
 
 
 def statement(search_input: str, query: str) -> str:
     """The ten best rows of a query."""
     return f"SEARCH KEYWORD OPTIONS(search_input='{search_input}', top_k=10) AS {query}"
-
-
-def timed(client: ThanoSQL, text: str) -> Callable[[], float]:
-    """A statement, answering its seconds."""
-
-    def measured() -> float:
-        begun_s = time.perf_counter()
-        client.execute(text)
-        return time.perf_counter() - begun_s
-
-    return measured
 
 
 def wait_for_index(home: Path) -> None:
@@ -88,8 +77,8 @@ def main() -> None:
                 in_turn(
                     name,
                     "reading every row",
-                    timed(client, statement(text, "SELECT * FROM spoken")),
-                    timed(client, statement(text, READING)),
+                    timed(partial(client.execute, statement(text, "SELECT * FROM spoken"))),
+                    timed(partial(client.execute, statement(text, READING))),
                     options.rounds,
                 )
                 for name, text in INPUTS.items()

@@ -7,15 +7,13 @@ The ratio is DuckDB's time divided by ours: 1 would mean that four services and 
 
 import random
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-from benchmarks.reporting import arguments, in_turn, report
+from benchmarks.reporting import arguments, in_turn, report, timed
 from thanosql import LocalServer, ThanoSQL
 
 ROWS = 200_000
@@ -45,17 +43,6 @@ def table() -> pd.DataFrame:
 def collected(peer: duckdb.DuckDBPyConnection, sql: str) -> object:
     """The peer's rows as Arrow, which is what our client holds too."""
     return peer.sql(sql).to_arrow_table()
-
-
-def timed(run: Callable[[], object]) -> Callable[[], float]:
-    """The same work, answering its seconds."""
-
-    def measured() -> float:
-        begun_s = time.perf_counter()
-        run()
-        return time.perf_counter() - begun_s
-
-    return measured
 
 
 def main() -> None:
