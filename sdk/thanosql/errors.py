@@ -112,7 +112,7 @@ class InvalidArgument(ThanoSQLError):
 
 
 class Conflict(ThanoSQLError):
-    """Somebody else changed the same thing at the same time; run it again."""
+    """Somebody else changed the same thing at the same time, or uses what was to be deleted."""
 
 
 class Overloaded(ThanoSQLError):

@@ -56,6 +56,7 @@ CLASSES: dict[str, type[errors.ThanoSQLError]] = {
     "PERMISSION_DENIED": errors.PermissionDenied,
     "INVALID_ARGUMENT": errors.InvalidArgument,
     "CONFLICT": errors.Conflict,
+    "MODEL_IN_USE": errors.Conflict,
     "OVERLOADED": errors.Overloaded,
     "CANCELLED": errors.Cancelled,
     "DEADLINE_EXCEEDED": errors.DeadlineExceeded,

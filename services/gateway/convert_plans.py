@@ -216,6 +216,10 @@ def _get(message: parser_pb2.GetPlan, _place: Span) -> plans.Unavailable:
     return plans.Unavailable(kind=f"GET THANOSQL {kind}", instead=_INSTEAD_OF_GET)
 
 
+def _delete_model(message: parser_pb2.DeleteModelPlan, _place: Span) -> plans.DeleteModel:
+    return plans.DeleteModel(model=_name(message.model), if_exists=message.if_exists, force=message.force)
+
+
 def _upload(_message: parser_pb2.UploadModelPlan, _place: Span) -> plans.Unavailable:
     return plans.Unavailable(kind="UPLOAD MODEL", instead=_INSTEAD_OF_UPLOAD)
 
@@ -240,7 +244,7 @@ _STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
     "list": _list,
     "get": _get,
     "upload_model": _upload,
-    "delete_model": lambda message, _place: plans.DeleteModel(model=_name(message.model)),
+    "delete_model": _delete_model,
     "describe_model": lambda message, _place: plans.DescribeModel(model=_name(message.model)),
     "show_model_versions": lambda message, _place: plans.ShowModelVersions(model=_name(message.model)),
     "show_table_versions": lambda message, _place: plans.ShowTableVersions(table=_name(message.table)),

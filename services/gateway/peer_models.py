@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from services.gateway import convert
+from services.gateway.core.plans import DeleteModel
 from services.gateway.core.records import ModelVersion
 from services.gateway.peer_streams import peer_call
 from thanosql.v1 import storage_pb2, storage_pb2_grpc, types_pb2
@@ -47,8 +48,13 @@ class StorageCatalog:
                 return
             request.page_token = response.next_page_token
 
-    async def delete(self, name: str) -> int:
+    async def delete(self, statement: DeleteModel, *, explain_only: bool = False) -> int:
         """See `Catalog.delete`."""
-        request = storage_pb2.DeleteModelRequest(name=name)
+        request = storage_pb2.DeleteModelRequest(
+            name=statement.model.text,
+            force=statement.force,
+            if_exists=statement.if_exists,
+            explain_only=explain_only,
+        )
         with peer_call(_PEER):
             return (await self._stub.DeleteModel(request, timeout=self._timeout_s)).versions_deleted

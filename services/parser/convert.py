@@ -105,6 +105,8 @@ def _put_workspace(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
             message.upload_model.CopyFrom(_upload_model(statement))
         case plan.DeleteModel():
             message.delete_model.model.CopyFrom(_name(statement.model))
+            message.delete_model.if_exists = statement.if_exists
+            message.delete_model.force = statement.options.force
         case plan.DescribeModel():
             message.describe_model.model.CopyFrom(_name(statement.model))
         case plan.ShowModelVersions():

@@ -7,6 +7,7 @@ import torch
 
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.clock import SystemClock
+from services.predictor.core.holding import ModelHolding
 from services.predictor.core.loaded_model import Hearing
 from services.predictor.core.loading import ModelLoader
 from services.predictor.core.preload import preload
@@ -20,6 +21,7 @@ from services.predictor.settings import PredictorSettings
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
 from thanosql_objects.opening import Objects, open_objects
 from thanosql_objects.settings import ObjectSettings
+from thanosql_runtime.renewing import this_process
 from thanosql_runtime.service import Authoriser, Context, Service
 
 FULL_NAME = predictor_pb2.DESCRIPTOR.services_by_name["PredictorService"].full_name
@@ -40,11 +42,16 @@ class PredictorApp:
             clock=clock,
             statistics=statistics,
         )
+        catalog = StorageCatalog(context.channels, this_process("predictor"))
+        self._holding = ModelHolding(
+            catalog, context.stopping, partial(context.report_health, FULL_NAME, False)
+        )
         self._registry = ModelRegistry(
-            catalog=StorageCatalog(context.channels),
+            catalog=catalog,
             load=self._loader.load,
             clock=clock,
             max_loaded_models=settings.max_loaded_models,
+            holding=self._holding,
             report=partial(_report_model, context),
         )
         self._transcriber = Transcriber(recordings=objects.workspace, limits=_limits(settings), clock=clock)
@@ -68,12 +75,14 @@ class PredictorApp:
 
     async def start(self) -> None:
         """Load and warm the first model, so that SERVING means an answer at once."""
+        self._holding.start()
         if self._settings.preload:
             await preload(self._registry, self._settings.preload, self._settings.preload_timeout_s)
 
     async def stop(self) -> None:
         """Release models and threads; no call is in flight any more."""
         await self._registry.close()
+        await self._holding.close()
         self._transcriber.close()
         self._loader.close()
 

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from google.protobuf import duration_pb2
 
+from services.predictor.core.holding import HeldVersion, HoldAnswer
 from services.predictor.core.registry import ModelStatus, State
 from services.predictor.core.statistics import Counters
 from services.predictor.core.types import Artefact, ModelRecord, Row, RowAnswer, Transcript
-from thanosql.v1 import predictor_pb2, types_pb2
+from thanosql.v1 import predictor_pb2, storage_pb2, types_pb2
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.status import to_status
 
@@ -63,6 +64,21 @@ def to_model_version(record: ModelRecord) -> types_pb2.ModelVersion:
     if record.created_s:
         message.create_time.FromMicroseconds(round(record.created_s * 1e6))
     return message
+
+
+def to_holds(holder_id: str, holder: str, versions: Sequence[HeldVersion]) -> storage_pb2.HoldModelsRequest:
+    """Write what is in memory."""
+    request = storage_pb2.HoldModelsRequest(holder_id=holder_id, holder=holder)
+    for held in versions:
+        item = request.models.add(model=held.record.name, version=held.record.version)
+        item.since.FromMicroseconds(round(held.since_s * 1e6))
+    return request
+
+
+def from_hold_answer(message: storage_pb2.HoldModelsResponse) -> HoldAnswer:
+    """Read what the catalog says to that."""
+    missing = frozenset((item.model, item.version) for item in message.missing)
+    return HoldAnswer(missing=missing, lasts_s=message.lasts.ToMicroseconds() / 1e6)
 
 
 async def read_config(requests: AsyncIterator[predictor_pb2.TranscribeRequest]) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from services.storage.core.changes import TableChanges
 from services.storage.core.connections import QueryLimits, open_connection
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
+from services.storage.core.holds import ModelHolds
 from services.storage.core.homes import TableHome
 from services.storage.core.maintenance import Keeping, Maintenance
 from services.storage.core.models import ModelCatalog
@@ -149,7 +150,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, quarantines, objects.workspace),
         quarantines=quarantines,
-        models=ModelCatalog(objects.store),
+        models=ModelCatalog(objects.store, ModelHolds(objects.store, settings.model_holds_s)),
         objects=objects,
         work=Work(query_threads=settings.query_threads, command_threads=settings.command_threads),
         max_upload_bytes=settings.max_upload_bytes,

@@ -1,15 +1,20 @@
 """Between messages and the words of the core; protobuf stops here."""
 
+from collections.abc import Iterable
+
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.storage.core.assigning import Assignment
 from services.storage.core.copying.command import CopyRequest
+from services.storage.core.holds import Hold
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import (
     Artefact,
     CopyOutcome,
     CopyProgress,
     IfExists,
+    ModelDeletion,
     ModelKind,
     ModelPage,
     ModelVersion,
@@ -191,6 +196,43 @@ def to_version_page(page: ModelPage) -> storage_pb2.ListModelVersionsResponse:
     """A page of versions."""
     models = [to_model(model) for model in page.models]
     return storage_pb2.ListModelVersionsResponse(models=models, next_page_token=page.next_page_token)
+
+
+def from_deletion(request: storage_pb2.DeleteModelRequest) -> ModelDeletion:
+    """Which model is deleted."""
+    return ModelDeletion(
+        name=request.name,
+        force=request.force,
+        if_exists=request.if_exists,
+        explain_only=request.explain_only,
+    )
+
+
+def from_holds(request: storage_pb2.HoldModelsRequest) -> list[Hold]:
+    """What a process uses."""
+    return [
+        Hold(
+            model=item.model,
+            version=item.version,
+            holder=request.holder,
+            job_id=item.job_id,
+            since_s=item.since.ToMicroseconds() / 1_000_000,
+        )
+        for item in request.models
+    ]
+
+
+def to_missing(missing: Iterable[Hold], lasts_s: float) -> storage_pb2.HoldModelsResponse:
+    """What of it the catalog does not have."""
+    lasts = Duration()
+    lasts.FromMicroseconds(round(lasts_s * 1_000_000))
+    models = [
+        storage_pb2.HeldModel(
+            model=hold.model, version=hold.version, job_id=hold.job_id, since=_timestamp(hold.since_s)
+        )
+        for hold in missing
+    ]
+    return storage_pb2.HoldModelsResponse(missing=models, lasts=lasts)
 
 
 def to_file(info: ObjectInfo) -> storage_pb2.File:

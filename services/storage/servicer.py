@@ -205,8 +205,16 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         self, request: storage_pb2.DeleteModelRequest, context: _Context
     ) -> storage_pb2.DeleteModelResponse:
         """Delete a model with its versions and files."""
-        count = await self._parts.work.command(self._parts.models.delete, request.name)
+        count = await self._parts.work.command(self._parts.models.delete, convert.from_deletion(request))
         return storage_pb2.DeleteModelResponse(versions_deleted=count)
+
+    async def HoldModels(
+        self, request: storage_pb2.HoldModelsRequest, context: _Context
+    ) -> storage_pb2.HoldModelsResponse:
+        """Take which versions a process uses."""
+        holds = convert.from_holds(request)
+        missing = await self._parts.work.step(self._parts.models.hold, request.holder_id, holds)
+        return convert.to_missing(missing, self._parts.models.holds_last_s)
 
     async def WriteFile(
         self, request_iterator: AsyncIterator[storage_pb2.WriteFileRequest], context: _Context

@@ -40,6 +40,9 @@ class StorageSettings(Settings):
     keep_versions_of_models: bool = Field(
         default=True, description="keep versions that the record of a model names, however old they are"
     )
+    model_holds_s: float = Field(
+        default=60.0, ge=3.0, description="seconds until a process that fell silent uses its models no more"
+    )
     maintenance_interval_s: float = Field(
         default=3600.0, gt=0, description="seconds between two rounds of compaction and clean-up"
     )

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import grpc
 
 from services.trainer.core.board import JobBoard
 from services.trainer.core.flow import FlowParts, JobFlow
-from services.trainer.core.jobs import Jobs
+from services.trainer.core.holding import BaseHolding
+from services.trainer.core.jobs import Jobs, QueueLimits
 from services.trainer.core.journal import Journal
 from services.trainer.core.registering import Registrar
 from services.trainer.core.runner import WORKER_COMMAND, ProcessRunner
@@ -18,17 +20,22 @@ from services.trainer.settings import TrainerSettings, worker_environment
 from thanosql.v1 import trainer_pb2
 from thanosql.v1.trainer_pb2_grpc import add_TrainerServiceServicer_to_server
 from thanosql_objects.opening import open_objects
+from thanosql_runtime.renewing import this_process
 from thanosql_runtime.service import Authoriser, Context
 from thanosql_runtime.settings import environment
 
 _FILE_THREADS = 2
+FULL_NAME = trainer_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name
 
 
 class TrainerApp:
     """The trainer as `thanosql_runtime.service.Service`."""
 
-    def __init__(self, jobs: Jobs, executor: ThreadPoolExecutor, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, jobs: Jobs, holding: BaseHolding, executor: ThreadPoolExecutor, stopping: asyncio.Event
+    ) -> None:
         self._jobs = jobs
+        self._holding = holding
         self._executor = executor
         self._stopping = stopping
         self._winding_down: asyncio.Task[None] | None = None
@@ -36,7 +43,7 @@ class TrainerApp:
     @property
     def full_name(self) -> str:
         """Name in health and reflection."""
-        return trainer_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name
+        return FULL_NAME
 
     @property
     def authorise(self) -> Authoriser | None:
@@ -50,6 +57,7 @@ class TrainerApp:
     async def start(self) -> None:
         """Take up the journal."""
         await self._jobs.start()
+        self._holding.start()
         self._winding_down = asyncio.create_task(self._wind_down_when_told())
 
     async def stop(self) -> None:
@@ -58,6 +66,7 @@ class TrainerApp:
             self._winding_down.cancel()
             await asyncio.gather(self._winding_down, return_exceptions=True)
         await self._jobs.stop()
+        await self._holding.close()
         self._executor.shutdown(wait=True)
 
     async def _wind_down_when_told(self) -> None:
@@ -76,7 +85,7 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
     """
     objects = settings.objects_in(context.home)
     stub = storage_stub(context.channels.to("storage"))
-    catalog = StorageCatalog(stub)
+    catalog = StorageCatalog(stub, this_process("trainer"))
     journal = Journal(context.home / "jobs")
     board = JobBoard(journal)
     executor = ThreadPoolExecutor(max_workers=_FILE_THREADS, thread_name_prefix="trainer-files")
@@ -97,12 +106,13 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         executor=executor,
         worker=settings.worker(),
     )
+    holding = BaseHolding(board, catalog, context.stopping, partial(context.report_health, FULL_NAME, False))
     jobs = Jobs(
         board,
         journal,
         JobFlow(parts),
         catalog,
-        max_running=settings.max_running_jobs,
-        max_queued=settings.max_queued_jobs,
+        holding,
+        limits=QueueLimits(max_running=settings.max_running_jobs, max_queued=settings.max_queued_jobs),
     )
-    return TrainerApp(jobs, executor, context.stopping)
+    return TrainerApp(jobs, holding, executor, context.stopping)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.trainer.core.ports import HeldModel
 from services.trainer.core.scoring import Scores
 from services.trainer.core.types import (
     Artefact,
@@ -15,7 +16,7 @@ from services.trainer.core.types import (
     TableVersion,
     TrainingOptions,
 )
-from thanosql.v1 import errors_pb2, parser_pb2, trainer_pb2, types_pb2
+from thanosql.v1 import errors_pb2, parser_pb2, storage_pb2, trainer_pb2, types_pb2
 from thanosql_runtime.errors import Reason
 
 _PAGE_BYTES = 4 << 20
@@ -33,6 +34,19 @@ def request_from_message(message: trainer_pb2.CreateTrainingJobRequest) -> JobRe
         statement=message.statement,
         built_from=_built_from(message.built_from),
     )
+
+
+def holds_to_message(
+    holder_id: str, holder: str, models: Iterable[HeldModel]
+) -> storage_pb2.HoldModelsRequest:
+    """What jobs train from."""
+    held = [
+        storage_pb2.HeldModel(
+            model=model.name, version=model.version, job_id=model.job_id, since=_timestamp(model.since_s)
+        )
+        for model in models
+    ]
+    return storage_pb2.HoldModelsRequest(holder_id=holder_id, holder=holder, models=held)
 
 
 def job_to_message(job: Job) -> trainer_pb2.TrainingJob:

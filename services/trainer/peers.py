@@ -1,11 +1,13 @@
 """The storage service, as the trainer's core wants it."""
 
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Sequence
 
 import grpc
 import pyarrow as pa
 
-from services.trainer.convert import model_from_message, model_to_message
+from services.trainer.convert import holds_to_message, model_from_message, model_to_message
+from services.trainer.core.ports import HeldModel
 from services.trainer.core.types import Model
 from thanosql.v1 import storage_pb2, storage_pb2_grpc
 from thanosql_runtime.arrow import decode_batch, decode_schema
@@ -26,10 +28,17 @@ def storage_stub(channel: grpc.aio.Channel) -> "storage_pb2_grpc.StorageServiceA
 
 
 class StorageCatalog:
-    """`core.ports.Catalog` over the storage service."""
+    """`core.ports.Catalog` and `core.ports.HoldsCatalog` over the storage service.
 
-    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub") -> None:
+    Args:
+        stub: The service.
+        holder: This process, as people find it.
+    """
+
+    def __init__(self, stub: "storage_pb2_grpc.StorageServiceAsyncStub", holder: str) -> None:
         self._stub = stub
+        self._holder = holder
+        self._holder_id = uuid.uuid4().hex
 
     async def find(self, name: str, version: int = 0) -> Model | None:
         """See `Catalog.find`."""
@@ -76,6 +85,13 @@ class StorageCatalog:
         with peer_errors("storage"):
             response = await self._stub.RegisterModel(request, timeout=_REGISTER_S)
         return model_from_message(response.model)
+
+    async def hold(self, models: Sequence[HeldModel]) -> float:
+        """See `HoldsCatalog.hold`."""
+        request = holds_to_message(self._holder_id, self._holder, models)
+        with peer_errors("storage"):
+            response = await self._stub.HoldModels(request, timeout=_CALL_S)
+        return response.lasts.ToMicroseconds() / 1e6
 
 
 class StorageSnapshots:

@@ -32,6 +32,7 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         self.snapshots: dict[str, pa.Table] = {}
         self.deleted_snapshots: list[str] = []
         self.models: dict[str, types_pb2.ModelVersion] = {"Wav2Vec2En": BASE}
+        self.models_in_use: set[str] = set()
         self.files: dict[str, bytes] = {}
         self.sources: dict[str, pa.Table] = {}
         self.calls: list[str] = []
@@ -191,9 +192,17 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         raise error(Reason.INTERNAL, "the gateway never registers models")
 
     async def DeleteModel(self, request: Any, context: Any) -> storage_pb2.DeleteModelResponse:
+        if request.if_exists and request.name not in self.models:
+            return storage_pb2.DeleteModelResponse()
         self._model(request.name)
-        del self.models[request.name]
+        if request.name in self.models_in_use and not request.force:
+            raise error(Reason.MODEL_IN_USE, f"model '{request.name}' is in use", model=request.name)
+        if not request.explain_only:
+            del self.models[request.name]
         return storage_pb2.DeleteModelResponse(versions_deleted=1)
+
+    async def HoldModels(self, request: Any, context: Any) -> storage_pb2.HoldModelsResponse:
+        raise error(Reason.INTERNAL, "the gateway never holds models")
 
     async def WriteFile(self, request_iterator: Any, context: Any) -> storage_pb2.WriteFileResponse:
         path, content, committed = "", b"", False

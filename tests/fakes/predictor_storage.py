@@ -25,6 +25,7 @@ class FakeStorage(storage_pb2_grpc.StorageServiceServicer):
     def __init__(self) -> None:
         self.models: dict[str, dict[int, types_pb2.ModelVersion]] = {}
         self.lookups = 0
+        self.held: list[tuple[str, int]] = []
 
     def add(self, model: types_pb2.ModelVersion) -> None:
         self.models.setdefault(model.name, {})[model.version] = model
@@ -38,6 +39,15 @@ class FakeStorage(storage_pb2_grpc.StorageServiceServicer):
         if version not in versions:
             raise error(Reason.MODEL_NOT_FOUND, f"model '{request.name}' does not exist", model=request.name)
         return storage_pb2.GetModelResponse(model=versions[version])
+
+    async def HoldModels(
+        self, request: storage_pb2.HoldModelsRequest, context: "grpc.aio.ServicerContext[Any, Any]"
+    ) -> storage_pb2.HoldModelsResponse:
+        self.held = [(item.model, item.version) for item in request.models]
+        missing = [item for item in request.models if item.version not in self.models.get(item.model, {})]
+        response = storage_pb2.HoldModelsResponse(missing=missing)
+        response.lasts.FromSeconds(60)
+        return response
 
     def mount(self, server: grpc.aio.Server) -> None:
         storage_pb2_grpc.add_StorageServiceServicer_to_server(self, server)

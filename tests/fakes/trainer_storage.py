@@ -28,6 +28,7 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         refuse_registration: Raised by the next registrations.
         lose_answers: Raised by the next registrations, one each, after the version is registered.
         refuse_deletion: Raised by the next deletions of snapshots.
+        held: The versions that jobs train from, by job.
     """
 
     full_name = "thanosql.v1.StorageService"
@@ -40,6 +41,7 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         self.refuse_registration: Exception | None = None
         self.lose_answers: list[Exception] = []
         self.refuse_deletion: Exception | None = None
+        self.held: dict[str, tuple[str, int]] = {}
         self._registered: dict[str, types_pb2.ModelVersion] = {}
 
     def add_rows(
@@ -101,6 +103,14 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         if self.lose_answers:
             raise self.lose_answers.pop(0)
         return storage_pb2.RegisterModelResponse(model=self._registered[request.request_id])
+
+    async def HoldModels(
+        self, request: storage_pb2.HoldModelsRequest, context: _Context
+    ) -> storage_pb2.HoldModelsResponse:
+        self.held = {item.job_id: (item.model, item.version) for item in request.models}
+        response = storage_pb2.HoldModelsResponse()
+        response.lasts.FromSeconds(60)
+        return response
 
     async def ReadSnapshot(
         self, request: storage_pb2.ReadSnapshotRequest, context: _Context

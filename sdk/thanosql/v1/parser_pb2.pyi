@@ -1329,6 +1329,12 @@ class DeleteModelPlan(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
+    IF_EXISTS_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    if_exists: _builtins.bool
+    """IF EXISTS."""
+    force: _builtins.bool
+    """Delete it although jobs train from it or servers have it loaded."""
     @_builtins.property
     def model(self) -> Global___Name:
         """The model."""
@@ -1337,10 +1343,12 @@ class DeleteModelPlan(_message.Message):
         self,
         *,
         model: Global___Name | None = ...,
+        if_exists: _builtins.bool = ...,
+        force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force", b"force", "if_exists", b"if_exists", "model", b"model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

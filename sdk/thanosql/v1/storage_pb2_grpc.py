@@ -125,6 +125,11 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteModelRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.DeleteModelResponse.FromString,
                 _registered_method=True)
+        self.HoldModels = channel.unary_unary(
+                '/thanosql.v1.StorageService/HoldModels',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.HoldModelsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.HoldModelsResponse.FromString,
+                _registered_method=True)
         self.WriteFile = channel.stream_unary(
                 '/thanosql.v1.StorageService/WriteFile',
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.WriteFileRequest.SerializeToString,
@@ -272,6 +277,13 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HoldModels(self, request, context):
+        """Tells which versions of models a process uses, until it tells again or is silent for too long.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WriteFile(self, request_iterator, context):
         """Puts a file under `uploads/`.
         """
@@ -385,6 +397,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.DeleteModel,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.DeleteModelRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteModelResponse.SerializeToString,
+            ),
+            'HoldModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldModels,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.HoldModelsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.HoldModelsResponse.SerializeToString,
             ),
             'WriteFile': grpc.stream_unary_rpc_method_handler(
                     servicer.WriteFile,
@@ -889,6 +906,33 @@ class StorageService:
             '/thanosql.v1.StorageService/DeleteModel',
             thanosql_dot_v1_dot_storage__pb2.DeleteModelRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.DeleteModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/HoldModels',
+            thanosql_dot_v1_dot_storage__pb2.HoldModelsRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.HoldModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,8 @@ class StorageServiceStub:
     """Makes a version of a model known, and active, once its artefacts are in the object store."""
     DeleteModel: _grpc.UnaryUnaryMultiCallable[_storage_pb2.DeleteModelRequest, _storage_pb2.DeleteModelResponse]
     """Deletes a model with its versions and artefacts."""
+    HoldModels: _grpc.UnaryUnaryMultiCallable[_storage_pb2.HoldModelsRequest, _storage_pb2.HoldModelsResponse]
+    """Tells which versions of models a process uses, until it tells again or is silent for too long."""
     WriteFile: _grpc.StreamUnaryMultiCallable[_storage_pb2.WriteFileRequest, _storage_pb2.WriteFileResponse]
     """Puts a file under `uploads/`."""
     ReadFile: _grpc.UnaryStreamMultiCallable[_storage_pb2.ReadFileRequest, _storage_pb2.ReadFileResponse]
@@ -117,6 +119,8 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Makes a version of a model known, and active, once its artefacts are in the object store."""
     DeleteModel: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteModelRequest, _storage_pb2.DeleteModelResponse]  # type: ignore[assignment]
     """Deletes a model with its versions and artefacts."""
+    HoldModels: _aio.UnaryUnaryMultiCallable[_storage_pb2.HoldModelsRequest, _storage_pb2.HoldModelsResponse]  # type: ignore[assignment]
+    """Tells which versions of models a process uses, until it tells again or is silent for too long."""
     WriteFile: _aio.StreamUnaryMultiCallable[_storage_pb2.WriteFileRequest, _storage_pb2.WriteFileResponse]  # type: ignore[assignment]
     """Puts a file under `uploads/`."""
     ReadFile: _aio.UnaryStreamMultiCallable[_storage_pb2.ReadFileRequest, _storage_pb2.ReadFileResponse]  # type: ignore[assignment]
@@ -270,6 +274,14 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.DeleteModelResponse, _abc.Awaitable[_storage_pb2.DeleteModelResponse]]:
         """Deletes a model with its versions and artefacts."""
+
+    @_abc_1.abstractmethod
+    def HoldModels(
+        self,
+        request: _storage_pb2.HoldModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.HoldModelsResponse, _abc.Awaitable[_storage_pb2.HoldModelsResponse]]:
+        """Tells which versions of models a process uses, until it tells again or is silent for too long."""
 
     @_abc_1.abstractmethod
     def WriteFile(

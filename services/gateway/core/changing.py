@@ -114,8 +114,9 @@ async def _restore(run: Run, statement: RestoreTable) -> None:
 async def _end(run: Run, statement: DeleteModel | CancelJob) -> None:
     if isinstance(statement, DeleteModel):
         with placed_at(statement.model.span):
-            versions = await run.peers.catalog.delete(statement.model.text)
-        run.outcome.message = f"model '{statement.model.text}' deleted, {count_of(versions, 'version')}"
+            versions = await run.peers.catalog.delete(statement)
+        was = f"deleted, {count_of(versions, 'version')}" if versions else "did not exist; nothing was done"
+        run.outcome.message = f"model '{statement.model.text}' {was}"
         return
     with placed_at(statement.job_id.span):
         job = await run.peers.trainer.cancel(statement.job_id.text)

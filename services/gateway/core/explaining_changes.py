@@ -32,9 +32,7 @@ async def change_steps(run: Run, statement: Change) -> list[str]:
         case RestoreTable():
             return await _restore_steps(run, statement)
         case DeleteModel():
-            with placed_at(statement.model.span):
-                model = await run.peers.catalog.get(statement.model.text, 0)
-            return [f"delete model '{model.name}' with all its versions"]
+            return [await _delete_model_step(run, statement)]
         case CancelJob():
             with placed_at(statement.job_id.span):
                 job = await run.peers.trainer.get(statement.job_id.text)
@@ -89,6 +87,16 @@ async def _restore_steps(run: Run, statement: RestoreTable) -> list[str]:
         f"give table '{name.text}', which is at version {table.version}, the rows and columns of version "
         f"{statement.version} back in one commit: {columns}"
     ]
+
+
+async def _delete_model_step(run: Run, statement: DeleteModel) -> str:
+    name = statement.model
+    with placed_at(name.span):
+        versions = await run.peers.catalog.delete(statement, explain_only=True)
+    if not versions:
+        return f"do nothing, because there is no model '{name.text}'"
+    forced = ", whoever uses it" if statement.force else ", which nobody uses"
+    return f"delete model '{name.text}' with {count_of(versions, 'version')} and all files{forced}"
 
 
 async def _table_steps(run: Run, statement: Insert | Update | Delete | DropTable | AlterTable) -> list[str]:

@@ -116,6 +116,8 @@ class DeleteModel:
     """DELETE MODEL m."""
 
     model: Name
+    if_exists: bool = False
+    force: bool = False
     kind: str = "DELETE MODEL"
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from services.gateway.core.plan_changes import AlterTable
 from services.gateway.core.plan_parts import TableAtVersion
-from services.gateway.core.plans import Plan, TrainingOptions
+from services.gateway.core.plans import DeleteModel, Plan, TrainingOptions
 from services.gateway.core.records import (
     AudioRow,
     CopyProgress,
@@ -175,8 +175,8 @@ class Catalog(Protocol):
         """The versions of a model, newest first."""
         ...
 
-    async def delete(self, name: str) -> int:
-        """Versions deleted."""
+    async def delete(self, statement: DeleteModel, *, explain_only: bool = False) -> int:
+        """Versions deleted, or those that would be; MODEL_IN_USE unless forced."""
         ...
 
 

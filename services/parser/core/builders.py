@@ -211,7 +211,14 @@ def _upload_model(node: Node) -> plan.UploadModel:
 
 
 def _delete_model(node: Node) -> plan.DeleteModel:
-    return plan.DeleteModel(span=node.statement.span, model=node.model("MODEL_NAME"))
+    options, notices = option_sets.DELETE_MODEL.read(node.options(), node.head)
+    return plan.DeleteModel(
+        span=node.statement.span,
+        notices=notices,
+        model=node.model("MODEL_NAME"),
+        if_exists=node.has("EXISTS"),
+        options=options,
+    )
 
 
 def _describe_model(node: Node) -> plan.DescribeModel:

@@ -16,6 +16,7 @@ from services.parser.core.option_types import (
 )
 from services.parser.core.plan_options import (
     ConvertOptions,
+    DeleteModelOptions,
     EvaluateOptions,
     GetOptions,
     IfExists,
@@ -190,6 +191,7 @@ GET_MODEL = OptionSet(
     takes={"model_name": TextType(meaning="a quoted model name"), "overwrite": BooleanType()},
 )
 GET_DATASET = OptionSet(label="GET THANOSQL DATASET", make=GetOptions, takes={"overwrite": BooleanType()})
+DELETE_MODEL = OptionSet(label="DELETE MODEL", make=DeleteModelOptions, takes={"force": BooleanType()})
 UPLOAD_MODEL = OptionSet(
     label="UPLOAD MODEL",
     make=UploadOptions,
@@ -233,7 +235,7 @@ def option_sets() -> tuple[OptionSet[Any], ...]:
     # Any: sets of different options side by side.
     sets: list[OptionSet[Any]] = [COPY, PRINT, BUILD_MODEL, FIT_MODEL, PREDICT, EVALUATE, CONVERT]
     sets.extend(SEARCH.values())
-    return (*sets, GET_MODEL, GET_DATASET, UPLOAD_MODEL)
+    return (*sets, GET_MODEL, GET_DATASET, UPLOAD_MODEL, DELETE_MODEL)
 
 
 def contradiction(given: Sequence[GivenOption], first: str, second: str) -> ThanosqlError:

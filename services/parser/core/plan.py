@@ -19,6 +19,7 @@ from services.parser.core.plan_changes import (
 )
 from services.parser.core.plan_options import (
     ConvertOptions,
+    DeleteModelOptions,
     EvaluateOptions,
     GetKind,
     GetOptions,
@@ -137,6 +138,8 @@ class DeleteModel(Statement):
     """DELETE MODEL."""
 
     model: Name
+    if_exists: bool = False
+    options: DeleteModelOptions = field(default_factory=DeleteModelOptions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,4 +227,5 @@ AnyOptions: TypeAlias = (
     | SearchOptions
     | GetOptions
     | UploadOptions
+    | DeleteModelOptions
 )

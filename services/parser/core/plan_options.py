@@ -121,6 +121,13 @@ class GetOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeleteModelOptions:
+    """Options of DELETE MODEL."""
+
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class UploadOptions:
     """Options of UPLOAD MODEL."""
 

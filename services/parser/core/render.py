@@ -84,8 +84,8 @@ def _render_workspace(statement: plan.Plan) -> str | None:
             return f"GET THANOSQL {wanted.value} {_name(name)}{_options(options)}"
         case plan.UploadModel(model=model, source=source, options=options):
             return f"UPLOAD MODEL {_name(model)}{_options(options)} FROM {_literal(source.text)}"
-        case plan.DeleteModel(model=model):
-            return f"DELETE MODEL {_name(model)}"
+        case plan.DeleteModel(model=model, if_exists=checked, options=options):
+            return f"DELETE MODEL {'IF EXISTS ' if checked else ''}{_name(model)}{_options(options)}"
         case plan.DescribeModel(model=model):
             return f"DESCRIBE MODEL {_model(model)}"
         case plan.ShowModelVersions(model=model):

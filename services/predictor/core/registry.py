@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from services.predictor.core.holding import ModelHolding, deleted_meanwhile
 from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.ports import Clock, ModelCatalog
 from services.predictor.core.types import ModelRecord
@@ -69,6 +70,7 @@ class ModelRegistry:
         load: Makes a model from a version.
         clock: Time.
         max_loaded_models: Most models in memory.
+        holding: Told of what is in memory.
         report: Told of a model's name and whether any of its versions is ready.
     """
 
@@ -79,12 +81,14 @@ class ModelRegistry:
         load: Load,
         clock: Clock,
         max_loaded_models: int,
+        holding: ModelHolding,
         report: Callable[[str, bool], None] = lambda _name, _ready: None,
     ) -> None:
         self._catalog = catalog
         self._load = load
         self._clock = clock
         self._max_loaded_models = max_loaded_models
+        self._holding = holding
         self._report = report
         self._places: dict[tuple[str, int, str], _Place] = {}
         self._placing = asyncio.Lock()
@@ -164,17 +168,34 @@ class ModelRegistry:
         return place
 
     async def _load_model(self, record: ModelRecord) -> LoadedModel:
-        return await self._load(record)
+        await self._holding.take(record)
+        try:
+            return await self._load(record)
+        except ThanosqlError as failure:
+            if failure.reason is Reason.FILE_NOT_FOUND:
+                await self._require_known(record)
+            raise
+
+    async def _require_known(self, record: ModelRecord) -> None:
+        """Raise MODEL_NOT_FOUND where the version was deleted while its files were being fetched."""
+        try:
+            await self._catalog.get_model(record.name, record.version)
+        except ThanosqlError as failure:
+            if failure.reason is Reason.MODEL_NOT_FOUND:
+                raise deleted_meanwhile(record) from failure
+            raise
 
     def _settle(self, place: _Place) -> None:
         if place.task.cancelled():
             place.state, place.message = State.FAILED, "the load was abandoned"
+            self._holding.give_up(place.record)
             return
         failure = place.task.exception()
         if failure is None:
             place.state = State.READY
         else:
             place.state, place.message = State.FAILED, str(failure)
+            self._holding.give_up(place.record)
             _log.warning("model failed to load", model=place.record.name, problem=str(failure))
         self._tell(place.record.name)
 
@@ -214,6 +235,7 @@ class ModelRegistry:
             await place.model.close()
         if self._places.get(place.record.key) is place:
             del self._places[place.record.key]
+            self._holding.give_up(place.record)
         place.gone.set()
         self._tell(place.record.name)
 

@@ -8,12 +8,20 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from services.storage.core.holds import Hold, ModelHolds
 from services.storage.core.names import file_name, model_not_found
-from services.storage.core.types import Artefact, ModelKind, ModelPage, ModelVersion, TableVersion
+from services.storage.core.types import (
+    Artefact,
+    ModelDeletion,
+    ModelKind,
+    ModelPage,
+    ModelVersion,
+    TableVersion,
+)
 from thanosql_objects.ports import CHUNK_BYTES, ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -28,13 +36,20 @@ class ModelCatalog:
 
     Args:
         store: Where the catalog and the artefacts are.
+        holds: Who uses which models.
         clock: Seconds since the epoch.
     """
 
-    def __init__(self, store: ObjectStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: ObjectStore, holds: ModelHolds, clock: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._holds = holds
         self._clock = clock
         self._lock = threading.RLock()
+
+    @property
+    def holds_last_s(self) -> float:
+        """How long a process that uses models may be silent."""
+        return self._holds.lasts_s
 
     def names(self) -> list[str]:
         """Return the names of all models, sorted."""
@@ -109,23 +124,56 @@ class ModelCatalog:
             self._write(model.name, document)
             return registered
 
-    def delete(self, name: str) -> int:
+    def hold(self, holder_id: str, holds: Sequence[Hold]) -> tuple[Hold, ...]:
+        """Take what a process uses, and return what of it the catalog does not have."""
+        # First told, then looked up: a deletion looks in the other order, so one of the two sees the other.
+        self._holds.tell(holder_id, holds)
+        return tuple(hold for hold in holds if not self._has(hold.model, hold.version))
+
+    def delete(self, deletion: ModelDeletion) -> int:
         """Delete a model with its versions and files, and say how many versions it had.
 
         Raises:
-            ThanosqlError: PERMISSION_DENIED for a base model, which BUILD statements stand on.
+            ThanosqlError: PERMISSION_DENIED for a base model, which BUILD statements stand on; MODEL_IN_USE
+                unless forced; MODEL_NOT_FOUND.
         """
+        name = deletion.name
         with self._lock:
+            document = self._read(name)
+            if document is None and deletion.if_exists:
+                return 0
             versions = self.versions(name)
-            if any(model.kind is ModelKind.BASE for model in versions):
-                message = f"{name!r} is a base model, which BUILD statements name; it cannot be deleted"
-                raise error(Reason.PERMISSION_DENIED, message, model=name)
-            # The catalog first: a model without files would be worse than files without a model.
-            self._store.delete(_key(name))
-            for artefact in {artefact.key for model in versions for artefact in model.artefacts}:
-                if not self._is_used(artefact):
-                    self._store.delete(artefact)
+            _refuse_base(versions)
+            self._require_unused(deletion, versions)
+            if not deletion.explain_only:
+                # The catalog first: a model without files would be worse than files without a model.
+                self._store.delete(_key(name))
+                self._restore_if_used(deletion, versions, document)
+                self._delete_files(versions)
             return len(versions)
+
+    def _require_unused(self, deletion: ModelDeletion, versions: Sequence[ModelVersion]) -> None:
+        if not deletion.force:
+            self._holds.require_none(deletion.name, {model.version for model in versions})
+
+    def _restore_if_used(
+        self, deletion: ModelDeletion, versions: Sequence[ModelVersion], document: dict[str, Any] | None
+    ) -> None:
+        """Take a deletion back where somebody told between the look and now that he uses the model."""
+        try:
+            self._require_unused(deletion, versions)
+        except ThanosqlError:
+            self._write(deletion.name, document or {})
+            raise
+
+    def _delete_files(self, versions: Sequence[ModelVersion]) -> None:
+        for artefact in {artefact.key for model in versions for artefact in model.artefacts}:
+            if not self._is_used(artefact):
+                self._store.delete(artefact)
+
+    def _has(self, name: str, version: int) -> bool:
+        document = self._read(name)
+        return document is not None and any(entry["version"] == version for entry in document["versions"])
 
     def _is_used(self, key: str) -> bool:
         return any(
@@ -193,6 +241,13 @@ def verify(store: ObjectStore, artefact: Artefact) -> None:
     if digest.hexdigest() != artefact.sha256 or size_bytes != artefact.size_bytes:
         message = f"{artefact.name!r} at {artefact.key!r} is not what was registered: its content differs"
         raise error(Reason.CHECKSUM_MISMATCH, message, path=artefact.key)
+
+
+def _refuse_base(versions: Sequence[ModelVersion]) -> None:
+    base = next((model.name for model in versions if model.kind is ModelKind.BASE), None)
+    if base is not None:
+        message = f"{base!r} is a base model, which BUILD statements name; it cannot be deleted"
+        raise error(Reason.PERMISSION_DENIED, message, model=base)
 
 
 def _check_name(name: str) -> None:

@@ -205,6 +205,23 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelDeletion:
+    """Which model is deleted.
+
+    Attributes:
+        name: Its name.
+        force: Delete it although it is in use.
+        if_exists: A model that is not there is no error.
+        explain_only: Check it, and delete nothing.
+    """
+
+    name: str
+    force: bool = False
+    if_exists: bool = False
+    explain_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelPage:
     """One page of model versions; an empty token means that it is the last."""
 

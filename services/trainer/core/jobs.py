@@ -6,12 +6,14 @@ import time
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from services.trainer.core.board import JobBoard
 from services.trainer.core.flow import JobFlow
+from services.trainer.core.holding import BaseHolding
 from services.trainer.core.journal import Journal
 from services.trainer.core.naming import check_model_name, split_model_name, unknown_base, unknown_version
 from services.trainer.core.ports import Catalog
@@ -23,6 +25,19 @@ _COME_BACK_S = 30.0
 _log = structlog.get_logger("jobs")
 
 
+@dataclass(frozen=True, kw_only=True)
+class QueueLimits:
+    """How many jobs there may be.
+
+    Attributes:
+        max_running: Jobs that run at once.
+        max_queued: Jobs that wait; one more is refused.
+    """
+
+    max_running: int
+    max_queued: int
+
+
 class Jobs:
     """The queue and what runs from it.
 
@@ -31,8 +46,8 @@ class Jobs:
         journal: Keeps them.
         flow: Takes one through its states.
         catalog: Knows the models.
-        max_running: Jobs that run at once.
-        max_queued: Jobs that wait; one more is refused.
+        holding: Told from which of them jobs train.
+        limits: How many run, and wait.
         clock: Seconds since the epoch.
     """
 
@@ -42,17 +57,17 @@ class Jobs:
         journal: Journal,
         flow: JobFlow,
         catalog: Catalog,
+        holding: BaseHolding,
         *,
-        max_running: int,
-        max_queued: int,
+        limits: QueueLimits,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._board = board
         self._journal = journal
         self._flow = flow
         self._catalog = catalog
-        self._max_running = max_running
-        self._max_queued = max_queued
+        self._holding = holding
+        self._limits = limits
         self._clock = clock
         self._queue: deque[str] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -143,6 +158,7 @@ class Jobs:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._ending.discard(task)
+        self._holding.give_up()
         if not task.cancelled() and task.exception() is not None:
             _log.error("a job's end was not kept", exc_info=task.exception())
 
@@ -159,13 +175,14 @@ class Jobs:
         await self._board.add(job)
         if request.request_id:
             self._by_request_id[request.request_id] = job.job_id
+        await self._holding.take()
         self._queue.append(job.job_id)
         _log.info("job queued", job=job.job_id, model=request.model, base=job.base)
         self._start_next()
         return job
 
     def _start_next(self) -> None:
-        while self._queue and len(self._running) < self._max_running and not self._stopping:
+        while self._queue and len(self._running) < self._limits.max_running and not self._stopping:
             job_id = self._queue.popleft()
             run = self._flow.run(job_id, lambda job_id=job_id: job_id in self._cancelled)  # type: ignore[misc]
             task = asyncio.create_task(run, name=f"job {job_id}")
@@ -178,12 +195,13 @@ class Jobs:
             # Cancelled before its first step: the flow never saw it.
             self._in_background(self._flow.abandon(job_id))
         self._cancelled.discard(job_id)
+        self._holding.give_up()
         if not task.cancelled() and task.exception() is not None:
             _log.error("a job's end was not kept", job=job_id, exc_info=task.exception())
         self._start_next()
 
     def _check_room(self, request: JobRequest) -> None:
-        if self._stopping or len(self._queue) >= self._max_queued:
+        if self._stopping or len(self._queue) >= self._limits.max_queued:
             message = f"{len(self._queue)} training jobs wait already; try again later"
             raise ThanosqlError(reason=Reason.OVERLOADED, message=message, retry_delay_s=_COME_BACK_S)
         others = [self._board.get(job_id) for job_id in (*self._queue, *self._running)]

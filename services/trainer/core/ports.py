@@ -1,6 +1,7 @@
 """What the trainer needs of the rest of the system."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
@@ -29,6 +30,24 @@ class Catalog(Protocol):
         Raises:
             ThanosqlError: MODEL_ALREADY_EXISTS without `overwrite`.
         """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldModel:
+    """A version that a job trains from, and since when: seconds since the epoch."""
+
+    name: str
+    version: int
+    job_id: str
+    since_s: float
+
+
+class HoldsCatalog(Protocol):
+    """The catalog, as far as it knows who uses what."""
+
+    async def hold(self, models: Sequence[HeldModel]) -> float:
+        """Tell everything that jobs train from now; answers how many seconds that is remembered."""
         ...
 
 

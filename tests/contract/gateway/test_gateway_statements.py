@@ -121,10 +121,24 @@ async def test_a_create_whose_prediction_fails_midway_leaves_nothing(world: Worl
         ("DROP TABLE t", "table 't' dropped"),
         ("DROP TABLE IF EXISTS u", "table 'u' did not exist; nothing was done"),
         ("DELETE MODEL Wav2Vec2En", "model 'Wav2Vec2En' deleted, 1 version"),
+        ("DELETE MODEL IF EXISTS m", "model 'm' did not exist; nothing was done"),
     ],
 )
 async def test_changes_say_what_they_did(world: World, text: str, message: str) -> None:
     assert (await world.client.succeed(text)).done.message == message
+
+
+async def test_a_model_in_use_is_deleted_only_by_force(world: World) -> None:
+    world.storage.models_in_use.add("Wav2Vec2En")
+    for text in ("DELETE MODEL Wav2Vec2En", "EXPLAIN DELETE MODEL Wav2Vec2En"):
+        failure = await world.client.fail(text)
+        assert failure.reason is Reason.MODEL_IN_USE
+        assert failure.statement is not None
+        assert text[failure.statement.span.start : failure.statement.span.end] == "Wav2Vec2En"
+    await world.client.succeed("EXPLAIN DELETE MODEL Wav2Vec2En OPTIONS(force=True)")
+    assert "Wav2Vec2En" in world.storage.models
+    await world.client.succeed("DELETE MODEL Wav2Vec2En OPTIONS(force=True)")
+    assert "Wav2Vec2En" not in world.storage.models
 
 
 async def test_a_change_of_no_table_points_at_its_name(world: World) -> None:

@@ -38,7 +38,7 @@ EVERY_STATEMENT = {
     "list": "LIST MODEL",
     "get": "GET THANOSQL MODEL m",
     "upload_model": "UPLOAD MODEL m FROM 'folder'",
-    "delete_model": "DELETE MODEL m",
+    "delete_model": "DELETE MODEL IF EXISTS m OPTIONS(force=True)",
     "describe_model": "DESCRIBE MODEL m",
     "show_model_versions": "SHOW MODEL VERSIONS m",
     "show_table_versions": "SHOW TABLE VERSIONS t",

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import threading
+import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import grpc
 import pyarrow as pa
@@ -421,6 +423,23 @@ class TestModels:
         assert not rig.objects.store.list("models/mine/").objects
         failure = await refusal(rig.stub.GetModel(storage_pb2.GetModelRequest(name="mine")))
         assert failure.reason is Reason.MODEL_NOT_FOUND
+
+    async def test_a_model_that_a_process_uses_is_deleted_only_by_force(self, rig: Rig) -> None:
+        await register(rig, b"one")
+        used = storage_pb2.HeldModel(model="mine", version=1, job_id="0f8d")
+        gone = storage_pb2.HeldModel(model="mine", version=2)
+        holder = uuid.uuid4().hex
+        request = storage_pb2.HoldModelsRequest(holder_id=holder, holder="trainer", models=[used, gone])
+        answer = await rig.stub.HoldModels(request)
+        assert [(item.model, item.version) for item in answer.missing] == [("mine", 2)]
+        assert answer.lasts.ToTimedelta() == timedelta(seconds=60)
+        failure = await refusal(rig.stub.DeleteModel(storage_pb2.DeleteModelRequest(name="mine")))
+        assert failure.reason is Reason.MODEL_IN_USE
+        assert "job '0f8d' trains from version 1" in failure.message
+        forced = storage_pb2.DeleteModelRequest(name="mine", force=True)
+        assert (await rig.stub.DeleteModel(forced)).versions_deleted == 1
+        again = storage_pb2.DeleteModelRequest(name="mine", if_exists=True)
+        assert (await rig.stub.DeleteModel(again)).versions_deleted == 0
 
     async def test_a_wrong_digest_is_refused(self, rig: Rig) -> None:
         failure = await refusal(register(rig, b"one", sha256="0" * 64))

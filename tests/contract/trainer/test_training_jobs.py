@@ -104,6 +104,15 @@ def storage(tmp_path: Path) -> TrainerStorage:
     return storage
 
 
+async def test_the_base_of_a_job_is_held_from_its_creation_to_its_end(trainer: Trainer) -> None:
+    trained = await trainer.create("hang")
+    waiting = await trainer.create(model="another")
+    assert trainer.storage.held == {job.job_id: ("Wav2Vec2En", 1) for job in (trained, waiting)}
+    await trainer.cancel(trained.job_id)
+    await trainer.end(waiting.job_id)
+    await eventually(lambda: trainer.storage.held == {})
+
+
 @pytest.fixture
 async def trainer(tmp_path: Path, storage: TrainerStorage) -> AsyncIterator[Trainer]:
     async with running(tmp_path, storage) as trainer:

@@ -196,9 +196,30 @@ PRINT AUDOI AS SELECT * FROM t
 
 --# DELETE a version
 DELETE MODEL m.2
---| error: syntax error at '.2' after the end of DELETE MODEL
+--| error: syntax error at '.2' in DELETE MODEL
 --|   line 1  |   DELETE MODEL m.2
---|           |                 ^^ expected the end of the statement
+--|           |                 ^^ expected OPTIONS(...) or the end of the statement
+--| SYNTAX_ERROR
+
+--# a slip in an option of DELETE MODEL
+DELETE MODEL m OPTIONS(forced=True)
+--| error: unknown option 'forced' for DELETE MODEL
+--|   line 1  |   DELETE MODEL m OPTIONS(forced=True)
+--|           |                          ^^^^^^ did you mean 'force'? known: force
+--| UNKNOWN_OPTION
+
+--# force as a word
+DELETE MODEL m FORCE
+--| error: syntax error at 'FORCE' in DELETE MODEL
+--|   line 1  |   DELETE MODEL m FORCE
+--|           |                  ^^^^^ expected OPTIONS(...) or the end of the statement
+--| SYNTAX_ERROR
+
+--# IF without EXISTS
+DELETE MODEL IF m
+--| error: syntax error at 'm' in DELETE MODEL
+--|   line 1  |   DELETE MODEL IF m
+--|           |                   ^ expected 'EXISTS'
 --| SYNTAX_ERROR
 
 --# SHOW MODEL without VERSIONS

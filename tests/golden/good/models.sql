@@ -118,7 +118,25 @@ UPLOAD MODEL m OPTIONS(framework='PyTorch', overwrite=True) FROM "models/mine"
 DELETE MODEL m
 --| DeleteModel
 --|   model: m
+--|   if_exists: False
+--|   options: force=False
 --|   canonical: DELETE MODEL m
+
+--# delete by force, where it is there
+delete model if exists "my-model" options(force=true)
+--| DeleteModel
+--|   model: my-model
+--|   if_exists: True
+--|   options: force=True
+--|   canonical: DELETE MODEL IF EXISTS "my-model" OPTIONS(force=True)
+
+--# delete a model called force
+DELETE MODEL force
+--| DeleteModel
+--|   model: force
+--|   if_exists: False
+--|   options: force=False
+--|   canonical: DELETE MODEL force
 
 --# describe
 DESCRIBE MODEL m

@@ -102,6 +102,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "UPLOAD MODEL <object> FROM <text>",
         "UPLOAD MODEL <object> OPTIONS(framework='pytorch', overwrite=<boolean>) FROM <text>",
         "DELETE MODEL <object>",
+        "DELETE MODEL IF EXISTS <object> OPTIONS(force=<boolean>)",
         "DESCRIBE MODEL <version>",
         "SHOW MODEL VERSIONS <object>",
     ),

@@ -1,12 +1,13 @@
 """Which models are in memory, and who holds them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from services.predictor.core.holding import HeldVersion, HoldAnswer, ModelHolding
 from services.predictor.core.loaded_model import Acoustics, Hearing, LoadedModel
 from services.predictor.core.ports import BatchPolicy
 from services.predictor.core.registry import ModelRegistry, State
@@ -37,14 +38,18 @@ class Rig:
         self.records = {name: record(name) for name in "abcd"}
         self.loads: list[str] = []
         self.failing: set[str] = set()
+        self.why = Reason.INVALID_CHECKPOINT
         self.gate = asyncio.Event()
         self.gate.set()
         self.reports: list[tuple[str, bool]] = []
+        self.held: list[tuple[str, float]] = []
+        self.missing: set[tuple[str, int]] = set()
         self.registry = ModelRegistry(
             catalog=self,
             load=self.load,
             clock=self.clock,
             max_loaded_models=max_loaded_models,
+            holding=ModelHolding(self, asyncio.Event(), lambda: None, clock=lambda: 7.0),
             report=lambda name, ready: self.reports.append((name, ready)),
         )
 
@@ -53,11 +58,15 @@ class Rig:
             raise error(Reason.MODEL_NOT_FOUND, f"no {name}")
         return self.records[name]
 
+    async def hold(self, versions: Sequence[HeldVersion]) -> HoldAnswer:
+        self.held = [(held.record.name, held.since_s) for held in versions]
+        return HoldAnswer(missing=frozenset(self.missing), lasts_s=60.0)
+
     async def load(self, model: ModelRecord) -> LoadedModel:
         self.loads.append(model.name)
         await self.gate.wait()
         if model.name in self.failing:
-            raise error(Reason.INVALID_CHECKPOINT, "it is broken")
+            raise error(self.why, "it is broken")
         return LoadedModel(
             record=model,
             engine=FakeEngine(POLICY),
@@ -199,6 +208,56 @@ async def test_what_the_catalog_does_not_know_is_not_found(rig: Rig) -> None:
     with pytest.raises(ThanosqlError) as caught:
         await rig.registry.load("a", 0)
     assert caught.value.reason is Reason.MODEL_NOT_FOUND
+
+
+async def test_the_catalog_knows_of_a_model_before_it_is_loaded(rig: Rig) -> None:
+    rig.gate.clear()
+    loading = asyncio.ensure_future(rig.registry.load("a", 0))
+    await settle()
+    assert rig.held == [("a", 7.0)]
+    assert rig.loads == ["a"]
+    rig.gate.set()
+    await loading
+
+
+async def test_a_model_that_was_deleted_before_it_was_held_is_not_loaded(rig: Rig) -> None:
+    rig.missing.add(("a", 1))
+    with pytest.raises(ThanosqlError, match="version 1 of model 'a' was deleted while") as caught:
+        await rig.registry.load("a", 0)
+    assert caught.value.reason is Reason.MODEL_NOT_FOUND
+    assert rig.loads == []
+
+
+async def test_a_model_whose_files_vanish_with_it_is_not_found(rig: Rig) -> None:
+    rig.gate.clear()
+    rig.failing.add("a")
+    rig.why = Reason.FILE_NOT_FOUND
+    loading = asyncio.ensure_future(rig.registry.load("a", 0))
+    await settle()
+    del rig.records["a"]
+    rig.gate.set()
+    with pytest.raises(ThanosqlError, match="version 1 of model 'a' was deleted while") as caught:
+        await loading
+    assert caught.value.reason is Reason.MODEL_NOT_FOUND
+
+
+async def test_a_file_that_is_gone_from_a_model_that_is_not_is_told_as_such(rig: Rig) -> None:
+    rig.failing.add("a")
+    rig.why = Reason.FILE_NOT_FOUND
+    with pytest.raises(ThanosqlError, match="it is broken"):
+        await rig.registry.load("a", 0)
+
+
+async def test_what_left_the_memory_is_held_no_more(rig: Rig) -> None:
+    rig.failing.add("b")
+    await rig.registry.load("a", 0)
+    with pytest.raises(ThanosqlError):
+        await rig.registry.load("b", 0)
+    await rig.registry.load("c", 0)
+    assert [name for name, _since in rig.held] == ["a", "c"]
+    await rig.registry.unload("a", 0)
+    await rig.registry.load("d", 0)
+    assert [name for name, _since in rig.held] == ["c", "d"]
 
 
 async def test_no_name_is_refused(rig: Rig) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from services.storage.core.history import TableHistory
+from services.storage.core.holds import ModelHolds
 from services.storage.core.homes import TableHome
 from services.storage.core.maintenance import Keeping, Maintenance, replaced
 from services.storage.core.models import ModelCatalog
@@ -45,7 +46,8 @@ def history(tables: Tables) -> TableHistory:
 
 @pytest.fixture
 def models(tmp_path: Path) -> ModelCatalog:
-    return ModelCatalog(LocalDirectory(tmp_path / "objects"))
+    store = LocalDirectory(tmp_path / "objects")
+    return ModelCatalog(store, ModelHolds(store))
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from services.storage.core.holds import ModelHolds
 from services.storage.core.models import ModelCatalog, verify
 from services.storage.core.seeding import BASE, PREBUILT, Seeder, SeedPlan
-from services.storage.core.types import Artefact, ModelKind, ModelVersion, TableVersion
+from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelVersion, TableVersion
 from services.storage.hub import HubCheckpoints
 from thanosql_objects.directory import LocalDirectory
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -26,7 +27,7 @@ def store(tmp_path: Path) -> LocalDirectory:
 @pytest.fixture
 def catalog(store: LocalDirectory) -> ModelCatalog:
     ticks = itertools.count(1000.0)
-    return ModelCatalog(store, clock=lambda: next(ticks))
+    return ModelCatalog(store, ModelHolds(store), clock=lambda: next(ticks))
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ class TestCatalog:
         self, catalog: ModelCatalog, store: LocalDirectory, model: Model
     ) -> None:
         registered = catalog.register(model())
-        assert ModelCatalog(store).get("m") == registered
+        assert ModelCatalog(store, ModelHolds(store)).get("m") == registered
 
     def test_a_name_that_exists_needs_overwrite(self, catalog: ModelCatalog, model: Model) -> None:
         catalog.register(model())
@@ -148,11 +149,11 @@ class TestCatalog:
         catalog.register(shared)
         catalog.register(model("m", b"2"), overwrite=True)
         catalog.register(replace(shared, name="other"))
-        assert catalog.delete("m") == 2
+        assert catalog.delete(ModelDeletion(name="m")) == 2
         assert [info.key for info in store.list("models/").objects] == [shared.artefacts[0].key]
         assert catalog.names() == ["other"]
         with pytest.raises(ThanosqlError):
-            catalog.delete("m")
+            catalog.delete(ModelDeletion(name="m"))
 
     def test_concurrent_registrations_give_each_its_number(self, catalog: ModelCatalog, model: Model) -> None:
         versions = [model(content=str(number).encode()) for number in range(12)]
@@ -236,7 +237,7 @@ class TestSeeding:
         self, seeder: Seeder, catalog: ModelCatalog, bundled: Path
     ) -> None:
         seeder.seed(SeedPlan(bundled=bundled))
-        catalog.delete(PREBUILT)
+        catalog.delete(ModelDeletion(name=PREBUILT))
         seeder.seed(SeedPlan(bundled=bundled))
         assert catalog.names() == [BASE]
 
@@ -245,7 +246,7 @@ class TestSeeding:
     ) -> None:
         seeder.seed(SeedPlan(bundled=bundled))
         with pytest.raises(ThanosqlError) as raised:
-            catalog.delete(BASE)
+            catalog.delete(ModelDeletion(name=BASE))
         assert raised.value.reason is Reason.PERMISSION_DENIED
         assert BASE in catalog.names()
 

@@ -1,14 +1,16 @@
 """A job that is cancelled before its first step ends as any other, and is not run at the next start."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from services.trainer.core.board import JobBoard
-from services.trainer.core.jobs import Jobs
+from services.trainer.core.holding import BaseHolding
+from services.trainer.core.jobs import Jobs, QueueLimits
 from services.trainer.core.journal import Journal
+from services.trainer.core.ports import HeldModel
 from services.trainer.core.types import Job, JobRequest, JobState, Model, ModelKind, TrainingOptions
 
 OPTIONS = TrainingOptions(
@@ -47,6 +49,9 @@ class FakeCatalog:
     async def names(self) -> list[str]:
         return ["base"]
 
+    async def hold(self, models: Sequence[HeldModel]) -> float:
+        return 60.0
+
     async def register(self, model: Model, *, overwrite: bool, request_id: str) -> Model:
         raise AssertionError("nothing is trained here")
 
@@ -57,7 +62,10 @@ async def start_with_a_waiting_job(folder: Path) -> tuple[Jobs, FakeFlow]:
     await journal.write(WAITING)
     board = JobBoard(journal)
     flow = FakeFlow(board)
-    jobs = Jobs(board, journal, flow, FakeCatalog(), max_running=1, max_queued=2)  # type: ignore[arg-type]
+    catalog = FakeCatalog()
+    holding = BaseHolding(board, catalog, asyncio.Event(), lambda: None)
+    limits = QueueLimits(max_running=1, max_queued=2)
+    jobs = Jobs(board, journal, flow, catalog, holding, limits=limits)  # type: ignore[arg-type]
     await jobs.start()
     return jobs, flow
 

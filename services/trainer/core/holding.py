@@ -1,0 +1,74 @@
+"""Tells the catalog from which models jobs train, so that none is deleted unnoticed."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from services.trainer.core.board import JobBoard
+from services.trainer.core.naming import split_model_name
+from services.trainer.core.ports import HeldModel, HoldsCatalog
+from services.trainer.core.types import Job, JobState
+from thanosql_runtime.errors import ThanosqlError
+from thanosql_runtime.renewing import Renewal
+
+_log = structlog.get_logger("holding")
+# Who holds nothing, and has told so, need not tell it again.
+_IDLE_S = 60.0
+
+
+class BaseHolding:
+    """The versions behind the jobs that have not ended.
+
+    Args:
+        board: Knows the jobs.
+        catalog: Who is told.
+        stopping: Set once the server begins to stop.
+        report_death: Called when the telling ends by a bug.
+    """
+
+    def __init__(
+        self,
+        board: JobBoard,
+        catalog: HoldsCatalog,
+        stopping: asyncio.Event,
+        report_death: Callable[[], None],
+    ) -> None:
+        self._board = board
+        self._catalog = catalog
+        self._told = False
+        self._renewal = Renewal(self._tell, stopping, report_death)
+
+    def start(self) -> None:
+        """Begin to tell."""
+        self._renewal.start()
+
+    async def close(self) -> None:
+        """Stop telling."""
+        await self._renewal.close()
+
+    async def take(self) -> None:
+        """Tell of a new job; where that fails it is told soon, and the job does not depend on it."""
+        try:
+            await self._renewal.now()
+        except ThanosqlError as problem:
+            _log.warning("not_held", error=problem.message)
+
+    def give_up(self) -> None:
+        """Tell soon that a job has ended."""
+        self._renewal.soon()
+
+    async def _tell(self, stops: bool) -> float:
+        jobs = [job for job in self._board.all() if not job.state.ended]
+        # What waits in the queue goes on at the next start: its hold runs out if that does not come soon.
+        held = [_held(job) for job in jobs if not stops or job.state is JobState.QUEUED]
+        if not held and not self._told:
+            return _IDLE_S
+        lasts_s = await self._catalog.hold(held)
+        self._told = bool(held)
+        return lasts_s
+
+
+def _held(job: Job) -> HeldModel:
+    name, version = split_model_name(job.base)
+    return HeldModel(name=name, version=version, job_id=job.job_id, since_s=job.create_time_s)
