@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,6 +15,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error
 
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
+from thanosql_objects.scratch import ScratchFolder
 from thanosql_runtime.errors import Reason, error
 
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound", "404"})
@@ -59,7 +59,7 @@ class Bucket:
     def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
         """Write an object: gathered in a local file first, because its digest travels with it."""
         self._require_writable(key)
-        with tempfile.TemporaryDirectory(prefix="thanosql-object-") as folder:
+        with ScratchFolder("object") as folder:
             path = Path(folder) / "body"
             with path.open("wb") as file:
                 file.writelines(chunks)

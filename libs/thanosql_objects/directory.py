@@ -16,7 +16,7 @@ from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, Obj
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 # Files on their way in; on the same file system as their goal, so that a rename is atomic.
-_INCOMING = ".incoming"
+INCOMING = ".incoming"
 _NEIGHBOURS = 2000
 _MOVES = 20
 
@@ -44,7 +44,7 @@ class LocalDirectory:
         """Return the local path of a key, checked to lie inside the directory."""
         cleaned = clean_key(key)
         resolved = Path(os.path.realpath(self._root / cleaned))
-        if not resolved.is_relative_to(self._root) or cleaned.split("/")[0] == _INCOMING:
+        if not resolved.is_relative_to(self._root) or cleaned.split("/")[0] == INCOMING:
             raise outside(key)
         return resolved
 
@@ -122,7 +122,7 @@ class LocalDirectory:
             if not folder.is_dir():
                 return ()
             names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
-        return tuple(sorted(name for name in names if cleaned or name != _INCOMING))
+        return tuple(sorted(name for name in names if cleaned or name != INCOMING))
 
     def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield the files whose key starts with the prefix; only one folder's names are held at a time."""
@@ -179,7 +179,7 @@ class LocalDirectory:
 
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[Path]:
-        folder = self._root / _INCOMING
+        folder = self._root / INCOMING
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / uuid.uuid4().hex
         try:
@@ -206,7 +206,7 @@ class LocalDirectory:
         # A folder sorts as if its name ended in a slash: that is the order of the whole keys.
         for name, is_link in _entries(folder):
             key, path = base + name, folder / name
-            if name.startswith(".") and (key == f"{_INCOMING}/" or not self._list_hidden):
+            if name.startswith(".") and (key == f"{INCOMING}/" or not self._list_hidden):
                 continue
             # What a page before this one has shown is not looked at again.
             if key <= after and not after.startswith(key):

@@ -12,6 +12,7 @@ from thanosql_objects.conditional import ConditionalWrites
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.ports import ObjectStore
 from thanosql_objects.settings import ObjectSettings
+from thanosql_objects.unfinished import IncomingFiles, MultipartUploads, UnfinishedWrites
 from thanosql_objects.workspace import Workspace
 
 _WORKSPACE_PREFIX = "workspace/"
@@ -19,11 +20,19 @@ _WORKSPACE_PREFIX = "workspace/"
 
 @dataclass(frozen=True, kw_only=True)
 class Objects:
-    """What a service needs: what users may name, where the system keeps its own, and how both were found."""
+    """What a service needs: what users may name, where the system keeps its own, and how both were found.
+
+    Attributes:
+        workspace: What users may name.
+        store: Where the system keeps its own.
+        settings: How both were found.
+        unfinished: Writes to the store that were begun.
+    """
 
     workspace: Workspace
     store: ObjectStore
     settings: ObjectSettings
+    unfinished: UnfinishedWrites
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +42,14 @@ class Place:
     Attributes:
         uri: A path, or `s3://bucket/prefix`.
         store: The same place as a store of objects.
+        unfinished: Writes to it that were begun.
         options: What the library is told of the server, in the words of Rust's `object_store`.
         require_conditional_writes: Raises STORE_UNAVAILABLE where the last of two writers of a key wins.
     """
 
     uri: str
     store: ObjectStore
+    unfinished: UnfinishedWrites
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # holds the secret key
     require_conditional_writes: Callable[[], None] = lambda: None
 
@@ -52,13 +63,16 @@ def open_objects(settings: ObjectSettings) -> Objects:
         files = LocalDirectory(Path(settings.workspace or "."), read_only=True, list_hidden=False)
     else:
         files = Bucket(client, settings.bucket, prefix=_WORKSPACE_PREFIX, read_only=True)
-    return Objects(workspace=Workspace(files, store), store=store, settings=settings)
+    unfinished: UnfinishedWrites = IncomingFiles(Path(settings.uri))
+    if client is not None:
+        unfinished = MultipartUploads(client, settings.bucket)
+    return Objects(workspace=Workspace(files, store), store=store, settings=settings, unfinished=unfinished)
 
 
 def open_place(settings: ObjectSettings, uri: str) -> Place:
     """Open a directory, or a prefix of a bucket on the server that the settings name."""
     if not uri.startswith("s3://"):
-        return Place(uri=uri, store=LocalDirectory(Path(uri)))
+        return directory_place(Path(uri))
     bucket, _, rest = uri.removeprefix("s3://").partition("/")
     prefix = f"{rest.strip('/')}/" if rest.strip("/") else ""
     pool = _pool(settings)
@@ -67,9 +81,15 @@ def open_place(settings: ObjectSettings, uri: str) -> Place:
     return Place(
         uri=f"s3://{bucket}/{prefix}".rstrip("/"),
         store=Bucket(client, bucket, prefix=prefix),
+        unfinished=MultipartUploads(client, bucket, prefix),
         options=_options(settings),
         require_conditional_writes=lambda: trial.require(prefix),
     )
+
+
+def directory_place(path: Path) -> Place:
+    """Open a directory."""
+    return Place(uri=str(path), store=LocalDirectory(path), unfinished=IncomingFiles(path))
 
 
 def _pool(settings: ObjectSettings) -> urllib3.PoolManager:

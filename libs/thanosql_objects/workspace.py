@@ -2,7 +2,6 @@
 
 import contextlib
 import heapq
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -10,6 +9,7 @@ from typing import BinaryIO
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.keys import clean_key, clean_prefix, not_found
 from thanosql_objects.ports import PAGE_SIZE, ObjectInfo, ObjectPage, ObjectStore
+from thanosql_objects.scratch import ScratchFolder
 
 UPLOADS = "uploads/"
 
@@ -92,7 +92,7 @@ class Workspace:
             store.stat(key)
             yield store.path(key)
             return
-        with tempfile.TemporaryDirectory(prefix="thanosql-copy-") as folder:
+        with ScratchFolder("copy") as folder:
             goal = Path(folder) / PurePosixPath(key).name
             store.download_to(key, goal)
             yield goal

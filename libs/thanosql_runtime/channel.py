@@ -25,6 +25,7 @@ _REPEATABLE = {
         "ListModelVersions",
         "RegisterModel",
         "ListFiles",
+        "ListLeftovers",
         "DeleteSnapshot",
     ),
     "thanosql.v1.TrainerService": ("CreateTrainingJob", "GetTrainingJob", "ListTrainingJobs"),

@@ -18,12 +18,14 @@ from services.storage.core.maintenance import Keeping, Maintenance
 from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
+from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.seeding import Seeder, SeedPlan
 from services.storage.core.tables import Tables
 from services.storage.hub import HubCheckpoints
 from services.storage.parts import Parts
 from services.storage.placing import Places, places
+from services.storage.reconciling import build_reconciliation
 from services.storage.servicer import StorageServicer
 from services.storage.settings import StorageSettings
 from services.storage.work import Work
@@ -47,6 +49,7 @@ class StorageApp:
         self._places = places(settings, objects.settings, context.home)
         self._parts = _parts(settings, self._places, context.home, objects)
         self._maintenance_interval_s = settings.maintenance_interval_s
+        self._keep_leftovers_h = settings.keep_leftovers_h
         self._maintenance = Maintenance(
             self._parts.tables,
             self._parts.history,
@@ -93,6 +96,7 @@ class StorageApp:
 
     async def stop(self) -> None:
         """Release the threads; no call is in flight any more."""
+        self._parts.reconciliation.stop()
         if self._maintaining is not None:
             self._maintaining.cancel()
             await asyncio.gather(self._maintaining, return_exceptions=True)
@@ -100,7 +104,9 @@ class StorageApp:
         self._parts.work.close()
 
     async def _maintain(self) -> None:
-        """Look after the tables now and then, until the server begins to stop."""
+        """Look after what is stored: once now, and then now and then, until the server begins to stop."""
+        for line in (await self._reconcile()).lines(self._keep_leftovers_h):
+            self._context.announce(line)
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._context.stopping.wait(), self._maintenance_interval_s)
@@ -112,6 +118,18 @@ class StorageApp:
                 _log.warning("maintenance_failed", error=problem.message)
             else:
                 _log.info("maintained", versions_cleaned=cleaned)
+            await self._reconcile()
+
+    async def _reconcile(self) -> Reconciled:
+        """Look for what belongs to nothing; what cannot be done now is done in the next round."""
+        reconciliation = self._parts.reconciliation
+        try:
+            reconciled = await self._parts.work.command(reconciliation.run)
+        except ThanosqlError as problem:
+            _log.warning("reconciliation_failed", error=problem.message)
+            return reconciliation.latest
+        _log.info("reconciled", **reconciled.facts())
+        return reconciled
 
     def _tell_health(self, ended: "asyncio.Task[None]") -> None:
         if not ended.cancelled() and ended.exception() is not None:
@@ -131,7 +149,8 @@ def build(settings: StorageSettings, context: Context, objects: Objects | None =
 
 
 def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objects) -> Parts:
-    tables = Tables(TableHome(places.tables))
+    tables, snapshots = Tables(TableHome(places.tables)), Tables(TableHome(places.snapshots))
+    models = ModelCatalog(objects.store, ModelHolds(objects.store, settings.model_holds_s))
     limits = QueryLimits(
         compute_s=settings.query_compute_s,
         memory_bytes=settings.query_memory_bytes,
@@ -144,14 +163,17 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
     return Parts(
         tables=tables,
         history=TableHistory(tables),
-        snapshots=Tables(TableHome(places.snapshots)),
+        snapshots=snapshots,
         engine=engine,
         indexes=indexes,
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, quarantines, objects.workspace),
         quarantines=quarantines,
-        models=ModelCatalog(objects.store, ModelHolds(objects.store, settings.model_holds_s)),
+        models=models,
         objects=objects,
+        reconciliation=build_reconciliation(
+            places, objects, models, tables, snapshots, settings.keep_leftovers_h * _HOUR_S
+        ),
         work=Work(query_threads=settings.query_threads, command_threads=settings.command_threads),
         max_upload_bytes=settings.max_upload_bytes,
     )

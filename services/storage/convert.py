@@ -1,6 +1,7 @@
 """Between messages and the words of the core; protobuf stops here."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -8,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.storage.core.assigning import Assignment
 from services.storage.core.copying.command import CopyRequest
 from services.storage.core.holds import Hold
+from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import (
     Artefact,
@@ -53,6 +55,19 @@ def to_table(info: TableInfo) -> types_pb2.Table:
         version=info.version,
         update_time=_timestamp(info.update_time_s),
         quarantine=info.quarantine,
+    )
+
+
+def to_leftovers(reconciled: Reconciled) -> storage_pb2.ListLeftoversResponse:
+    """What belongs to nothing, as the wire tells it."""
+    tallies = [
+        storage_pb2.LeftoverTally(kind=kind.value, **asdict(tally))
+        for kind, tally in reconciled.tallies.items()
+        if tally.found or tally.removed
+    ]
+    told_s = reconciled.time_s
+    return storage_pb2.ListLeftoversResponse(
+        reconcile_time=_timestamp(told_s) if told_s else None, tallies=tallies
     )
 
 

@@ -8,6 +8,7 @@ from services.storage.core.history import TableHistory
 from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
+from services.storage.core.reconciling.reconciliation import Reconciliation
 from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.tables import Tables
 from services.storage.work import Work
@@ -29,6 +30,7 @@ class Parts:
         quarantines: Tables with those that COPY keeps beside them.
         models: The catalog.
         objects: Files of the workspace, and the object store.
+        reconciliation: Rounds for what belongs to nothing.
         work: Threads.
         max_upload_bytes: Largest file that is taken in.
     """
@@ -43,5 +45,6 @@ class Parts:
     quarantines: Quarantines
     models: ModelCatalog
     objects: Objects
+    reconciliation: Reconciliation
     work: Work
     max_upload_bytes: int

@@ -243,3 +243,9 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             self._parts.objects.workspace.list, request.prefix, page_token=request.page_token, page_size=size
         )
         return convert.to_file_page(page)
+
+    async def ListLeftovers(
+        self, request: storage_pb2.ListLeftoversRequest, context: _Context
+    ) -> storage_pb2.ListLeftoversResponse:
+        """Tell what belongs to nothing, as far as the last round has found it."""
+        return convert.to_leftovers(self._parts.reconciliation.latest)

@@ -43,6 +43,11 @@ class StorageSettings(Settings):
     model_holds_s: float = Field(
         default=60.0, ge=3.0, description="seconds until a process that fell silent uses its models no more"
     )
+    keep_leftovers_h: float = Field(
+        default=168.0,
+        ge=1.0,
+        description="hours that what belongs to nothing stays, unchanged, before it is removed",
+    )
     maintenance_interval_s: float = Field(
         default=3600.0, gt=0, description="seconds between two rounds of compaction and clean-up"
     )

@@ -4,7 +4,6 @@ Each is kept in a temporary file until the sender says that it is complete.
 """
 
 import hashlib
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pyarrow as pa
 from services.storage.core.spooling import Spool
 from services.storage.work import Work
 from thanosql.v1 import storage_pb2
+from thanosql_objects.scratch import ScratchFolder
 from thanosql_objects.workspace import UPLOADS
 from thanosql_runtime.arrow import decode_batch, decode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
@@ -112,7 +112,7 @@ async def received_file(
     first = await _first(requests)
     if first.WhichOneof("part") != "start":
         raise _misplaced("a file begins with its start")
-    with tempfile.TemporaryDirectory(prefix="thanosql-upload-") as folder:
+    with ScratchFolder("upload") as folder:
         content, size_bytes, digest = Path(folder) / "content", 0, hashlib.sha256()
         with content.open("wb") as file:
             async for request in requests:

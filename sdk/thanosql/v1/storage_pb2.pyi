@@ -1694,3 +1694,88 @@ class ListFilesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListFilesResponse: _TypeAlias = ListFilesResponse  # noqa: Y015
+
+@_typing.final
+class ListLeftoversRequest(_message.Message):
+    """Nothing is asked but the whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLeftoversRequest: _TypeAlias = ListLeftoversRequest  # noqa: Y015
+
+@_typing.final
+class ListLeftoversResponse(_message.Message):
+    """What belongs to nothing, kind by kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECONCILE_TIME_FIELD_NUMBER: _builtins.int
+    TALLIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reconcile_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was looked for last; unset before the first look has ended."""
+
+    @_builtins.property
+    def tallies(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftoverTally]:
+        """One entry for each kind of which something was found or removed."""
+
+    def __init__(
+        self,
+        *,
+        reconcile_time: _timestamp_pb2.Timestamp | None = ...,
+        tallies: _abc.Iterable[Global___LeftoverTally] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reconcile_time", b"reconcile_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reconcile_time", b"reconcile_time", "tallies", b"tallies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLeftoversResponse: _TypeAlias = ListLeftoversResponse  # noqa: Y015
+
+@_typing.final
+class LeftoverTally(_message.Message):
+    """Leftovers of one kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    FOUND_BYTES_FIELD_NUMBER: _builtins.int
+    REMOVED_FIELD_NUMBER: _builtins.int
+    REMOVED_BYTES_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """What they were to become, such as `model_files`; docs/operations.md lists the kinds."""
+    found: _builtins.int
+    """How many there are now."""
+    found_bytes: _builtins.int
+    """Their bytes."""
+    removed: _builtins.int
+    """How many were removed since the start of the service."""
+    removed_bytes: _builtins.int
+    """Their bytes."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        found: _builtins.int = ...,
+        found_bytes: _builtins.int = ...,
+        removed: _builtins.int = ...,
+        removed_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "found_bytes", b"found_bytes", "kind", b"kind", "removed", b"removed", "removed_bytes", b"removed_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeftoverTally: _TypeAlias = LeftoverTally  # noqa: Y015

@@ -145,6 +145,11 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.ListFilesRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.ListFilesResponse.FromString,
                 _registered_method=True)
+        self.ListLeftovers = channel.unary_unary(
+                '/thanosql.v1.StorageService/ListLeftovers',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.ListLeftoversRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.ListLeftoversResponse.FromString,
+                _registered_method=True)
 
 
 class StorageServiceServicer:
@@ -305,6 +310,13 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLeftovers(self, request, context):
+        """Tells what the last look for what belongs to nothing has found and removed; for operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StorageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -417,6 +429,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.ListFiles,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.ListFilesRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.ListFilesResponse.SerializeToString,
+            ),
+            'ListLeftovers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLeftovers,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.ListLeftoversRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.ListLeftoversResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1014,6 +1031,33 @@ class StorageService:
             '/thanosql.v1.StorageService/ListFiles',
             thanosql_dot_v1_dot_storage__pb2.ListFilesRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.ListFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLeftovers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/ListLeftovers',
+            thanosql_dot_v1_dot_storage__pb2.ListLeftoversRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.ListLeftoversResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,6 +77,8 @@ class StorageServiceStub:
     """Reads a file of the workspace."""
     ListFiles: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListFilesRequest, _storage_pb2.ListFilesResponse]
     """Lists the files of the workspace by path."""
+    ListLeftovers: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListLeftoversRequest, _storage_pb2.ListLeftoversResponse]
+    """Tells what the last look for what belongs to nothing has found and removed; for operators."""
 
 @_typing.type_check_only
 class StorageServiceAsyncStub(StorageServiceStub):
@@ -127,6 +129,8 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Reads a file of the workspace."""
     ListFiles: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListFilesRequest, _storage_pb2.ListFilesResponse]  # type: ignore[assignment]
     """Lists the files of the workspace by path."""
+    ListLeftovers: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListLeftoversRequest, _storage_pb2.ListLeftoversResponse]  # type: ignore[assignment]
+    """Tells what the last look for what belongs to nothing has found and removed; for operators."""
 
 class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps what must not be lost."""
@@ -306,5 +310,13 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.ListFilesResponse, _abc.Awaitable[_storage_pb2.ListFilesResponse]]:
         """Lists the files of the workspace by path."""
+
+    @_abc_1.abstractmethod
+    def ListLeftovers(
+        self,
+        request: _storage_pb2.ListLeftoversRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.ListLeftoversResponse, _abc.Awaitable[_storage_pb2.ListLeftoversResponse]]:
+        """Tells what the last look for what belongs to nothing has found and removed; for operators."""
 
 def add_StorageServiceServicer_to_server(servicer: StorageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,5 +1,6 @@
 """Where tables are: a directory, or a prefix of a bucket; the only thing that differs between the two."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,8 @@ import lance
 
 from services.storage.core.names import file_name, from_file_name
 from services.storage.core.outages import is_outage, store_unreadable
-from thanosql_objects.directory import LocalDirectory
-from thanosql_objects.opening import Place
+from thanosql_objects.opening import Place, directory_place
+from thanosql_objects.ports import ObjectInfo
 
 _SUFFIX = ".lance"
 # Newer manifests are named by what is left to this number, so that the newest comes first in a listing.
@@ -30,9 +31,27 @@ class TableHome:
 
     def names(self) -> list[str]:
         """Return the folded names of all tables, sorted."""
-        folders = (name for name in self._store.folders() if name.endswith(_SUFFIX))
-        names = (from_file_name(name.removesuffix(_SUFFIX)) for name in folders)
-        return sorted(name for name in names if self.is_committed(name))
+        return sorted(name for name in self._begun() if self.is_committed(name))
+
+    def uncommitted(self) -> Iterator[tuple[str, tuple[ObjectInfo, ...]]]:
+        """Yield the names under which there are files but no table, with these files.
+
+        A table that is being made is among them, and what is left of one whose writer was killed, or whose
+        removal was.
+        """
+        for name in self._begun():
+            if not self.is_committed(name):
+                files = tuple(self._store.walk(_folder(name)))
+                if files and not any(_is_manifest(info.key) for info in files):
+                    yield name, files
+
+    def remove_uncommitted(self, folded: str, keys: Iterable[str]) -> bool:
+        """Remove these files unless there is a table of that name by now, and say whether they were."""
+        if self.is_committed(folded):
+            return False
+        for key in keys:
+            self._store.delete(key)
+        return True
 
     def is_committed(self, folded: str) -> bool:
         """Tell a table from what a writer left that died before its first commit."""
@@ -75,10 +94,14 @@ class TableHome:
             if not _is_manifest(key):
                 self._store.delete(key)
 
+    def _begun(self) -> Iterator[str]:
+        folders = (name for name in self._store.folders() if name.endswith(_SUFFIX))
+        return (from_file_name(name.removesuffix(_SUFFIX)) for name in folders)
+
 
 def directory_home(path: Path) -> TableHome:
     """Keep tables in a directory."""
-    return TableHome(Place(uri=str(path), store=LocalDirectory(path)))
+    return TableHome(directory_place(path))
 
 
 def _folder(folded: str) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -80,6 +80,21 @@ class ModelCatalog:
         """Return every table and version that the record of a model names."""
         models = (model for name in self.names() for model in self.versions(name))
         return frozenset((item.table, item.version) for model in models for item in model.built_from)
+
+    def files_named(self) -> frozenset[str]:
+        """Return the keys of all files that a version of a model has."""
+        models = (model for name in self.names() for model in self.versions(name))
+        return frozenset(artefact.key for model in models for artefact in model.artefacts)
+
+    def remove_unnamed(self, keys: Iterable[str]) -> bool:
+        """Remove files unless a version has one of them by now, and say whether they were removed."""
+        doomed = frozenset(keys)
+        with self._lock:
+            if doomed & self.files_named():
+                return False
+            for key in doomed:
+                self._store.delete(key)
+            return True
 
     def version_page(self, name: str, *, page_size: int = 100, page_token: str = "") -> ModelPage:
         """List the versions of a model, newest first."""

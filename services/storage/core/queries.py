@@ -1,6 +1,5 @@
 """SQL over the tables: every query is checked, opens what it reads, and has a DuckDB of its own."""
 
-import tempfile
 from collections.abc import Mapping
 from functools import partial
 
@@ -16,6 +15,7 @@ from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
 from services.storage.core.types import OpenVersion, TableVersion
+from thanosql_objects.scratch import ScratchFolder
 
 
 class QueryEngine:
@@ -70,7 +70,7 @@ class QueryEngine:
         prepare = self._prepare(query, opened, search, is_newest=is_newest) if search else None
         columns = [name for dataset in datasets.values() for name in dataset.schema.names]
         columns += [name for spool in relations.values() for name in spool.schema.names]
-        spill = tempfile.TemporaryDirectory(prefix="thanosql-query-", ignore_cleanup_errors=True)
+        spill = ScratchFolder("query")
         connection = open_connection(self._limits, spill.name)
         running = RunningQuery(
             connection,

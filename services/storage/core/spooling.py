@@ -4,12 +4,12 @@ A writer that dies half way then leaves nothing behind in the tables, and no loc
 while a client is slow.
 """
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
+from thanosql_objects.scratch import ScratchFolder
 from thanosql_runtime.errors import Reason, error
 
 _BATCH_BYTES = 8 << 20
@@ -25,7 +25,7 @@ class Spool:
     def __init__(self, schema: pa.Schema) -> None:
         self.schema = schema
         self.row_count = 0
-        self._folder = tempfile.TemporaryDirectory(prefix="thanosql-spool-")
+        self._folder = ScratchFolder("spool")
         self._path = Path(self._folder.name) / "rows.arrow"
         self._writer = pa.ipc.new_file(pa.OSFile(str(self._path), "wb"), schema)
         self._finished = False

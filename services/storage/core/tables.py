@@ -27,6 +27,7 @@ _log = structlog.get_logger("storage")
 _COMMITS_BETWEEN_COMPACTIONS = 50
 _MANY_PIECES = 16
 _MAX_PAGE = 1000
+_EVER = timedelta(days=36_500)
 _COPY_OVER = "use OPTIONS (overwrite=True) to replace it, or if_exists='append' to add to it"
 _CREATE_OVER = "write CREATE OR REPLACE TABLE, or choose another name"
 OPERATION = "operation"
@@ -242,6 +243,16 @@ class Tables:
                 return 0
             newest = self._home.open(folded)
             return int(newest.cleanup_old_versions(versions=sorted(unread)).old_versions)
+
+    def sweep(self, name: str) -> int:
+        """Remove what killed writers left in a table, after a week, and say how many bytes that were.
+
+        Every version stays. The week is Lance's: it tells the files of a writer that is at work from those
+        of one that died by their age alone.
+        """
+        folded = fold(name)
+        with self.writing(folded), translated(folded):
+            return int(self._home.open(folded).cleanup_old_versions(older_than=_EVER).bytes_removed)
 
     @contextmanager
     def change(self, name: str) -> Iterator[Any]:  # Any: lancedb's table

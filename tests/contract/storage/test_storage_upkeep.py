@@ -65,3 +65,23 @@ async def test_the_index_of_a_dropped_table_goes_while_the_server_runs(
     async with asyncio.timeout(30):
         while list(indexes.iterdir()):
             assert await client.query("SELECT 1")
+
+
+async def test_what_a_killed_process_left_is_told_to_operators(client: StorageClient, tmp_path: Path) -> None:
+    half = tmp_path / "home" / "tables" / "half.lance" / "data" / "rows.lance"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"x" * 10)
+    lost = tmp_path / "objects" / "models" / "lost" / "job" / "model.safetensors"
+    lost.parent.mkdir(parents=True)
+    lost.write_bytes(b"x" * 20)
+
+    async def told() -> dict[str, tuple[int, int]]:
+        answer = await client.stub.ListLeftovers(storage_pb2.ListLeftoversRequest())
+        return {tally.kind: (tally.found, tally.found_bytes) for tally in answer.tallies if tally.found}
+
+    async with asyncio.timeout(30):
+        while len(await told()) < 2:
+            pass
+    assert await told() == {"model_files": (1, 20), "table_files": (1, 10)}
+    assert half.exists()
+    assert lost.exists()

@@ -132,4 +132,4 @@ def test_a_broken_file_is_named_as_the_user_named_it(copying: CopyCommand, files
         copied(copying, "t.json")
     assert caught.value.reason is Reason.INVALID_DATA
     assert "'t.json'" in caught.value.message
-    assert "thanosql-json" not in caught.value.message
+    assert "thanosql-scratch" not in caught.value.message

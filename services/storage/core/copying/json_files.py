@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from services.storage.core.copying.sources import JSON_TEXT, shown, unreadable
 from services.storage.core.names import quoted
 from services.storage.core.rows import Rows
 from services.storage.core.types import RowProblem
+from thanosql_objects.scratch import ScratchFolder
 from thanosql_runtime.errors import Reason, error
 
 _BATCH_ROWS = 8192
@@ -93,7 +93,7 @@ def _element_records(file: TextIO) -> Iterator[_Record]:
 @contextlib.contextmanager
 def _kept_records(records: Iterator[_Record], name: str, total: int, report: CopyReport) -> Iterator[Rows]:
     """Give the records that are rows, read by DuckDB from a file that holds no others."""
-    with tempfile.TemporaryDirectory(prefix="thanosql-json-") as folder:
+    with ScratchFolder("json") as folder:
         clean = Path(folder) / "records.jsonl"
         try:
             rows = _keep(records, clean, name, total, report)

@@ -24,6 +24,7 @@ from services.storage.core.searching.ranking import Source
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import OpenVersion
 from services.storage.core.watching import LOOK_AGAIN_S
+from thanosql_objects.scratch import ScratchFolder
 
 _log = structlog.get_logger("storage")
 
@@ -170,7 +171,7 @@ class KeywordIndexes:
                 shutil.rmtree(other, ignore_errors=True)
 
     def _write(self, wanted: _Wanted, folder: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="thanosql-index-", ignore_cleanup_errors=True) as spill:
+        with ScratchFolder("index") as spill:
             connection = self._open_connection(spill)
             try:
                 with self._guard:
