@@ -245,6 +245,16 @@ def test_a_store_that_is_away_takes_nothing_and_forgets_nothing(
     assert world.round(1)[LeftoverKind.MODEL_FILES].removed == 1
 
 
+def test_a_round_that_is_stopped_takes_nothing_and_forgets_nothing(world: World) -> None:
+    world.objects.store.write("models/m/job/weights", [b"half"])
+    world.round()
+    world.reconciliation.stop()
+    world.round(WEEK_S)
+    assert world.keys() == ["models/m/job/weights"]
+    world.restart()
+    assert world.round()[LeftoverKind.MODEL_FILES].removed == 1
+
+
 def test_a_round_asks_little_however_much_users_have_uploaded(world: World) -> None:
     """Requests grow with tables and pages of model files, not with the files of users."""
     for number in range(30):

@@ -126,10 +126,11 @@ class Reconciliation:
 
     def _look(self, source: Source, round_: "_Round") -> None:
         try:
-            for leftover in islice(source.find(), _MOST):
+            found = iter(()) if self._stopped.is_set() else source.find()
+            for leftover in islice(found, _MOST):
+                round_.judge(source.kind, leftover)
                 if self._stopped.is_set():
                     break
-                round_.judge(source.kind, leftover)
         except BaseException:
             round_.keep_known(source.kind)
             raise
@@ -137,6 +138,8 @@ class Reconciliation:
             round_.keep_known(source.kind)
 
     def _sweep(self, sweep: Sweep, round_: "_Round") -> None:
+        if self._stopped.is_set():
+            return
         for place, size_bytes in sweep.run():
             round_.count_removed(sweep.kind, place, size_bytes)
             if self._stopped.is_set():
