@@ -101,6 +101,7 @@ class StorageApp:
             self._maintaining.cancel()
             await asyncio.gather(self._maintaining, return_exceptions=True)
         self._parts.indexes.close()
+        self._parts.engine.close()
         self._parts.work.close()
 
     async def _maintain(self) -> None:

@@ -1,4 +1,4 @@
-"""DuckDB for one query: opened within its limits, given what it may read, and locked."""
+"""DuckDB within its limits, locked, and given what a query may read."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +39,8 @@ def open_connection(limits: QueryLimits, spill: str) -> Any:
             "threads": limits.threads,
             "temp_directory": spill,
             "max_temp_directory_size": f"{limits.spill_bytes // (1 << 20)}MiB",
+            # Without it, DuckDB keeps for itself what a large query has used.
+            "allocator_background_threads": True,
             "python_enable_replacements": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

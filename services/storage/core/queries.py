@@ -1,11 +1,13 @@
-"""SQL over the tables: every query is checked, opens what it reads, and has a DuckDB of its own."""
+"""SQL over the tables: every query is checked, opens what it reads, and has a DuckDB for itself."""
 
+import contextlib
 from collections.abc import Mapping
 from functools import partial
 
 import pyarrow.dataset as pads
 
-from services.storage.core.connections import QueryLimits, lock, open_connection, register, source
+from services.storage.core.connections import QueryLimits, register, source
+from services.storage.core.databases import Databases
 from services.storage.core.names import fold
 from services.storage.core.running import Prepare, RunningQuery
 from services.storage.core.sandbox import CheckedQuery, check
@@ -15,7 +17,6 @@ from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
 from services.storage.core.types import OpenVersion, TableVersion
-from thanosql_objects.scratch import ScratchFolder
 
 
 class QueryEngine:
@@ -26,6 +27,7 @@ class QueryEngine:
     ) -> None:
         self._tables = tables
         self._limits = limits or QueryLimits()
+        self._databases = Databases(self._limits)
         self._indexes = indexes
 
     def run(
@@ -70,10 +72,9 @@ class QueryEngine:
         prepare = self._prepare(query, opened, search, is_newest=is_newest) if search else None
         columns = [name for dataset in datasets.values() for name in dataset.schema.names]
         columns += [name for spool in relations.values() for name in spool.schema.names]
-        spill = ScratchFolder("query")
-        connection = open_connection(self._limits, spill.name)
+        loan = self._databases.lend()
         running = RunningQuery(
-            connection,
+            loan,
             query,
             datasets,
             tables_read=read,
@@ -81,14 +82,19 @@ class QueryEngine:
             limits=self._limits,
             prepare=prepare,
         )
-        running.owns(spill)
-        for name, dataset in datasets.items():
-            single = len(datasets) + len(relations) == 1
-            register(connection, query, name, source(dataset, query, single=single))
-        for name, spool in relations.items():
-            register(connection, query, name, pads.dataset(str(spool.path), format="ipc"))
-        lock(connection)
+        with contextlib.ExitStack() as failing:
+            failing.callback(running.close)
+            for name, dataset in datasets.items():
+                single = len(datasets) + len(relations) == 1
+                register(loan.connection, query, name, source(dataset, query, single=single))
+            for name, spool in relations.items():
+                register(loan.connection, query, name, pads.dataset(str(spool.path), format="ipc"))
+            failing.pop_all()
         return running
+
+    def close(self) -> None:
+        """Give back what queries share; no query runs any more."""
+        self._databases.close()
 
     def _newest(self, name: str) -> OpenVersion:
         return OpenVersion(table=name, dataset=self._tables.dataset(name))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from services.storage.core.connections import QueryLimits, register
+from services.storage.core.databases import Loan
 from services.storage.core.faults import translate
 from services.storage.core.plain import plain_batch, plain_schema
 from services.storage.core.sandbox import CheckedQuery, rejected
@@ -37,7 +38,7 @@ class RunningQuery:
 
     def __init__(
         self,
-        connection: Any,
+        loan: Loan,
         query: CheckedQuery,
         datasets: Mapping[str, Any],
         *,
@@ -49,7 +50,8 @@ class RunningQuery:
         self.remarks: Sequence[str] = ()
         self.tables_read = tables_read
         self._prepare = prepare
-        self._connection = connection
+        self._loan = loan
+        self._connection = loan.connection
         self._query = query
         self._datasets = datasets
         self._columns = columns
@@ -57,7 +59,7 @@ class RunningQuery:
         self._late = False
         self._cancelled = False
         self._cleanup = contextlib.ExitStack()
-        self._cleanup.callback(connection.close)
+        self._cleanup.callback(loan.close)
         self._step = threading.Lock()
         self._reader: pa.RecordBatchReader | None = None
 
@@ -75,6 +77,7 @@ class RunningQuery:
         while True:
             batch = self._timed(lambda: next(reader, None))
             if batch is None:
+                self._loan.is_clean = not self._cancelled
                 return
             if batch.num_rows:
                 yield plain_batch(batch, schema)
