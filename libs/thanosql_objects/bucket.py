@@ -67,10 +67,14 @@ class Bucket:
 
     def upload_from(self, key: str, path: Path) -> ObjectInfo:
         """Write an object from a local file."""
-        self._require_writable(key)
-        cleaned = clean_key(key)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return self.take(key, path, sha256)
+
+    def take(self, key: str, path: Path, sha256: str) -> ObjectInfo:
+        """Write an object from a local file, which stays."""
+        self._require_writable(key)
+        cleaned = clean_key(key)
         with _translated(cleaned):
             self._client.fput_object(
                 self._name, self._prefix + cleaned, str(path), metadata={_SHA256: sha256}

@@ -84,6 +84,22 @@ class LocalDirectory:
         with path.open("rb") as file:
             return self.write(key, iter(lambda: file.read(CHUNK_BYTES), b""))
 
+    def take(self, key: str, path: Path, sha256: str) -> ObjectInfo:
+        """Move a local file in; it is copied where it lies on another disk."""
+        goal = self._goal(key)
+        with _translated(key):
+            _sync(path)
+            try:
+                _move(path, goal)
+            except OSError as problem:
+                if problem.errno != errno.EXDEV:
+                    raise
+                return self.upload_from(key, path)
+            status = goal.stat()
+        return ObjectInfo(
+            key=clean_key(key), size_bytes=status.st_size, sha256=sha256, modified_s=status.st_mtime
+        )
+
     def download_to(self, key: str, path: Path) -> ObjectInfo:
         """Copy an object into a local file."""
         source = self._file(key)
@@ -264,11 +280,11 @@ def _move(temporary: Path, goal: Path) -> None:
             if attempt == _MOVES - 1:
                 raise
     with contextlib.suppress(FileNotFoundError):  # deleted again already
-        _sync_directory(goal.parent)
+        _sync(goal.parent)
 
 
-def _sync_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -286,7 +302,8 @@ def _translated(key: str) -> Iterator[None]:
         if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             message = f"{key!r}: the store does not permit this: {problem.strerror}"
             raise error(Reason.STORE_READ_ONLY, message, path=key) from problem
-        if problem.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR):
-            raise error(Reason.INVALID_ARGUMENT, f"{key!r} is not a file: {problem.strerror}") from problem
+        if problem.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+            message = f"{key!r} is not a file, or lies under one: {problem.strerror}"
+            raise error(Reason.INVALID_ARGUMENT, message, path=key) from problem
         message = f"the object store failed at {key!r}: {problem.strerror or problem}"
         raise error(Reason.STORE_UNAVAILABLE, message, path=key) from problem

@@ -59,6 +59,9 @@ class ObjectStore(Protocol):
     def upload_from(self, key: str, path: Path) -> ObjectInfo:
         """Write an object from a local file, with the promise of `write`."""
 
+    def take(self, key: str, path: Path, sha256: str) -> ObjectInfo:
+        """Write an object from a local file of that digest, which is gone afterwards, or may be."""
+
     def download_to(self, key: str, path: Path) -> ObjectInfo:
         """Copy an object into a local file, which appears only when it is complete."""
 

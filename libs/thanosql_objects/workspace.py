@@ -10,6 +10,7 @@ from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.keys import clean_key, clean_prefix, not_found
 from thanosql_objects.ports import PAGE_SIZE, ObjectInfo, ObjectPage, ObjectStore
 from thanosql_objects.scratch import ScratchFolder
+from thanosql_runtime.errors import Reason, error
 
 UPLOADS = "uploads/"
 
@@ -78,6 +79,22 @@ class Workspace:
             walks.append(self._objects.walk(max(cleaned, UPLOADS, key=len)))
         found = heapq.merge(*walks, key=lambda info: info.key)
         return (info for info in found if _is_visible(info.key))
+
+    def upload_key(self, path: str) -> str:
+        """Return the key of a file that users may write; `uploads/` may be left out.
+
+        Raises:
+            ThanosqlError: PATH_OUTSIDE_WORKSPACE, or INVALID_ARGUMENT for what no statement could name.
+        """
+        key = clean_prefix(path)
+        if not key.startswith(UPLOADS):
+            key = UPLOADS + key
+        if key.endswith("/"):
+            raise error(Reason.INVALID_ARGUMENT, f"{path!r} does not name a file under {UPLOADS}", path=path)
+        if not _is_visible(key):
+            message = f"{path!r} cannot be kept: names that start with a dot are not part of the workspace"
+            raise error(Reason.INVALID_ARGUMENT, message, path=path)
+        return clean_key(key)
 
     def is_folder(self, path: str) -> bool:
         """Tell whether the path names a folder that holds at least one file."""

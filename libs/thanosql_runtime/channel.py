@@ -26,6 +26,7 @@ _REPEATABLE = {
         "RegisterModel",
         "ListFiles",
         "ListLeftovers",
+        "GetFileUpload",
         "DeleteSnapshot",
     ),
     "thanosql.v1.TrainerService": ("CreateTrainingJob", "GetTrainingJob", "ListTrainingJobs"),

@@ -14,7 +14,8 @@ from thanosql.aio import AsyncThanoSQL, OnEvent, closed_meanwhile
 from thanosql.events import Event
 from thanosql.loop import BackgroundLoop
 from thanosql.result import Result, ResultBuilder
-from thanosql.values import Explanation, File, Job, ServerInfo
+from thanosql.transfer import OnProgress
+from thanosql.values import Explanation, File, Job, Progress, ServerInfo
 
 _T = TypeVar("_T")
 
@@ -118,17 +119,37 @@ class ThanoSQL:
         """Stop a training run."""
         return self._run(lambda client: client.cancel_job(job_id))
 
-    def upload(self, local_path: str | Path, path: str) -> File:
-        """Put a file under `uploads/` of the workspace.
+    def upload(self, local_path: str | Path, path: str, *, on_progress: OnProgress | None = None) -> File:
+        """Put a file under `uploads/` of the workspace, whole and verified, or not at all.
+
+        A connection that breaks is made again, and the upload goes on where it was; so does another call
+        for the same file and path, until the server forgets what it has kept (a day by default).
+
+        Args:
+            local_path: The file here.
+            path: Where it goes, such as `uploads/meeting.flac`.
+            on_progress: Called now and then with the bytes that were sent, in the thread of the caller.
 
         Raises:
             OSError: The file cannot be read.
         """
-        return self._run(lambda client: client.upload(local_path, path))
+        return self._transfer(lambda client: client.uploading(local_path, path), on_progress)
 
-    def download(self, path: str, local_path: str | Path) -> File:
-        """Write a file of the workspace to a file here, whole or not at all."""
-        return self._run(lambda client: client.download(path, local_path))
+    def download(self, path: str, local_path: str | Path, *, on_progress: OnProgress | None = None) -> File:
+        """Write a file of the workspace to a file here, whole and verified, or not at all.
+
+        A connection that breaks is made again, and the download goes on where it was. What has come of one
+        that is given up stays beside its goal as `.NAME.part`, and the next call goes on with it.
+
+        Args:
+            path: The file, as statements name it.
+            local_path: Where it goes here.
+            on_progress: Called now and then with the bytes that have come, in the thread of the caller.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        return self._transfer(lambda client: client.downloading(path, local_path), on_progress)
 
     def files(self, prefix: str = "") -> list[File]:
         """The files of the workspace whose path begins with `prefix`."""
@@ -141,6 +162,19 @@ class ThanoSQL:
     def server_info(self, *, timeout_s: float = 30.0) -> ServerInfo:
         """What the server is; the cheapest way to see whether it answers."""
         return self._run(lambda client: client.server_info(timeout_s=timeout_s))
+
+    def _transfer(
+        self,
+        call: Callable[[AsyncThanoSQL], AsyncGenerator[Progress | File, None]],
+        on_progress: OnProgress | None,
+    ) -> File:
+        with closing(self._iterate(call)) as items:
+            for item in items:
+                if isinstance(item, File):
+                    return item
+                if on_progress is not None:
+                    on_progress(item)
+        raise AssertionError("a transfer ends with its file or an error")
 
     # Coroutines and generators name what they receive too, and here they receive nothing.
     def _run(self, call: Callable[[AsyncThanoSQL], Coroutine[Any, Any, _T]]) -> _T:

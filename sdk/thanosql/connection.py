@@ -18,6 +18,7 @@ _REPEATABLE = (
     "ListJobs",
     "WatchJob",
     "DownloadFile",
+    "GetUpload",
     "ListWorkspaceFiles",
     "GetServerInfo",
 )

@@ -122,7 +122,12 @@ def to_job(message: _JobMessage) -> Job:
 
 def to_file(message: storage_pb2.File) -> File:
     """A file."""
-    return File(path=message.path, size_bytes=message.size_bytes, sha256=message.sha256)
+    return File(
+        path=message.path,
+        size_bytes=message.size_bytes,
+        sha256=message.sha256,
+        updated=to_time(message.update_time) if message.HasField("update_time") else None,
+    )
 
 
 def to_explanation(message: gateway_pb2.Explanation) -> Explanation:

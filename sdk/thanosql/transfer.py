@@ -1,91 +1,149 @@
-"""Files in pieces: what an upload sends, and where a download is written."""
+"""What uploads and downloads share: how they call, and how often they try again."""
 
 import asyncio
 import hashlib
-import os
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any, TypeVar
 
-from thanosql.v1 import gateway_pb2, storage_pb2
+import grpc
 
-_CHUNK_BYTES = 64 << 10
-_BLOCK_BYTES = 1 << 20
+from thanosql.errors import Cancelled, Conflict, DeadlineExceeded, Overloaded, ThanoSQLError, Unavailable
+from thanosql.v1 import gateway_pb2_grpc
+from thanosql.values import Progress
+
+_T = TypeVar("_T")
+
+BLOCK_BYTES = 1 << 20
+CALL_TIMEOUT_S = 30.0
+# Of one call that sends or receives bytes; a longer transfer goes on in another.
+TRANSFER_TIMEOUT_S = 3600.0
+_TELL_EVERY_S = 0.1
+_STATUS_WAIT_S, _STATUS_LOOK_S = 1.0, 0.01
+_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
+_PASSING = (Unavailable, Overloaded, Conflict, Cancelled, DeadlineExceeded)
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """How a transfer reaches the server.
+
+    Attributes:
+        calling: Gives what to call with; failures inside come as errors of this package.
+        metadata: What every call carries.
+        delays_s: How long to wait before each try that follows a failure.
+    """
+
+    calling: "Callable[[], AbstractContextManager[gateway_pb2_grpc.GatewayServiceAsyncStub]]"
+    metadata: Callable[[], tuple[tuple[str, str], ...]]
+    delays_s: tuple[float, ...] = _DELAYS_S
+
+
+class Patience:
+    """Which failures are worth another try, and how many in a row are borne."""
+
+    def __init__(self, delays_s: tuple[float, ...]) -> None:
+        self._delays_s = delays_s
+        self._failures = 0
+
+    async def bear(self, failure: ThanoSQLError) -> None:
+        """Wait before the next try; raises the failure where there is none."""
+        # What was raised without a failed call comes from this client itself, which was closed.
+        passing = isinstance(failure, _PASSING) and isinstance(failure.__cause__, grpc.aio.AioRpcError)
+        if not passing or self._failures >= len(self._delays_s):
+            raise failure
+        delay_s = self._delays_s[self._failures]
+        self._failures += 1
+        await asyncio.sleep(max(delay_s, failure.retry_after_s or 0.0))
+
+    def renew(self) -> None:
+        """Count from the start again, because it went on meanwhile."""
+        self._failures = 0
+
+
+class Teller:
+    """Says how far a transfer is, now and then."""
+
+    def __init__(self, stage: str, total: int | None) -> None:
+        self._stage = stage
+        self._total = total
+        self._next_s = 0.0
+
+    def due(self, done: int) -> Progress | None:
+        """The progress, where it is time to tell it."""
+        now_s = time.monotonic()
+        if now_s < self._next_s and done != self._total:
+            return None
+        self._next_s = now_s + _TELL_EVERY_S
+        return Progress(stage=self._stage, done=done, total=self._total, unit="bytes")
+
+
+class EndOfCall:
+    """How the server ended a call that is still being written.
+
+    To a request written then, grpc.aio answers INTERNAL in place of the server's status, which comes a
+    moment later or was there a moment before (https://github.com/grpc/grpc/issues/36066).
+    """
+
+    def __init__(self, call: Any) -> None:  # Any: the calls of grpc.aio share no type that has all of this
+        self._call = call
+        self._failure: grpc.aio.AioRpcError | None = None
+        call.add_done_callback(self._read)
+
+    @asynccontextmanager
+    async def told(self) -> AsyncIterator[None]:
+        """Raise what the server has sent, in place of what is made of it here."""
+        try:
+            yield
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as failure:
+            if isinstance(failure, asyncio.InvalidStateError) or _is_made_here(failure):
+                await self._wait()
+            raise (self._failure or failure) from failure
+
+    async def _wait(self) -> None:
+        # Nothing tells that the status has changed.
+        tries = round(_STATUS_WAIT_S / _STATUS_LOOK_S)
+        while self._failure is None and tries:
+            await asyncio.sleep(_STATUS_LOOK_S)
+            self._read(self._call)
+            tries -= 1
+
+    def _read(self, _call: Any) -> None:
+        code = _result_now(self._call.code())
+        if code in (None, grpc.StatusCode.OK):
+            return
+        read = grpc.aio.AioRpcError(
+            code,
+            _result_now(self._call.initial_metadata()) or grpc.aio.Metadata(),
+            _result_now(self._call.trailing_metadata()) or grpc.aio.Metadata(),
+            details=_result_now(self._call.details()),
+        )
+        if not _is_made_here(read):
+            self._failure = read
+
+
+def _is_made_here(failure: grpc.aio.AioRpcError) -> bool:
+    text = failure.details() or ""
+    return failure.code() is grpc.StatusCode.INTERNAL and text.startswith("Internal error from Core")
+
+
+def _result_now(coroutine: Coroutine[Any, Any, _T]) -> _T | None:
+    """What the coroutine answers without waiting; None where it would wait."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+    coroutine.close()
+    return None
 
 
 def file_sha256(local_path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with local_path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class Upload:
-    """An open file on its way to the server."""
-
-    def __init__(self, file: IO[bytes], path: str) -> None:
-        self._file = file
-        self._path = path
-        self._failure: OSError | None = None
-
-    async def messages(self) -> AsyncIterator[gateway_pb2.UploadFileRequest]:
-        """What the call sends: where, the bytes, and the hash that ends it."""
-        yield gateway_pb2.UploadFileRequest(start=storage_pb2.FileStart(path=self._path))
-        digest = hashlib.sha256()
-        while block := await self._read():
-            digest.update(block)
-            for chunk in _chunks(block):
-                yield gateway_pb2.UploadFileRequest(chunk=chunk)
-        yield gateway_pb2.UploadFileRequest(commit=storage_pb2.FileCommit(sha256=digest.hexdigest()))
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Raise what reading the file raised: gRPC itself turns it into a bare cancellation."""
-        try:
-            yield
-        except BaseException:
-            if self._failure is not None:
-                raise self._failure from None
-            raise
-
-    async def _read(self) -> bytes:
-        try:
-            return await asyncio.to_thread(self._file.read, _BLOCK_BYTES)
-        except OSError as failure:
-            self._failure = failure
-            raise
-
-
-async def write_parts(
-    parts: AsyncIterator[gateway_pb2.DownloadFileResponse], local_path: Path
-) -> storage_pb2.File:
-    """Write a download; the file appears whole or not at all."""
-    unfinished, file = await asyncio.to_thread(_create_beside, local_path)
-    try:
-        with file:
-            described = await _write(parts, file)
-        await asyncio.to_thread(os.replace, unfinished, local_path)
-    finally:
-        await asyncio.to_thread(unfinished.unlink, missing_ok=True)
-    return described
-
-
-async def _write(parts: AsyncIterator[gateway_pb2.DownloadFileResponse], file: IO[bytes]) -> storage_pb2.File:
-    described = storage_pb2.File()
-    async for part in parts:
-        if part.HasField("file"):
-            described = part.file
-        else:
-            await asyncio.to_thread(file.write, part.chunk)
-    return described
-
-
-def _create_beside(local_path: Path) -> tuple[Path, IO[bytes]]:
-    descriptor, name = tempfile.mkstemp(dir=local_path.parent, prefix=f".{local_path.name}.")
-    return Path(name), os.fdopen(descriptor, "wb")
-
-
-def _chunks(block: bytes) -> Iterator[bytes]:
-    for begin in range(0, len(block), _CHUNK_BYTES):
-        yield block[begin : begin + _CHUNK_BYTES]

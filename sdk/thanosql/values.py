@@ -179,11 +179,17 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One file of the workspace."""
+    """One file of the workspace.
+
+    Attributes:
+        sha256: In hexadecimal; empty where the server does not know it without reading the file.
+        updated: When it was written last.
+    """
 
     path: str
     size_bytes: int
     sha256: str = ""
+    updated: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

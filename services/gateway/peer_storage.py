@@ -193,7 +193,8 @@ class StorageFiles:
 
 async def _chunks(messages: AsyncIterator[storage_pb2.ReadFileResponse]) -> AsyncIterator[bytes]:
     async for message in messages:
-        yield message.chunk
+        if message.HasField("chunk"):
+            yield message.chunk
 
 
 def _alter_request(statement: AlterTable) -> storage_pb2.AlterTableRequest:

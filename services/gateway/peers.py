@@ -136,9 +136,18 @@ class FileCalls:
         file: storage_pb2.File = response.file
         return file
 
-    async def download(self, path: str) -> AsyncGenerator[storage_pb2.ReadFileResponse]:
+    async def upload_state(self, path: str, upload_id: str) -> storage_pb2.GetFileUploadResponse:
+        """How much of an upload has arrived."""
+        request = storage_pb2.GetFileUploadRequest(path=path, upload_id=upload_id)
+        with peer_errors("storage"):
+            return await self._stub.GetFileUpload(request, timeout=self._timeout_s)
+
+    async def download(
+        self, wanted: gateway_pb2.DownloadFileRequest
+    ) -> AsyncGenerator[storage_pb2.ReadFileResponse]:
         """The parts of a file."""
-        call = self._stub.ReadFile(storage_pb2.ReadFileRequest(path=path))
+        request = storage_pb2.ReadFileRequest(path=wanted.path, offset=wanted.offset, length=wanted.length)
+        call = self._stub.ReadFile(request)
         async for message in answers(call, "storage"):
             yield message
 

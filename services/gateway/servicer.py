@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import structlog
 
-from services.gateway import convert
+from services.gateway import convert, convert_files
 from services.gateway.core.execution import Executor
 from services.gateway.core.tokens import TokenKeeper
 from services.gateway.peers import Links
@@ -76,16 +76,21 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         """Write a file."""
         return gateway_pb2.UploadFileResponse(file=await self._links.files.upload(request_iterator))
 
+    async def GetUpload(
+        self, request: gateway_pb2.GetUploadRequest, context: _Context
+    ) -> gateway_pb2.GetUploadResponse:
+        """Say how much of an upload has arrived."""
+        return convert_files.upload_state(
+            await self._links.files.upload_state(request.path, request.upload_id)
+        )
+
     async def DownloadFile(
         self, request: gateway_pb2.DownloadFileRequest, context: _Context
     ) -> AsyncIterator[gateway_pb2.DownloadFileResponse]:
         """Read a file."""
-        async with aclosing(self._links.files.download(request.path)) as parts:
+        async with aclosing(self._links.files.download(request)) as parts:
             async for part in parts:
-                if part.HasField("file"):
-                    yield gateway_pb2.DownloadFileResponse(file=part.file)
-                else:
-                    yield gateway_pb2.DownloadFileResponse(chunk=part.chunk)
+                yield convert_files.download_part(part)
 
     async def ListWorkspaceFiles(
         self, request: gateway_pb2.ListWorkspaceFilesRequest, context: _Context

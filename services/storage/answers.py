@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 import pyarrow as pa
 
 from services.storage import convert
+from services.storage.core.reading import FileRange, FileReading
 from services.storage.core.running import RunningQuery
 from services.storage.core.types import CopyOutcome, CopyProgress
 from services.storage.parts import Parts
@@ -80,16 +81,17 @@ async def _copy(parts: Parts, request: storage_pb2.CopyTableRequest, teller: "_T
         return await parts.work.command(parts.copying.run, convert.from_copy_request(request), teller)
 
 
-async def file_parts(parts: Parts, path: str) -> AsyncGenerator[storage_pb2.ReadFileResponse, None]:
+async def file_parts(parts: Parts, wanted: FileRange) -> AsyncGenerator[storage_pb2.ReadFileResponse, None]:
     """Read a file of the workspace."""
-    info = await parts.work.step(parts.objects.workspace.stat, path)
-    file = await parts.work.opened(lambda: parts.objects.workspace.open(path))
+    reading = await parts.work.opened(lambda: FileReading(parts.objects.workspace, wanted))
     try:
-        yield storage_pb2.ReadFileResponse(file=convert.to_file(info))
-        while chunk := await parts.work.step(file.read, _CHUNK_BYTES):
-            yield storage_pb2.ReadFileResponse(chunk=chunk)
+        yield storage_pb2.ReadFileResponse(file=convert.to_file(reading.info))
+        async for block in parts.work.iterate(reading.blocks()):
+            for begin in range(0, len(block), _CHUNK_BYTES):
+                yield storage_pb2.ReadFileResponse(chunk=block[begin : begin + _CHUNK_BYTES])
+        yield storage_pb2.ReadFileResponse(end=storage_pb2.FileEnd(sha256=reading.sha256))
     finally:
-        await parts.work.close_resource(file)
+        await parts.work.close_resource(reading)
 
 
 class _Teller:

@@ -22,6 +22,7 @@ from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.seeding import Seeder, SeedPlan
 from services.storage.core.tables import Tables
+from services.storage.core.uploads import UploadLimits, Uploads
 from services.storage.hub import HubCheckpoints
 from services.storage.parts import Parts
 from services.storage.placing import Places, places
@@ -86,6 +87,7 @@ class StorageApp:
                 f"table {table}: what an unfinished statement left in its quarantine was removed"
             )
         await self._parts.work.command(self._forget_dropped)
+        await self._parts.work.command(self._parts.uploads.clean)
         for line in await self._parts.work.command(self._seeder.seed, self._plan):
             self._context.announce(line)
         self._maintaining = asyncio.create_task(self._maintain(), name="maintenance")
@@ -115,10 +117,11 @@ class StorageApp:
             try:
                 cleaned = await self._parts.work.command(self._maintenance.run)
                 await self._parts.work.command(self._forget_dropped)
+                uploads = await self._parts.work.command(self._parts.uploads.clean)
             except ThanosqlError as problem:
                 _log.warning("maintenance_failed", error=problem.message)
             else:
-                _log.info("maintained", versions_cleaned=cleaned)
+                _log.info("maintained", versions_cleaned=cleaned, uploads_given_up=uploads)
             await self._reconcile()
 
     async def _reconcile(self) -> Reconciled:
@@ -175,6 +178,10 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         reconciliation=build_reconciliation(
             places, objects, models, tables, snapshots, settings.keep_leftovers_h * _HOUR_S
         ),
+        uploads=Uploads(
+            home / "storage" / "uploads",
+            objects.store,
+            UploadLimits(max_bytes=settings.max_upload_bytes, keep_s=settings.keep_uploads_h * _HOUR_S),
+        ),
         work=Work(query_threads=settings.query_threads, command_threads=settings.command_threads),
-        max_upload_bytes=settings.max_upload_bytes,
     )

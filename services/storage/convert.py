@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.storage.core.assigning import Assignment
 from services.storage.core.copying.command import CopyRequest
 from services.storage.core.holds import Hold
+from services.storage.core.reading import FileRange
 from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import (
@@ -26,8 +27,10 @@ from services.storage.core.types import (
     TableVersion,
     TableVersionPage,
 )
+from services.storage.core.uploads import UploadStart, UploadState
 from thanosql.v1 import parser_pb2, storage_pb2, types_pb2
 from thanosql_objects.ports import ObjectInfo, ObjectPage
+from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, error
 
 _IF_EXISTS = {
@@ -252,7 +255,39 @@ def to_missing(missing: Iterable[Hold], lasts_s: float) -> storage_pb2.HoldModel
 
 def to_file(info: ObjectInfo) -> storage_pb2.File:
     """A file of the workspace."""
-    return storage_pb2.File(path=info.key, size_bytes=info.size_bytes, sha256=info.sha256)
+    update_time = _timestamp(info.modified_s) if info.modified_s else None
+    return storage_pb2.File(
+        path=info.key, size_bytes=info.size_bytes, sha256=info.sha256, update_time=update_time
+    )
+
+
+def from_file_start(start: storage_pb2.FileStart, workspace: Workspace) -> UploadStart:
+    """What is uploaded where."""
+    size_bytes = start.size_bytes if start.HasField("size_bytes") else None
+    if not 0 <= start.offset <= (start.offset if size_bytes is None else size_bytes):
+        raise error(Reason.INVALID_ARGUMENT, f"offset {start.offset} is not within the file")
+    if start.offset and not start.upload_id:
+        raise error(Reason.INVALID_ARGUMENT, "an upload that goes on at an offset needs its upload_id")
+    return UploadStart(
+        key=workspace.upload_key(start.path),
+        upload_id=start.upload_id,
+        offset=start.offset,
+        size_bytes=size_bytes,
+    )
+
+
+def to_file_upload(state: UploadState) -> storage_pb2.GetFileUploadResponse:
+    """How far an upload is."""
+    return storage_pb2.GetFileUploadResponse(
+        received_bytes=state.received_bytes,
+        expire_time=None if state.expires_s is None else _timestamp(state.expires_s),
+        file=None if state.file is None else to_file(state.file),
+    )
+
+
+def from_file_range(request: storage_pb2.ReadFileRequest) -> FileRange:
+    """Which bytes of which file."""
+    return FileRange(path=request.path, offset=request.offset, length=request.length)
 
 
 def to_file_page(page: ObjectPage) -> storage_pb2.ListFilesResponse:

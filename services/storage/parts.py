@@ -11,6 +11,7 @@ from services.storage.core.queries import QueryEngine
 from services.storage.core.reconciling.reconciliation import Reconciliation
 from services.storage.core.searching.indexes import KeywordIndexes
 from services.storage.core.tables import Tables
+from services.storage.core.uploads import Uploads
 from services.storage.work import Work
 from thanosql_objects.opening import Objects
 
@@ -31,8 +32,8 @@ class Parts:
         models: The catalog.
         objects: Files of the workspace, and the object store.
         reconciliation: Rounds for what belongs to nothing.
+        uploads: Files on their way in.
         work: Threads.
-        max_upload_bytes: Largest file that is taken in.
     """
 
     tables: Tables
@@ -46,5 +47,5 @@ class Parts:
     models: ModelCatalog
     objects: Objects
     reconciliation: Reconciliation
+    uploads: Uploads
     work: Work
-    max_upload_bytes: int

@@ -10,7 +10,7 @@ import grpc
 from services.storage import answers, convert
 from services.storage.commit import commit_rows
 from services.storage.parts import Parts
-from services.storage.streams import received_file, received_query, received_rows
+from services.storage.streams import receive_file, received_query, received_rows, received_start
 from thanosql.v1 import storage_pb2, storage_pb2_grpc
 from thanosql_runtime.errors import Reason, error
 
@@ -220,17 +220,23 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         self, request_iterator: AsyncIterator[storage_pb2.WriteFileRequest], context: _Context
     ) -> storage_pb2.WriteFileResponse:
         """Put a file under `uploads/`."""
-        limit = self._parts.max_upload_bytes
-        async with received_file(request_iterator, self._parts.work, limit) as received:
-            upload = self._parts.objects.store.upload_from
-            info = await self._parts.work.command(upload, received.path, received.content)
+        start = convert.from_file_start(await received_start(request_iterator), self._parts.objects.workspace)
+        info = await receive_file(request_iterator, start, self._parts.uploads, self._parts.work)
         return storage_pb2.WriteFileResponse(file=convert.to_file(info))
+
+    async def GetFileUpload(
+        self, request: storage_pb2.GetFileUploadRequest, context: _Context
+    ) -> storage_pb2.GetFileUploadResponse:
+        """Say how much of an upload has arrived."""
+        key = self._parts.objects.workspace.upload_key(request.path)
+        state = await self._parts.work.step(self._parts.uploads.state, key, request.upload_id)
+        return convert.to_file_upload(state)
 
     async def ReadFile(
         self, request: storage_pb2.ReadFileRequest, context: _Context
     ) -> AsyncIterator[storage_pb2.ReadFileResponse]:
         """Read a file of the workspace."""
-        async with aclosing(answers.file_parts(self._parts, request.path)) as responses:
+        async with aclosing(answers.file_parts(self._parts, convert.from_file_range(request))) as responses:
             async for response in responses:
                 yield response
 

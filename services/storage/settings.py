@@ -52,3 +52,6 @@ class StorageSettings(Settings):
         default=3600.0, gt=0, description="seconds between two rounds of compaction and clean-up"
     )
     max_upload_bytes: int = Field(default=4 << 30, ge=1, description="largest file that is taken in")
+    keep_uploads_h: float = Field(
+        default=24.0, gt=0, description="hours that the part of a file is kept whose upload has broken"
+    )

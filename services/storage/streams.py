@@ -3,24 +3,25 @@
 Each is kept in a temporary file until the sender says that it is complete.
 """
 
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
 
 from services.storage.core.spooling import Spool
+from services.storage.core.uploads import Upload, Uploads, UploadStart
 from services.storage.work import Work
 from thanosql.v1 import storage_pb2
-from thanosql_objects.scratch import ScratchFolder
-from thanosql_objects.workspace import UPLOADS
+from thanosql_objects.ports import ObjectInfo
 from thanosql_runtime.arrow import decode_batch, decode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _T = TypeVar("_T")
+# Chunks are gathered before they are handed to a thread.
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +38,6 @@ class ReceivedRows:
 
     start: storage_pb2.WriteStart
     spool: Spool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReceivedFile:
-    """A whole file, and where it goes."""
-
-    path: str
-    content: Path
 
 
 @asynccontextmanager
@@ -104,29 +97,37 @@ async def received_rows(
         raise error(Reason.CANCELLED, "the write ended before its commit; nothing was changed")
 
 
-@asynccontextmanager
-async def received_file(
-    requests: AsyncIterator[storage_pb2.WriteFileRequest], work: Work, limit_bytes: int
-) -> AsyncIterator[ReceivedFile]:
-    """Read the bytes of a file, up to and with its commit."""
+async def received_start(requests: AsyncIterator[storage_pb2.WriteFileRequest]) -> storage_pb2.FileStart:
+    """Read what is uploaded where: the first message of a file's stream."""
     first = await _first(requests)
     if first.WhichOneof("part") != "start":
         raise _misplaced("a file begins with its start")
-    with ScratchFolder("upload") as folder:
-        content, size_bytes, digest = Path(folder) / "content", 0, hashlib.sha256()
-        with content.open("wb") as file:
-            async for request in requests:
-                if request.WhichOneof("part") != "chunk":
-                    break
-                size_bytes += len(request.chunk)
-                if size_bytes > limit_bytes:
-                    raise error(Reason.INVALID_DATA, f"files above {limit_bytes} bytes are not taken in")
-                digest.update(request.chunk)
-                await work.step(file.write, request.chunk)
-            else:
-                raise error(Reason.CANCELLED, "the file ended before its commit; nothing was kept")
-        _check_commit(request, digest.hexdigest())
-        yield ReceivedFile(path=_upload_path(first.start.path), content=content)
+    return first.start
+
+
+async def receive_file(
+    requests: AsyncIterator[storage_pb2.WriteFileRequest], start: UploadStart, uploads: Uploads, work: Work
+) -> ObjectInfo:
+    """Read the bytes of a file, up to and with its commit; what has arrived without one may be kept."""
+    upload = await work.opened(partial(uploads.open, start))
+    try:
+        block = bytearray()
+        async for request in requests:
+            match request.WhichOneof("part"):
+                case "chunk":
+                    block += request.chunk
+                    if len(block) >= _BLOCK_BYTES:
+                        await work.step(upload.write, bytes(block))
+                        block.clear()
+                case "commit":
+                    await work.step(upload.write, bytes(block))
+                    return await work.command(upload.commit, request.commit.sha256)
+                case other:
+                    raise _misplaced(f"{other} at the wrong place in a file's stream")
+        await work.step(upload.write, bytes(block))
+        raise error(Reason.CANCELLED, _unfinished(upload))
+    finally:
+        await work.close_resource(upload)
 
 
 async def _first(requests: AsyncIterator[_T]) -> _T:
@@ -161,13 +162,7 @@ def _write(spool: Spool, message: bytes) -> None:
     spool.write(batch)
 
 
-def _check_commit(request: storage_pb2.WriteFileRequest, sha256: str) -> None:
-    if request.WhichOneof("part") != "commit":
-        raise _misplaced("a file's stream goes on with chunks and ends with a commit")
-    if request.commit.sha256 and request.commit.sha256.lower() != sha256:
-        message = f"the file arrived with the digest {sha256}, not {request.commit.sha256}; send it again"
-        raise error(Reason.CHECKSUM_MISMATCH, message)
-
-
-def _upload_path(path: str) -> str:
-    return path if path.startswith(UPLOADS) else UPLOADS + path
+def _unfinished(upload: Upload) -> str:
+    if not upload.start.upload_id:
+        return "the file ended before its commit; nothing was kept"
+    return f"the file ended before its commit; go on with it at byte {upload.arriving.size_bytes}"

@@ -216,6 +216,10 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         file = storage_pb2.File(path=f"uploads/{path}", size_bytes=len(content))
         return storage_pb2.WriteFileResponse(file=file)
 
+    async def GetFileUpload(self, request: Any, context: Any) -> storage_pb2.GetFileUploadResponse:
+        self.calls.append("GetFileUpload")
+        return storage_pb2.GetFileUploadResponse(received_bytes=len(request.upload_id))
+
     async def ReadFile(self, request: Any, context: Any) -> AsyncIterator[storage_pb2.ReadFileResponse]:
         self.calls.append("ReadFile")
         if request.path.startswith("/"):
@@ -224,8 +228,9 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
             raise error(Reason.FILE_NOT_FOUND, f"no file '{request.path}'")
         content = self.files[request.path]
         yield storage_pb2.ReadFileResponse(file=storage_pb2.File(path=request.path, size_bytes=len(content)))
-        for start in range(0, len(content), 64 << 10):
+        for start in range(request.offset, len(content), 64 << 10):
             yield storage_pb2.ReadFileResponse(chunk=content[start : start + (64 << 10)])
+        yield storage_pb2.ReadFileResponse(end=storage_pb2.FileEnd(sha256="of the whole"))
 
     async def ListFiles(self, request: Any, context: Any) -> storage_pb2.ListFilesResponse:
         paths = [p for p in sorted(self.files) if p.startswith(request.prefix) and p > request.page_token]

@@ -100,6 +100,11 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
     jobs: list[trainer_pb2.TrainingJob] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     failures: list[ThanosqlError] = field(default_factory=list)
+    breaks_after: list[int] = field(default_factory=list)
+    arrived: dict[str, bytes] = field(default_factory=dict)
+    offsets: list[int] = field(default_factory=list)
+    keeps_what_arrives: bool = True
+    damages: bool = False
     before_hanging: Sequence[Response] = (
         started("BUILD MODEL"),
         progress("training", 1, total=100, unit="steps"),
@@ -166,13 +171,30 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
         self, request_iterator: Iterator[gateway_pb2.UploadFileRequest], context: Any
     ) -> gateway_pb2.UploadFileResponse:
         self._check(context)
-        parts = list(request_iterator)
-        content = b"".join(part.chunk for part in parts if part.HasField("chunk"))
-        path = parts[0].start.path
-        if hashlib.sha256(content).hexdigest() != parts[-1].commit.sha256:
-            _fail(context, error(Reason.CHECKSUM_MISMATCH, "bytes differ", path=path))
-        self.files[path] = content
-        return gateway_pb2.UploadFileResponse(file=_described(path, content))
+        start, came = next(request_iterator).start, 0
+        self.offsets.append(start.offset)
+        content = self.arrived.get(start.upload_id, b"")[: start.offset]
+        for part in request_iterator:
+            content, came = content + part.chunk, came + len(part.chunk)
+            if self.keeps_what_arrives:
+                self.arrived[start.upload_id] = content
+            if self.breaks_after and came >= self.breaks_after[0]:
+                self._break(context)
+            commit = part.commit
+        if hashlib.sha256(content).hexdigest() != commit.sha256:
+            _fail(context, error(Reason.CHECKSUM_MISMATCH, "bytes differ", path=start.path))
+        self.files[start.path] = content
+        return gateway_pb2.UploadFileResponse(file=_described(start.path, content))
+
+    def GetUpload(self, request: gateway_pb2.GetUploadRequest, context: Any) -> gateway_pb2.GetUploadResponse:
+        self._check(context)
+        received_bytes = len(self.arrived.get(request.upload_id, b""))
+        return gateway_pb2.GetUploadResponse(received_bytes=received_bytes)
+
+    def _break(self, context: Any) -> None:
+        """End a call as a connection that is lost."""
+        self.breaks_after.pop(0)
+        context.abort(grpc.StatusCode.UNAVAILABLE, "connection reset by peer")
 
     def DownloadFile(
         self, request: gateway_pb2.DownloadFileRequest, context: Any
@@ -181,9 +203,17 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
         if request.path not in self.files:
             _fail(context, error(Reason.FILE_NOT_FOUND, f"no file '{request.path}'", path=request.path))
         content = self.files[request.path]
+        self.offsets.append(request.offset)
+        if request.offset > len(content):
+            _fail(context, error(Reason.INVALID_ARGUMENT, "the file is shorter", path=request.path))
         yield gateway_pb2.DownloadFileResponse(file=_described(request.path, content))
-        for begin in range(0, len(content), 60_000):
-            yield gateway_pb2.DownloadFileResponse(chunk=content[begin : begin + 60_000])
+        for begin in range(request.offset, len(content), 60_000):
+            if self.breaks_after and begin - request.offset >= self.breaks_after[0]:
+                self._break(context)
+            chunk = content[begin : begin + 60_000]
+            yield gateway_pb2.DownloadFileResponse(chunk=chunk[::-1] if self.damages else chunk)
+        end = storage_pb2.FileEnd(sha256=hashlib.sha256(content).hexdigest())
+        yield gateway_pb2.DownloadFileResponse(end=end)
 
     def ListWorkspaceFiles(
         self, request: gateway_pb2.ListWorkspaceFilesRequest, context: Any

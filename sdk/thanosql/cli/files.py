@@ -7,6 +7,7 @@ import click
 
 from thanosql.cli.context import address_option, guarded, inherited_address_option, open_client
 from thanosql.cli.output import write_table
+from thanosql.cli.progress import progress_display
 
 _EPILOG = """\b
 Examples:
@@ -38,8 +39,8 @@ def files(context: click.Context, prefix: str, address: str | None) -> None:
 @guarded
 def put(local_path: Path, path: str, address: str | None) -> None:
     """Upload LOCAL_PATH to PATH, which begins with uploads/."""
-    with open_client(address) as client:
-        file = client.upload(local_path, path)
+    with open_client(address) as client, progress_display() as show:
+        file = client.upload(local_path, path, on_progress=show)
     click.echo(f"{file.path}: {file.size_bytes:,} bytes")
 
 
@@ -50,6 +51,6 @@ def put(local_path: Path, path: str, address: str | None) -> None:
 @guarded
 def get(path: str, local_path: Path, address: str | None) -> None:
     """Download PATH to LOCAL_PATH."""
-    with open_client(address) as client:
-        file = client.download(path, local_path)
+    with open_client(address) as client, progress_display() as show:
+        file = client.download(path, local_path, on_progress=show)
     click.echo(f"{local_path}: {file.size_bytes:,} bytes")

@@ -70,6 +70,11 @@ class GatewayServiceStub:
                 request_serializer=thanosql_dot_v1_dot_gateway__pb2.UploadFileRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_gateway__pb2.UploadFileResponse.FromString,
                 _registered_method=True)
+        self.GetUpload = channel.unary_unary(
+                '/thanosql.v1.GatewayService/GetUpload',
+                request_serializer=thanosql_dot_v1_dot_gateway__pb2.GetUploadRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_gateway__pb2.GetUploadResponse.FromString,
+                _registered_method=True)
         self.DownloadFile = channel.unary_stream(
                 '/thanosql.v1.GatewayService/DownloadFile',
                 request_serializer=thanosql_dot_v1_dot_gateway__pb2.DownloadFileRequest.SerializeToString,
@@ -145,6 +150,13 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUpload(self, request, context):
+        """Says how much of an upload has arrived, so that it can go on there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DownloadFile(self, request, context):
         """Reads a file of the workspace.
         """
@@ -210,6 +222,11 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.UploadFile,
                     request_deserializer=thanosql_dot_v1_dot_gateway__pb2.UploadFileRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_gateway__pb2.UploadFileResponse.SerializeToString,
+            ),
+            'GetUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUpload,
+                    request_deserializer=thanosql_dot_v1_dot_gateway__pb2.GetUploadRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_gateway__pb2.GetUploadResponse.SerializeToString,
             ),
             'DownloadFile': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadFile,
@@ -422,6 +439,33 @@ class GatewayService:
             '/thanosql.v1.GatewayService/UploadFile',
             thanosql_dot_v1_dot_gateway__pb2.UploadFileRequest.SerializeToString,
             thanosql_dot_v1_dot_gateway__pb2.UploadFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.GatewayService/GetUpload',
+            thanosql_dot_v1_dot_gateway__pb2.GetUploadRequest.SerializeToString,
+            thanosql_dot_v1_dot_gateway__pb2.GetUploadResponse.FromString,
             options,
             channel_credentials,
             insecure,

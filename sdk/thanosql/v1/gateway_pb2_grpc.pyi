@@ -47,6 +47,8 @@ class GatewayServiceStub:
     """Stops a job."""
     UploadFile: _grpc.StreamUnaryMultiCallable[_gateway_pb2.UploadFileRequest, _gateway_pb2.UploadFileResponse]
     """Puts a file under `uploads/` of the workspace."""
+    GetUpload: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.GetUploadRequest, _gateway_pb2.GetUploadResponse]
+    """Says how much of an upload has arrived, so that it can go on there."""
     DownloadFile: _grpc.UnaryStreamMultiCallable[_gateway_pb2.DownloadFileRequest, _gateway_pb2.DownloadFileResponse]
     """Reads a file of the workspace."""
     ListWorkspaceFiles: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ListWorkspaceFilesRequest, _gateway_pb2.ListWorkspaceFilesResponse]
@@ -75,6 +77,8 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Stops a job."""
     UploadFile: _aio.StreamUnaryMultiCallable[_gateway_pb2.UploadFileRequest, _gateway_pb2.UploadFileResponse]  # type: ignore[assignment]
     """Puts a file under `uploads/` of the workspace."""
+    GetUpload: _aio.UnaryUnaryMultiCallable[_gateway_pb2.GetUploadRequest, _gateway_pb2.GetUploadResponse]  # type: ignore[assignment]
+    """Says how much of an upload has arrived, so that it can go on there."""
     DownloadFile: _aio.UnaryStreamMultiCallable[_gateway_pb2.DownloadFileRequest, _gateway_pb2.DownloadFileResponse]  # type: ignore[assignment]
     """Reads a file of the workspace."""
     ListWorkspaceFiles: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ListWorkspaceFilesRequest, _gateway_pb2.ListWorkspaceFilesResponse]  # type: ignore[assignment]
@@ -142,6 +146,14 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_pb2.UploadFileResponse, _abc.Awaitable[_gateway_pb2.UploadFileResponse]]:
         """Puts a file under `uploads/` of the workspace."""
+
+    @_abc_1.abstractmethod
+    def GetUpload(
+        self,
+        request: _gateway_pb2.GetUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.GetUploadResponse, _abc.Awaitable[_gateway_pb2.GetUploadResponse]]:
+        """Says how much of an upload has arrived, so that it can go on there."""
 
     @_abc_1.abstractmethod
     def DownloadFile(

@@ -135,6 +135,11 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.WriteFileRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.WriteFileResponse.FromString,
                 _registered_method=True)
+        self.GetFileUpload = channel.unary_unary(
+                '/thanosql.v1.StorageService/GetFileUpload',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.GetFileUploadRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.GetFileUploadResponse.FromString,
+                _registered_method=True)
         self.ReadFile = channel.unary_stream(
                 '/thanosql.v1.StorageService/ReadFile',
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.ReadFileRequest.SerializeToString,
@@ -296,6 +301,13 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetFileUpload(self, request, context):
+        """Says how much of an upload has arrived, so that it can go on there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadFile(self, request, context):
         """Reads a file of the workspace.
         """
@@ -419,6 +431,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.WriteFile,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.WriteFileRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.WriteFileResponse.SerializeToString,
+            ),
+            'GetFileUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFileUpload,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.GetFileUploadRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.GetFileUploadResponse.SerializeToString,
             ),
             'ReadFile': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadFile,
@@ -977,6 +994,33 @@ class StorageService:
             '/thanosql.v1.StorageService/WriteFile',
             thanosql_dot_v1_dot_storage__pb2.WriteFileRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.WriteFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFileUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/GetFileUpload',
+            thanosql_dot_v1_dot_storage__pb2.GetFileUploadRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.GetFileUploadResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,8 @@ class StorageServiceStub:
     """Tells which versions of models a process uses, until it tells again or is silent for too long."""
     WriteFile: _grpc.StreamUnaryMultiCallable[_storage_pb2.WriteFileRequest, _storage_pb2.WriteFileResponse]
     """Puts a file under `uploads/`."""
+    GetFileUpload: _grpc.UnaryUnaryMultiCallable[_storage_pb2.GetFileUploadRequest, _storage_pb2.GetFileUploadResponse]
+    """Says how much of an upload has arrived, so that it can go on there."""
     ReadFile: _grpc.UnaryStreamMultiCallable[_storage_pb2.ReadFileRequest, _storage_pb2.ReadFileResponse]
     """Reads a file of the workspace."""
     ListFiles: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListFilesRequest, _storage_pb2.ListFilesResponse]
@@ -125,6 +127,8 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Tells which versions of models a process uses, until it tells again or is silent for too long."""
     WriteFile: _aio.StreamUnaryMultiCallable[_storage_pb2.WriteFileRequest, _storage_pb2.WriteFileResponse]  # type: ignore[assignment]
     """Puts a file under `uploads/`."""
+    GetFileUpload: _aio.UnaryUnaryMultiCallable[_storage_pb2.GetFileUploadRequest, _storage_pb2.GetFileUploadResponse]  # type: ignore[assignment]
+    """Says how much of an upload has arrived, so that it can go on there."""
     ReadFile: _aio.UnaryStreamMultiCallable[_storage_pb2.ReadFileRequest, _storage_pb2.ReadFileResponse]  # type: ignore[assignment]
     """Reads a file of the workspace."""
     ListFiles: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListFilesRequest, _storage_pb2.ListFilesResponse]  # type: ignore[assignment]
@@ -294,6 +298,14 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.WriteFileResponse, _abc.Awaitable[_storage_pb2.WriteFileResponse]]:
         """Puts a file under `uploads/`."""
+
+    @_abc_1.abstractmethod
+    def GetFileUpload(
+        self,
+        request: _storage_pb2.GetFileUploadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.GetFileUploadResponse, _abc.Awaitable[_storage_pb2.GetFileUploadResponse]]:
+        """Says how much of an upload has arrived, so that it can go on there."""
 
     @_abc_1.abstractmethod
     def ReadFile(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.sdk_gateway import FakeGateway, done, started
 from thanosql import AsyncThanoSQL, Cancelled, Unavailable
-from thanosql.transfer import Upload
+from thanosql.uploading import Source
 
 
 async def test_statements_of_one_client_run_side_by_side(gateway: FakeGateway, address: str) -> None:
@@ -82,11 +82,15 @@ async def test_a_file_that_fails_while_it_is_read_says_so(
     gateway: FakeGateway, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "long.wav").write_bytes(b"a" * 3_000_000)
-    monkeypatch.setattr("thanosql.aio.Upload", lambda file, path: Upload(BadDisk(file), path))  # type: ignore[arg-type]
+    monkeypatch.setattr("thanosql.uploading.Source.of", source_on_a_bad_disk)
     async with AsyncThanoSQL(address, gateway.token) as client:
         with pytest.raises(OSError, match="the disk is bad"):
             await client.upload(tmp_path / "long.wav", "uploads/long.wav")
     assert gateway.files == {}
+
+
+def source_on_a_bad_disk(file: Any, _local_path: Path, path: str) -> Source:
+    return Source(file=BadDisk(file), path=path, size_bytes=3_000_000, upload_id="1")  # type: ignore[arg-type]
 
 
 class BadDisk:
@@ -94,6 +98,9 @@ class BadDisk:
 
     def __init__(self, file: Any) -> None:
         self._file = file
+
+    def seek(self, offset: int) -> None:
+        self._file.seek(offset)
 
     def read(self, size: int) -> bytes:
         if self._file.tell():

@@ -1,0 +1,77 @@
+"""Files on their way out: from any byte on, with the digest of the whole."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from thanosql_objects.ports import ObjectInfo
+from thanosql_objects.workspace import Workspace
+from thanosql_runtime.errors import Reason, error
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRange:
+    """Which bytes of which file.
+
+    Attributes:
+        path: The file, as statements name it.
+        offset: Bytes left out, from the start.
+        length: Bytes at most; 0 means up to the end.
+    """
+
+    path: str
+    offset: int = 0
+    length: int = 0
+
+
+class FileReading:
+    """An open file of the workspace.
+
+    Attributes:
+        info: The file; its digest is there where the store keeps it.
+
+    Raises:
+        ThanosqlError: What `Workspace.open` raises, and INVALID_ARGUMENT for a range outside the file.
+    """
+
+    def __init__(self, workspace: Workspace, wanted: FileRange) -> None:
+        self.info = workspace.stat(wanted.path)
+        _check(wanted, self.info)
+        self._end = min(self.info.size_bytes, wanted.offset + (wanted.length or self.info.size_bytes))
+        self._offset = wanted.offset
+        self._digest = hashlib.sha256()
+        self._file: BinaryIO = workspace.open(wanted.path)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the whole file, once its last block was taken; empty where nobody knows it."""
+        if self.info.sha256 or self._end < self.info.size_bytes:
+            return self.info.sha256
+        return self._digest.hexdigest()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the bytes; while the ones before them are read for the digest, empty blocks."""
+        position = self._offset if self.info.sha256 or self._end < self.info.size_bytes else 0
+        self._file.seek(position)
+        while position < self._end:
+            border = self._end if position >= self._offset else self._offset
+            block = self._file.read(min(_BLOCK_BYTES, border - position))
+            if not block:
+                return  # The file was cut meanwhile: its reader misses bytes, and the digest is another.
+            self._digest.update(block)
+            yield block if position >= self._offset else b""
+            position += len(block)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _check(wanted: FileRange, info: ObjectInfo) -> None:
+    if not 0 <= wanted.offset <= info.size_bytes or wanted.length < 0:
+        asked = f"from byte {wanted.offset}" + (f", {wanted.length} of them" if wanted.length else "")
+        message = f"{info.key!r} has {info.size_bytes} bytes and cannot be read {asked}"
+        raise error(Reason.INVALID_ARGUMENT, message, path=info.key, size_bytes=str(info.size_bytes))

@@ -1,0 +1,225 @@
+"""Files on their way in: what has arrived is kept, so that an upload that broke goes on where it was."""
+
+import contextlib
+import hashlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from services.storage.core.arriving import Arriving
+from thanosql_objects.ports import ObjectInfo, ObjectStore
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_LONGEST_ID = 128
+_PART, _DONE = ".part", ".done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadStart:
+    """What is uploaded where.
+
+    Attributes:
+        key: Where the file will be in the object store.
+        upload_id: Chosen by the caller; empty where nothing is kept if it breaks.
+        offset: Bytes that are not sent again; 0 starts over.
+        size_bytes: Size of the whole, where the caller knows it.
+    """
+
+    key: str
+    upload_id: str = ""
+    offset: int = 0
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadState:
+    """How far an upload is.
+
+    Attributes:
+        received_bytes: What has arrived and is kept.
+        expires_s: Seconds since the epoch until which it is; None where nothing is.
+        file: The file, where the upload is complete and nobody has changed it since.
+    """
+
+    received_bytes: int = 0
+    expires_s: float | None = None
+    file: ObjectInfo | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadLimits:
+    """How large a file may be, and how long parts of one are kept."""
+
+    max_bytes: int
+    keep_s: float
+
+
+class Uploads:
+    """The uploads of one server.
+
+    Args:
+        folder: Where what has arrived is kept: of this server alone, and durable.
+        store: Where the files go once they are whole.
+        limits: What is taken in, and for how long.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, folder: Path, store: ObjectStore, limits: UploadLimits, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._folder = folder
+        self._store = store
+        self._limits = limits
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._open: dict[str, Upload] = {}
+
+    def state(self, key: str, upload_id: str) -> UploadState:
+        """Tell how far an upload is.
+
+        Raises:
+            ThanosqlError: INVALID_ARGUMENT for an id that can be none.
+        """
+        name = _name(key, upload_id)
+        file = self._completed(name)
+        if file is not None:
+            return UploadState(received_bytes=file.size_bytes, file=file)
+        with contextlib.suppress(FileNotFoundError):
+            status = (self._folder / (name + _PART)).stat()
+            expires_s = status.st_mtime + self._limits.keep_s
+            return UploadState(received_bytes=status.st_size, expires_s=expires_s)
+        return UploadState()
+
+    def open(self, start: UploadStart) -> "Upload":
+        """Begin an upload, or go on with it; another call that is at it has lost its turn.
+
+        Raises:
+            ThanosqlError: INVALID_DATA for a file that is too large, INVALID_ARGUMENT for an offset that is
+                not where the upload is, CONFLICT while the file is put in its place.
+        """
+        if (start.size_bytes or 0) > self._limits.max_bytes:
+            raise error(Reason.INVALID_DATA, self.too_large(start.key), path=start.key)
+        name = _name(start.key, start.upload_id) if start.upload_id else uuid.uuid4().hex
+        with self._guard:
+            if name in self._open:
+                self._open.pop(name).arriving.leave_to_another()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            arriving = Arriving(self._folder / (name + _PART), start.key, start.offset)
+            upload = self._open[name] = Upload(self, name, start, arriving)
+        if not start.offset:
+            (self._folder / (name + _DONE)).unlink(missing_ok=True)
+        return upload
+
+    def put_in_place(self, upload: "Upload", sha256: str) -> ObjectInfo:
+        """Make the file visible, and remember that it is."""
+        file = self._store.take(upload.start.key, upload.arriving.path, sha256)
+        if upload.start.upload_id:
+            (self._folder / (upload.name + _DONE)).write_text(json.dumps(asdict(file)))
+        return file
+
+    def left(self, upload: "Upload") -> None:
+        """Forget that somebody is at it."""
+        with self._guard:
+            if self._open.get(upload.name) is upload:
+                del self._open[upload.name]
+
+    def clean(self) -> int:
+        """Remove what was kept for long enough, and say how many uploads that were."""
+        oldest_s, removed = self._clock() - self._limits.keep_s, 0
+        for path in self._kept():
+            with self._guard, contextlib.suppress(FileNotFoundError):
+                if path.stem not in self._open and path.stat().st_mtime < oldest_s:
+                    path.unlink()
+                    removed += path.suffix == _PART
+        return removed
+
+    def too_large(self, key: str) -> str:
+        """Say that a file is too large, and what to do."""
+        limit = f"{self._limits.max_bytes} bytes that are taken in (THANOSQL_STORAGE__MAX_UPLOAD_BYTES)"
+        return f"{key!r} is larger than the {limit}; split it, or put it into the workspace itself"
+
+    @property
+    def max_bytes(self) -> int:
+        """Size of the largest file."""
+        return self._limits.max_bytes
+
+    def _kept(self) -> Iterator[Path]:
+        if self._folder.is_dir():
+            yield from (path for path in self._folder.iterdir() if path.suffix in (_PART, _DONE))
+
+    def _completed(self, name: str) -> ObjectInfo | None:
+        """Return the file that the upload made, unless it was changed or removed."""
+        try:
+            file = ObjectInfo(**json.loads((self._folder / (name + _DONE)).read_text()))
+        except (FileNotFoundError, ValueError, TypeError):  # none, or a killed server has half written it
+            return None
+        if not self._store.exists(file.key):
+            return None
+        found = self._store.stat(file.key)
+        same = (found.size_bytes, found.modified_s) == (file.size_bytes, file.modified_s)
+        return file if same else None
+
+
+class Upload:
+    """One call that sends a file, or the rest of one."""
+
+    def __init__(self, uploads: Uploads, name: str, start: UploadStart, arriving: Arriving) -> None:
+        self.name = name
+        self.start = start
+        self.arriving = arriving
+        self._uploads = uploads
+
+    def write(self, block: bytes) -> None:
+        """Add bytes.
+
+        Raises:
+            ThanosqlError: INVALID_DATA beyond the largest size, INVALID_ARGUMENT beyond the one announced,
+                CONFLICT where another call has gone on with this upload, STORE_UNAVAILABLE on a full disk.
+        """
+        size_bytes = self.arriving.size_bytes + len(block)
+        if size_bytes > self._uploads.max_bytes:
+            self.arriving.discard()
+            raise error(Reason.INVALID_DATA, self._uploads.too_large(self.start.key), path=self.start.key)
+        if self.start.size_bytes is not None and size_bytes > self.start.size_bytes:
+            self.arriving.discard()
+            raise self._other_size("more")
+        self.arriving.write(block)
+
+    def commit(self, sha256: str) -> ObjectInfo:
+        """Make the file visible, if what has arrived is what was sent.
+
+        Raises:
+            ThanosqlError: CHECKSUM_MISMATCH, and nothing is kept; INVALID_ARGUMENT where bytes are missing.
+        """
+        with self.arriving.turn():
+            if self.start.size_bytes is not None and self.arriving.size_bytes < self.start.size_bytes:
+                raise self._other_size("fewer")
+            arrived = self.arriving.sha256()
+            if sha256 and sha256.lower() != arrived:
+                self.arriving.discard()
+                message = f"the file arrived with the digest {arrived}, not {sha256}; send it again"
+                raise error(Reason.CHECKSUM_MISMATCH, message, path=self.start.key)
+            file = self._uploads.put_in_place(self, arrived)
+            self.arriving.discard()
+            return file
+
+    def close(self) -> None:
+        """End the call; what has arrived is kept where the upload can go on."""
+        self.arriving.close(keep=bool(self.start.upload_id))
+        self._uploads.left(self)
+
+    def _other_size(self, which: str) -> ThanosqlError:
+        message = f"{which} bytes came than the {self.start.size_bytes} announced for {self.start.key!r}"
+        return error(Reason.INVALID_ARGUMENT, f"{message}; was the file changed meanwhile? send it again")
+
+
+def _name(key: str, upload_id: str) -> str:
+    """Return the name of the files that belong to an upload: an id means nothing for another path."""
+    if not 0 < len(upload_id) <= _LONGEST_ID:
+        message = f"an upload_id has 1 to {_LONGEST_ID} characters, not {len(upload_id)}"
+        raise error(Reason.INVALID_ARGUMENT, message)
+    return hashlib.sha256(f"{key}\n{upload_id}".encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""What is kept of uploads that broke: for how long, and what a full disk does."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from services.storage.core.uploads import UploadLimits, Uploads, UploadStart
+from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.ports import ObjectInfo
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+START = UploadStart(key="uploads/a", upload_id="1")
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        import time
+
+        return time.time() + self.ahead_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def uploads(tmp_path: Path, clock: Clock) -> Uploads:
+    limits = UploadLimits(max_bytes=1000, keep_s=3600)
+    return Uploads(tmp_path / "parts", LocalDirectory(tmp_path / "objects"), limits, clock)
+
+
+def broken(uploads: Uploads, content: bytes = b"abc", start: UploadStart = START) -> None:
+    upload = uploads.open(start)
+    upload.write(content)
+    upload.close()
+
+
+def test_what_is_kept_is_removed_in_time_and_not_before(
+    uploads: Uploads, clock: Clock, tmp_path: Path
+) -> None:
+    broken(uploads)
+    clock.ahead_s = 3500
+    assert uploads.clean() == 0
+    assert uploads.state("uploads/a", "1").received_bytes == 3
+    clock.ahead_s = 3700
+    assert uploads.clean() == 1
+    assert uploads.state("uploads/a", "1").received_bytes == 0
+    assert list((tmp_path / "parts").iterdir()) == []
+
+
+def test_an_upload_that_goes_on_is_never_removed(uploads: Uploads, clock: Clock) -> None:
+    upload = uploads.open(START)
+    upload.write(b"abc")
+    clock.ahead_s = 1e6
+    assert uploads.clean() == 0
+    assert upload.commit("").size_bytes == 3
+    upload.close()
+
+
+def test_what_says_that_an_upload_is_complete_goes_too(
+    uploads: Uploads, clock: Clock, tmp_path: Path
+) -> None:
+    upload = uploads.open(START)
+    upload.write(b"abc")
+    file = upload.commit(hashlib.sha256(b"abc").hexdigest())
+    upload.close()
+    assert uploads.state("uploads/a", "1").file == file
+    clock.ahead_s = 3700
+    uploads.clean()
+    assert list((tmp_path / "parts").iterdir()) == []
+    assert LocalDirectory(tmp_path / "objects").read("uploads/a") == b"abc"
+
+
+def test_nothing_is_kept_without_an_id(uploads: Uploads, tmp_path: Path) -> None:
+    broken(uploads, start=UploadStart(key="uploads/a"))
+    assert list((tmp_path / "parts").iterdir()) == []
+
+
+def test_a_file_that_grows_too_large_is_refused_and_forgotten(uploads: Uploads) -> None:
+    broken(uploads, b"x" * 900)
+    upload = uploads.open(UploadStart(key="uploads/a", upload_id="1", offset=900))
+    with pytest.raises(ThanosqlError) as caught:
+        upload.write(b"x" * 101)
+    upload.close()
+    assert caught.value.reason is Reason.INVALID_DATA
+    assert uploads.state("uploads/a", "1").received_bytes == 0
+
+
+def test_a_full_disk_says_so_and_keeps_what_came_before(uploads: Uploads) -> None:
+    upload = uploads.open(START)
+    upload.write(b"abc")
+    upload.arriving._file.close()
+    upload.arriving._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+    with pytest.raises(ThanosqlError, match="No space left") as caught:
+        upload.write(b"def")
+    upload.close()
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    assert uploads.state("uploads/a", "1").received_bytes == 3
+
+
+def test_a_store_that_fails_keeps_what_has_arrived(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> ObjectInfo:
+        raise ThanosqlError(reason=Reason.STORE_UNAVAILABLE, message="away")
+
+    upload = uploads.open(START)
+    upload.write(b"abc")
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalDirectory, "take", fail)
+        with pytest.raises(ThanosqlError, match="away"):
+            upload.commit("")
+    upload.close()
+    again = uploads.open(UploadStart(key="uploads/a", upload_id="1", offset=3))
+    assert again.commit(hashlib.sha256(b"abc").hexdigest()).size_bytes == 3
+    again.close()
+
+
+def test_a_file_under_a_file_is_refused(uploads: Uploads) -> None:
+    for key, reason in (("uploads/a", None), ("uploads/a/b", Reason.INVALID_ARGUMENT)):
+        upload = uploads.open(UploadStart(key=key))
+        upload.write(b"abc")
+        if reason is None:
+            upload.commit("")
+        else:
+            with pytest.raises(ThanosqlError) as caught:
+                upload.commit("")
+            assert caught.value.reason is reason
+        upload.close()
