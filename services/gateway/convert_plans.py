@@ -244,6 +244,7 @@ _STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
     "list": _list,
     "get": _get,
     "upload_model": _upload,
+    "activate_model": lambda message, _place: plans.ActivateModel(model=_name(message.model)),
     "delete_model": _delete_model,
     "describe_model": lambda message, _place: plans.DescribeModel(model=_name(message.model)),
     "show_model_versions": lambda message, _place: plans.ShowModelVersions(model=_name(message.model)),

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from services.gateway import convert
-from services.gateway.core.plans import DeleteModel
+from services.gateway.core.plans import DeleteModel, split_version
 from services.gateway.core.records import ModelVersion
 from services.gateway.peer_streams import peer_call
 from thanosql.v1 import storage_pb2, storage_pb2_grpc, types_pb2
@@ -48,10 +48,18 @@ class StorageCatalog:
                 return
             request.page_token = response.next_page_token
 
+    async def activate(self, name: str, version: int, *, explain_only: bool = False) -> ModelVersion:
+        """See `Catalog.activate`."""
+        request = storage_pb2.ActivateModelRequest(name=name, version=version, explain_only=explain_only)
+        with peer_call(_PEER):
+            return convert.model((await self._stub.ActivateModel(request, timeout=self._timeout_s)).model)
+
     async def delete(self, statement: DeleteModel, *, explain_only: bool = False) -> int:
         """See `Catalog.delete`."""
+        name, version = split_version(statement.model.text)
         request = storage_pb2.DeleteModelRequest(
-            name=statement.model.text,
+            name=name,
+            version=version,
             force=statement.force,
             if_exists=statement.if_exists,
             explain_only=explain_only,

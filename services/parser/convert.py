@@ -103,6 +103,8 @@ def _put_workspace(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
             message.get.CopyFrom(_get(statement))
         case plan.UploadModel():
             message.upload_model.CopyFrom(_upload_model(statement))
+        case plan.ActivateModel():
+            message.activate_model.model.CopyFrom(_name(statement.model))
         case plan.DeleteModel():
             message.delete_model.model.CopyFrom(_name(statement.model))
             message.delete_model.if_exists = statement.if_exists

@@ -223,6 +223,7 @@ def from_deletion(request: storage_pb2.DeleteModelRequest) -> ModelDeletion:
         force=request.force,
         if_exists=request.if_exists,
         explain_only=request.explain_only,
+        version=request.version,
     )
 
 

@@ -201,6 +201,18 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         )
         return storage_pb2.RegisterModelResponse(model=convert.to_model(registered))
 
+    async def ActivateModel(
+        self, request: storage_pb2.ActivateModelRequest, context: _Context
+    ) -> storage_pb2.ActivateModelResponse:
+        """Make a version the one that statements use when they name none."""
+        model = await self._parts.work.command(
+            self._parts.models.activate,
+            request.name,
+            request.version,
+            explain_only=request.explain_only,
+        )
+        return storage_pb2.ActivateModelResponse(model=convert.to_model(model))
+
     async def DeleteModel(
         self, request: storage_pb2.DeleteModelRequest, context: _Context
     ) -> storage_pb2.DeleteModelResponse:

@@ -33,6 +33,7 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         self.deleted_snapshots: list[str] = []
         self.models: dict[str, types_pb2.ModelVersion] = {"Wav2Vec2En": BASE}
         self.models_in_use: set[str] = set()
+        self.deleted: list[tuple[str, int]] = []
         self.files: dict[str, bytes] = {}
         self.sources: dict[str, pa.Table] = {}
         self.calls: list[str] = []
@@ -191,6 +192,12 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
     async def RegisterModel(self, request: Any, context: Any) -> storage_pb2.RegisterModelResponse:
         raise error(Reason.INTERNAL, "the gateway never registers models")
 
+    async def ActivateModel(self, request: Any, context: Any) -> storage_pb2.ActivateModelResponse:
+        model = types_pb2.ModelVersion()
+        model.CopyFrom(self._model(request.name))
+        model.version = model.version if request.explain_only else request.version
+        return storage_pb2.ActivateModelResponse(model=model)
+
     async def DeleteModel(self, request: Any, context: Any) -> storage_pb2.DeleteModelResponse:
         if request.if_exists and request.name not in self.models:
             return storage_pb2.DeleteModelResponse()
@@ -198,6 +205,7 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         if request.name in self.models_in_use and not request.force:
             raise error(Reason.MODEL_IN_USE, f"model '{request.name}' is in use", model=request.name)
         if not request.explain_only:
+            self.deleted.append((request.name, request.version))
             del self.models[request.name]
         return storage_pb2.DeleteModelResponse(versions_deleted=1)
 

@@ -125,7 +125,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 48
     """Our own fault; details are in the server's log under the request id."""
     ERROR_REASON_MODEL_IN_USE: _ErrorReason.ValueType  # 49
-    """The model cannot be deleted: a job trains from it, or a server has it loaded."""
+    """The model cannot be deleted: a job trains from it, a server has it loaded, or its version is active."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The closed list of reasons; it travels as `google.rpc.ErrorInfo.reason` with the domain "thanosql"."""
@@ -229,7 +229,7 @@ ERROR_REASON_STORE_READ_ONLY: ErrorReason.ValueType  # 47
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 48
 """Our own fault; details are in the server's log under the request id."""
 ERROR_REASON_MODEL_IN_USE: ErrorReason.ValueType  # 49
-"""The model cannot be deleted: a job trains from it, or a server has it loaded."""
+"""The model cannot be deleted: a job trains from it, a server has it loaded, or its version is active."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -265,6 +265,7 @@ class Plan(_message.Message):
     CANCEL_JOB_FIELD_NUMBER: _builtins.int
     SHOW_TABLE_VERSIONS_FIELD_NUMBER: _builtins.int
     RESTORE_TABLE_FIELD_NUMBER: _builtins.int
+    ACTIVATE_MODEL_FIELD_NUMBER: _builtins.int
     canonical_text: _builtins.str
     """The statement written in its canonical form."""
     explain: _builtins.bool
@@ -377,6 +378,10 @@ class Plan(_message.Message):
     def restore_table(self) -> Global___RestoreTablePlan:
         """RESTORE TABLE."""
 
+    @_builtins.property
+    def activate_model(self) -> Global___ActivateModelPlan:
+        """ACTIVATE MODEL."""
+
     def __init__(
         self,
         *,
@@ -409,12 +414,13 @@ class Plan(_message.Message):
         cancel_job: Global___CancelJobPlan | None = ...,
         show_table_versions: Global___ShowTableVersionsPlan | None = ...,
         restore_table: Global___RestoreTablePlan | None = ...,
+        activate_model: Global___ActivateModelPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table"]  # noqa: Y015
+    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model"]  # noqa: Y015
     _WhichOneofArgType_statement: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_statement) -> _WhichOneofReturnType_statement | None: ...
 
@@ -1337,7 +1343,7 @@ class DeleteModelPlan(_message.Message):
     """Delete it although jobs train from it or servers have it loaded."""
     @_builtins.property
     def model(self) -> Global___Name:
-        """The model."""
+        """The model; `m.2` names a version, which is deleted alone."""
 
     def __init__(
         self,
@@ -1353,6 +1359,30 @@ class DeleteModelPlan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteModelPlan: _TypeAlias = DeleteModelPlan  # noqa: Y015
+
+@_typing.final
+class ActivateModelPlan(_message.Message):
+    """ACTIVATE MODEL m.2."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Name:
+        """The model and its version, `m.2`."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Name | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivateModelPlan: _TypeAlias = ActivateModelPlan  # noqa: Y015
 
 @_typing.final
 class DescribeModelPlan(_message.Message):

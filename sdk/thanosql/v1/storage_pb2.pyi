@@ -1298,6 +1298,60 @@ class RegisterModelResponse(_message.Message):
 Global___RegisterModelResponse: _TypeAlias = RegisterModelResponse  # noqa: Y015
 
 @_typing.final
+class ActivateModelRequest(_message.Message):
+    """Which version of which model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    EXPLAIN_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name."""
+    version: _builtins.int
+    """Version, from 1."""
+    explain_only: _builtins.bool
+    """Only check it: nothing is changed, and the answer tells which version is the active one now."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        explain_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explain_only", b"explain_only", "name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivateModelRequest: _TypeAlias = ActivateModelRequest  # noqa: Y015
+
+@_typing.final
+class ActivateModelResponse(_message.Message):
+    """The version that statements use now, or used before with `explain_only`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> _types_pb2.ModelVersion:
+        """The version."""
+
+    def __init__(
+        self,
+        *,
+        model: _types_pb2.ModelVersion | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivateModelResponse: _TypeAlias = ActivateModelResponse  # noqa: Y015
+
+@_typing.final
 class DeleteModelRequest(_message.Message):
     """Which model."""
 
@@ -1307,6 +1361,7 @@ class DeleteModelRequest(_message.Message):
     FORCE_FIELD_NUMBER: _builtins.int
     IF_EXISTS_FIELD_NUMBER: _builtins.int
     EXPLAIN_ONLY_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name."""
     force: _builtins.bool
@@ -1315,6 +1370,8 @@ class DeleteModelRequest(_message.Message):
     """Answer `versions_deleted = 0` where there is none."""
     explain_only: _builtins.bool
     """Only check it: nothing is deleted, and the answer tells what would be."""
+    version: _builtins.int
+    """The version that is deleted; 0 means all."""
     def __init__(
         self,
         *,
@@ -1322,10 +1379,11 @@ class DeleteModelRequest(_message.Message):
         force: _builtins.bool = ...,
         if_exists: _builtins.bool = ...,
         explain_only: _builtins.bool = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["explain_only", b"explain_only", "force", b"force", "if_exists", b"if_exists", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explain_only", b"explain_only", "force", b"force", "if_exists", b"if_exists", "name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -120,6 +120,11 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.RegisterModelRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.RegisterModelResponse.FromString,
                 _registered_method=True)
+        self.ActivateModel = channel.unary_unary(
+                '/thanosql.v1.StorageService/ActivateModel',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.ActivateModelRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.ActivateModelResponse.FromString,
+                _registered_method=True)
         self.DeleteModel = channel.unary_unary(
                 '/thanosql.v1.StorageService/DeleteModel',
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteModelRequest.SerializeToString,
@@ -280,8 +285,15 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ActivateModel(self, request, context):
+        """Makes a version the one that statements use when they name none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteModel(self, request, context):
-        """Deletes a model with its versions and artefacts.
+        """Deletes a model with its versions and artefacts, or one version of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -416,6 +428,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.RegisterModel,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.RegisterModelRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.RegisterModelResponse.SerializeToString,
+            ),
+            'ActivateModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateModel,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.ActivateModelRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.ActivateModelResponse.SerializeToString,
             ),
             'DeleteModel': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteModel,
@@ -913,6 +930,33 @@ class StorageService:
             '/thanosql.v1.StorageService/RegisterModel',
             thanosql_dot_v1_dot_storage__pb2.RegisterModelRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.RegisterModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/ActivateModel',
+            thanosql_dot_v1_dot_storage__pb2.ActivateModelRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.ActivateModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

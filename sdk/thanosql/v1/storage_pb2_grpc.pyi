@@ -67,8 +67,10 @@ class StorageServiceStub:
     """Lists the versions of a model, newest first."""
     RegisterModel: _grpc.UnaryUnaryMultiCallable[_storage_pb2.RegisterModelRequest, _storage_pb2.RegisterModelResponse]
     """Makes a version of a model known, and active, once its artefacts are in the object store."""
+    ActivateModel: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ActivateModelRequest, _storage_pb2.ActivateModelResponse]
+    """Makes a version the one that statements use when they name none."""
     DeleteModel: _grpc.UnaryUnaryMultiCallable[_storage_pb2.DeleteModelRequest, _storage_pb2.DeleteModelResponse]
-    """Deletes a model with its versions and artefacts."""
+    """Deletes a model with its versions and artefacts, or one version of it."""
     HoldModels: _grpc.UnaryUnaryMultiCallable[_storage_pb2.HoldModelsRequest, _storage_pb2.HoldModelsResponse]
     """Tells which versions of models a process uses, until it tells again or is silent for too long."""
     WriteFile: _grpc.StreamUnaryMultiCallable[_storage_pb2.WriteFileRequest, _storage_pb2.WriteFileResponse]
@@ -121,8 +123,10 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Lists the versions of a model, newest first."""
     RegisterModel: _aio.UnaryUnaryMultiCallable[_storage_pb2.RegisterModelRequest, _storage_pb2.RegisterModelResponse]  # type: ignore[assignment]
     """Makes a version of a model known, and active, once its artefacts are in the object store."""
+    ActivateModel: _aio.UnaryUnaryMultiCallable[_storage_pb2.ActivateModelRequest, _storage_pb2.ActivateModelResponse]  # type: ignore[assignment]
+    """Makes a version the one that statements use when they name none."""
     DeleteModel: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteModelRequest, _storage_pb2.DeleteModelResponse]  # type: ignore[assignment]
-    """Deletes a model with its versions and artefacts."""
+    """Deletes a model with its versions and artefacts, or one version of it."""
     HoldModels: _aio.UnaryUnaryMultiCallable[_storage_pb2.HoldModelsRequest, _storage_pb2.HoldModelsResponse]  # type: ignore[assignment]
     """Tells which versions of models a process uses, until it tells again or is silent for too long."""
     WriteFile: _aio.StreamUnaryMultiCallable[_storage_pb2.WriteFileRequest, _storage_pb2.WriteFileResponse]  # type: ignore[assignment]
@@ -276,12 +280,20 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes a version of a model known, and active, once its artefacts are in the object store."""
 
     @_abc_1.abstractmethod
+    def ActivateModel(
+        self,
+        request: _storage_pb2.ActivateModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.ActivateModelResponse, _abc.Awaitable[_storage_pb2.ActivateModelResponse]]:
+        """Makes a version the one that statements use when they name none."""
+
+    @_abc_1.abstractmethod
     def DeleteModel(
         self,
         request: _storage_pb2.DeleteModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.DeleteModelResponse, _abc.Awaitable[_storage_pb2.DeleteModelResponse]]:
-        """Deletes a model with its versions and artefacts."""
+        """Deletes a model with its versions and artefacts, or one version of it."""
 
     @_abc_1.abstractmethod
     def HoldModels(

@@ -14,7 +14,7 @@ from services.gateway.core.plan_changes import (
     Update,
 )
 from services.gateway.core.plan_parts import Name
-from services.gateway.core.plans import CancelJob, Change, DeleteModel
+from services.gateway.core.plans import ActivateModel, CancelJob, Change, DeleteModel, split_version
 from services.gateway.core.ports import WriteTarget
 from services.gateway.core.queries import open_query
 from services.gateway.core.run import Run, count_of
@@ -32,6 +32,8 @@ async def run_change(run: Run, statement: Change) -> None:
             await _insert(run, statement)
         case RestoreTable():
             await _restore(run, statement)
+        case ActivateModel():
+            await _activate(run, statement)
         case DeleteModel() | CancelJob():
             await _end(run, statement)
         case _:
@@ -111,17 +113,29 @@ async def _restore(run: Run, statement: RestoreTable) -> None:
     )
 
 
+async def _activate(run: Run, statement: ActivateModel) -> None:
+    with placed_at(statement.model.span):
+        model = await run.peers.catalog.activate(*split_version(statement.model.text))
+    run.outcome.model = model
+    run.outcome.message = f"statements that name model '{model.name}' use version {model.version} from now on"
+
+
 async def _end(run: Run, statement: DeleteModel | CancelJob) -> None:
     if isinstance(statement, DeleteModel):
         with placed_at(statement.model.span):
             versions = await run.peers.catalog.delete(statement)
         was = f"deleted, {count_of(versions, 'version')}" if versions else "did not exist; nothing was done"
-        run.outcome.message = f"model '{statement.model.text}' {was}"
+        run.outcome.message = f"{_what(statement)} {was}"
         return
     with placed_at(statement.job_id.span):
         job = await run.peers.trainer.cancel(statement.job_id.text)
     await run.emit(JobChanged(job=job))
     run.outcome.message = f"job '{job.job_id}' is {job.state.lower()}"
+
+
+def _what(statement: DeleteModel) -> str:
+    name, version = split_version(statement.model.text)
+    return f"version {version} of model '{name}'" if version else f"model '{name}'"
 
 
 def _changed(run: Run, rows: int, how: str, name: Name) -> None:

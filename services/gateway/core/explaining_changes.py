@@ -14,7 +14,7 @@ from services.gateway.core.plan_changes import (
     Update,
 )
 from services.gateway.core.plan_parts import TableAtVersion
-from services.gateway.core.plans import CancelJob, Change, DeleteModel
+from services.gateway.core.plans import ActivateModel, CancelJob, Change, DeleteModel, split_version
 from services.gateway.core.ports import BoundQuery
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import Reason, error
@@ -33,6 +33,8 @@ async def change_steps(run: Run, statement: Change) -> list[str]:
             return await _restore_steps(run, statement)
         case DeleteModel():
             return [await _delete_model_step(run, statement)]
+        case ActivateModel():
+            return [await _activate_step(run, statement)]
         case CancelJob():
             with placed_at(statement.job_id.span):
                 job = await run.peers.trainer.get(statement.job_id.text)
@@ -89,6 +91,15 @@ async def _restore_steps(run: Run, statement: RestoreTable) -> list[str]:
     ]
 
 
+async def _activate_step(run: Run, statement: ActivateModel) -> str:
+    name, version = split_version(statement.model.text)
+    with placed_at(statement.model.span):
+        model = await run.peers.catalog.activate(name, version, explain_only=True)
+    if model.version == version:
+        return f"do nothing, because version {version} of model '{name}' is the active one"
+    return f"let statements that name model '{name}' use version {version} in place of {model.version}"
+
+
 async def _delete_model_step(run: Run, statement: DeleteModel) -> str:
     name = statement.model
     with placed_at(name.span):
@@ -96,6 +107,8 @@ async def _delete_model_step(run: Run, statement: DeleteModel) -> str:
     if not versions:
         return f"do nothing, because there is no model '{name.text}'"
     forced = ", whoever uses it" if statement.force else ", which nobody uses"
+    if split_version(name.text)[1]:
+        return f"delete '{name.text}' and the files of that version alone{forced}"
     return f"delete model '{name.text}' with {count_of(versions, 'version')} and all files{forced}"
 
 

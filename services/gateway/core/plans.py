@@ -112,8 +112,16 @@ class ListNames:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActivateModel:
+    """ACTIVATE MODEL m.2."""
+
+    model: Name
+    kind: str = "ACTIVATE MODEL"
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeleteModel:
-    """DELETE MODEL m."""
+    """DELETE MODEL m, or m.2."""
 
     model: Name
     if_exists: bool = False
@@ -198,6 +206,7 @@ Change: TypeAlias = (
     | DropTable
     | RestoreTable
     | AlterTable
+    | ActivateModel
     | DeleteModel
     | CancelJob
 )

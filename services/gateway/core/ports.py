@@ -175,6 +175,10 @@ class Catalog(Protocol):
         """The versions of a model, newest first."""
         ...
 
+    async def activate(self, name: str, version: int, *, explain_only: bool = False) -> ModelVersion:
+        """The version that statements use now, or before where it is only checked."""
+        ...
+
     async def delete(self, statement: DeleteModel, *, explain_only: bool = False) -> int:
         """Versions deleted, or those that would be; MODEL_IN_USE unless forced."""
         ...

@@ -11,8 +11,9 @@ from services.parser.core.fragment import Fragment
 from services.parser.core.nesting import starts_nested
 from services.parser.core.node import Node
 from services.parser.core.plan_options import GetKind, ListKind, MediaKind, SearchKind
-from services.parser.core.plan_parts import Notice, Query
+from services.parser.core.plan_parts import Name, Notice, Query
 from services.parser.core.queries import QueryReader
+from services.parser.core.versions import read_version
 
 
 class PlanBuilder:
@@ -42,6 +43,7 @@ class PlanBuilder:
             "list_objects": _list_objects,
             "get": _get,
             "upload_model": _upload_model,
+            "activate_model": _activate_model,
             "delete_model": _delete_model,
             "describe_model": _describe_model,
             "show_model_versions": _show_model_versions,
@@ -210,12 +212,29 @@ def _upload_model(node: Node) -> plan.UploadModel:
     )
 
 
+def _activate_model(node: Node) -> plan.ActivateModel:
+    model = _model_or_version(node)
+    if "." not in model.text:
+        message = "ACTIVATE MODEL needs a version of the model"
+        raise fault(message, model.span, expected=[f"a version, such as {model.text}.1"])
+    return plan.ActivateModel(span=node.statement.span, model=model)
+
+
+def _model_or_version(node: Node) -> Name:
+    """The model, or the version, that a statement changes: `m.0`, the active version, is too easily `m`."""
+    model = node.model()
+    _name, dot, version = model.text.partition(".")
+    if dot:
+        read_version(version, model.span)
+    return model
+
+
 def _delete_model(node: Node) -> plan.DeleteModel:
     options, notices = option_sets.DELETE_MODEL.read(node.options(), node.head)
     return plan.DeleteModel(
         span=node.statement.span,
         notices=notices,
-        model=node.model("MODEL_NAME"),
+        model=_model_or_version(node),
         if_exists=node.has("EXISTS"),
         options=options,
     )

@@ -134,8 +134,15 @@ class UploadModel(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActivateModel(Statement):
+    """ACTIVATE MODEL, of one version."""
+
+    model: Name
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeleteModel(Statement):
-    """DELETE MODEL."""
+    """DELETE MODEL, of all versions or of one."""
 
     model: Name
     if_exists: bool = False
@@ -209,6 +216,7 @@ ExecutablePlan: TypeAlias = (
     | ListObjects
     | Get
     | UploadModel
+    | ActivateModel
     | DeleteModel
     | DescribeModel
     | ShowModelVersions

@@ -85,7 +85,9 @@ def _render_workspace(statement: plan.Plan) -> str | None:
         case plan.UploadModel(model=model, source=source, options=options):
             return f"UPLOAD MODEL {_name(model)}{_options(options)} FROM {_literal(source.text)}"
         case plan.DeleteModel(model=model, if_exists=checked, options=options):
-            return f"DELETE MODEL {'IF EXISTS ' if checked else ''}{_name(model)}{_options(options)}"
+            return f"DELETE MODEL {'IF EXISTS ' if checked else ''}{_model(model)}{_options(options)}"
+        case plan.ActivateModel(model=model):
+            return f"ACTIVATE MODEL {_model(model)}"
         case plan.DescribeModel(model=model):
             return f"DESCRIBE MODEL {_model(model)}"
         case plan.ShowModelVersions(model=model):

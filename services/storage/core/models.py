@@ -1,34 +1,20 @@
-"""The catalog of models: versions, one of them active, their files in the object store.
-
-One JSON document a model, written whole at once. Storage is its only writer, so a lock in this
-process keeps versions from being given twice.
-"""
+"""The catalog of models: versions, one of them active, their files in the object store."""
 
 import hashlib
-import json
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 from services.storage.core.holds import Hold, ModelHolds
-from services.storage.core.names import file_name, model_not_found
-from services.storage.core.types import (
-    Artefact,
-    ModelDeletion,
-    ModelKind,
-    ModelPage,
-    ModelVersion,
-    TableVersion,
-)
+from services.storage.core.model_documents import Document, ModelDocuments, empty
+from services.storage.core.model_edits import added, put_back, require_free, versions_of, without
+from services.storage.core.names import model_not_found
+from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelPage, ModelVersion
 from thanosql_objects.ports import CHUNK_BYTES, ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-_CATALOG = "catalog/models/"
 _MAX_PAGE = 1000
 _MAX_NAME = 64
-_REGISTERED = "request_ids"
 
 
 class ModelCatalog:
@@ -44,7 +30,7 @@ class ModelCatalog:
         self._store = store
         self._holds = holds
         self._clock = clock
-        self._lock = threading.RLock()
+        self._documents = ModelDocuments(store)
 
     @property
     def holds_last_s(self) -> float:
@@ -71,10 +57,10 @@ class ModelCatalog:
 
     def versions(self, name: str) -> tuple[ModelVersion, ...]:
         """Return the versions of a model, newest first."""
-        document = self._read(name)
+        document = self._documents.read(name)
         if document is None:
             raise model_not_found(name, self.names())
-        return tuple(_from_json(entry) for entry in reversed(document["versions"]))
+        return versions_of(document)
 
     def tables_named(self) -> frozenset[tuple[str, int]]:
         """Return every table and version that the record of a model names."""
@@ -89,7 +75,7 @@ class ModelCatalog:
     def remove_unnamed(self, keys: Iterable[str]) -> bool:
         """Remove files unless a version has one of them by now, and say whether they were removed."""
         doomed = frozenset(keys)
-        with self._lock:
+        with self._documents.unchanged():
             if doomed & self.files_named():
                 return False
             for key in doomed:
@@ -122,22 +108,54 @@ class ModelCatalog:
             ThanosqlError: MODEL_ALREADY_EXISTS, CHECKSUM_MISMATCH, FILE_NOT_FOUND, INVALID_NAME, CONFLICT.
         """
         _check_name(model.name)
-        with self._lock:
-            document = self._read(model.name) or {"versions": [], _REGISTERED: {}}
-            earlier = document[_REGISTERED].get(request_id) if request_id else None
-            if earlier is not None:
-                return self.get(model.name, earlier)
-            self._require_free(model, document, overwrite)
+        document = self._documents.read(model.name) or empty()
+        if request_id not in document["request_ids"]:
+            require_free(model, document, overwrite)
             for artefact in model.artefacts:
                 verify(self._store, artefact)
-            version = model.version or 1 + max((e["version"] for e in document["versions"]), default=0)
-            registered = replace(model, version=version, active=True, create_time_s=self._clock())
-            versions = [entry | {"active": False} for entry in document["versions"]]
-            document["versions"] = [*versions, _to_json(registered)]
-            if request_id:
-                document[_REGISTERED][request_id] = version
-            self._write(model.name, document)
-            return registered
+        made = replace(model, active=True, create_time_s=self._clock())
+
+        def add(document: Document) -> Document:
+            if request_id in document["request_ids"]:
+                return document
+            require_free(model, document, overwrite)
+            return added(made, document, request_id)
+
+        document = self._documents.change(model.name, add)
+        if request_id:
+            return self.get(model.name, document["request_ids"][request_id])
+        return versions_of(document)[0]
+
+    def activate(self, name: str, version: int, *, explain_only: bool = False) -> ModelVersion:
+        """Make a version the one that statements use when they name none, and return the active one.
+
+        Args:
+            name: The model.
+            version: From 1.
+            explain_only: Check it, and change nothing.
+
+        Raises:
+            ThanosqlError: MODEL_NOT_FOUND; PERMISSION_DENIED for a base, whose checkpoint is a setting.
+        """
+        _refuse_base(
+            [self._wanted(name, version)], "its checkpoint is the setting THANOSQL_STORAGE__WAV2VEC2_EN"
+        )
+
+        def switch(document: Document) -> Document:
+            if all(entry["version"] != version for entry in document["versions"]):
+                return document
+            entries = [entry | {"active": entry["version"] == version} for entry in document["versions"]]
+            return document | {"versions": entries}
+
+        if not explain_only:
+            self._documents.change(name, switch)
+            self._wanted(name, version)
+        return self.get(name)
+
+    def _wanted(self, name: str, version: int) -> ModelVersion:
+        if version < 1:
+            raise error(Reason.INVALID_ARGUMENT, f"{version} is no version of a model: they count from 1")
+        return self.get(name, version)
 
     def hold(self, holder_id: str, holds: Sequence[Hold]) -> tuple[Hold, ...]:
         """Take what a process uses, and return what of it the catalog does not have."""
@@ -146,39 +164,45 @@ class ModelCatalog:
         return tuple(hold for hold in holds if not self._has(hold.model, hold.version))
 
     def delete(self, deletion: ModelDeletion) -> int:
-        """Delete a model with its versions and files, and say how many versions it had.
+        """Delete a model with its versions and files, or one version, and say how many versions it had.
 
         Raises:
             ThanosqlError: PERMISSION_DENIED for a base model, which BUILD statements stand on; MODEL_IN_USE
-                unless forced; MODEL_NOT_FOUND.
+                for the active version, and unless forced for what is in use; MODEL_NOT_FOUND.
         """
-        name = deletion.name
-        with self._lock:
-            document = self._read(name)
-            if document is None and deletion.if_exists:
-                return 0
-            versions = self.versions(name)
-            _refuse_base(versions)
-            self._require_unused(deletion, versions)
-            if not deletion.explain_only:
-                # The catalog first: a model without files would be worse than files without a model.
-                self._store.delete(_key(name))
-                self._restore_if_used(deletion, versions, document)
-                self._delete_files(versions)
-            return len(versions)
+        doomed = self._doomed(deletion)
+        if not doomed:
+            return 0
+        _refuse_base(doomed, "BUILD statements name it")
+        without(doomed, self._documents.read(deletion.name) or empty(), deletion)
+        self._require_unused(deletion, doomed)
+        if not deletion.explain_only:
+            # The catalog first: a model without files would be worse than files without a model.
+            self._documents.change(deletion.name, lambda document: without(doomed, document, deletion))
+            self._restore_if_used(deletion, doomed)
+            self._delete_files(doomed)
+        return len(doomed)
+
+    def _doomed(self, deletion: ModelDeletion) -> tuple[ModelVersion, ...]:
+        try:
+            if not deletion.version:
+                return self.versions(deletion.name)
+            return (self._wanted(deletion.name, deletion.version),)
+        except ThanosqlError as problem:
+            if problem.reason is Reason.MODEL_NOT_FOUND and deletion.if_exists:
+                return ()
+            raise
 
     def _require_unused(self, deletion: ModelDeletion, versions: Sequence[ModelVersion]) -> None:
         if not deletion.force:
             self._holds.require_none(deletion.name, {model.version for model in versions})
 
-    def _restore_if_used(
-        self, deletion: ModelDeletion, versions: Sequence[ModelVersion], document: dict[str, Any] | None
-    ) -> None:
+    def _restore_if_used(self, deletion: ModelDeletion, doomed: Sequence[ModelVersion]) -> None:
         """Take a deletion back where somebody told between the look and now that he uses the model."""
         try:
-            self._require_unused(deletion, versions)
+            self._require_unused(deletion, doomed)
         except ThanosqlError:
-            self._write(deletion.name, document or {})
+            self._documents.change(deletion.name, lambda document: put_back(doomed, document))
             raise
 
     def _delete_files(self, versions: Sequence[ModelVersion]) -> None:
@@ -187,59 +211,20 @@ class ModelCatalog:
                 self._store.delete(artefact)
 
     def _has(self, name: str, version: int) -> bool:
-        document = self._read(name)
+        document = self._documents.read(name)
         return document is not None and any(entry["version"] == version for entry in document["versions"])
 
     def _is_used(self, key: str) -> bool:
         return any(
             artefact.key == key
-            for name in self.names()
-            for model in self.versions(name)
+            for document in self._documents.all()
+            for model in versions_of(document)
             for artefact in model.artefacts
         )
 
-    def _require_free(self, model: ModelVersion, document: dict[str, Any], overwrite: bool) -> None:
-        if document["versions"] and not overwrite:
-            message = (
-                f"model {model.name!r} exists already; use OPTIONS (overwrite=True) to make a new version"
-            )
-            raise error(Reason.MODEL_ALREADY_EXISTS, message, model=model.name)
-        if any(entry["version"] == model.version for entry in document["versions"]):
-            message = f"model {model.name!r} has a version {model.version} already"
-            raise error(Reason.CONFLICT, message, model=model.name)
-
     def _active(self) -> list[ModelVersion]:
-        found, token = [], ""
-        while True:
-            page = self._store.list(_CATALOG, page_token=token)
-            for info in page.objects:
-                document = self._load(info.key)
-                entries = document["versions"] if document else []
-                found += [_from_json(entry) for entry in entries if entry["active"]]
-            token = page.next_page_token
-            if not token:
-                return found
-
-    def _read(self, name: str) -> dict[str, Any] | None:
-        return self._load(_key(name)) if name else None
-
-    def _load(self, key: str) -> dict[str, Any] | None:
-        try:
-            document = json.loads(self._store.read(key))
-        except ThanosqlError as problem:
-            if problem.reason is Reason.FILE_NOT_FOUND:
-                return None
-            raise
-        except ValueError as problem:
-            raise error(
-                Reason.CHECKSUM_MISMATCH, f"the catalog entry {key!r} is damaged: {problem}"
-            ) from problem
-        if not isinstance(document, dict):
-            raise error(Reason.CHECKSUM_MISMATCH, f"the catalog entry {key!r} is damaged")
-        return document
-
-    def _write(self, name: str, document: dict[str, Any]) -> None:
-        self._store.write(_key(name), [json.dumps(document, ensure_ascii=False, indent=1).encode()])
+        models = (model for document in self._documents.all() for model in versions_of(document))
+        return [model for model in models if model.active]
 
 
 def verify(store: ObjectStore, artefact: Artefact) -> None:
@@ -258,10 +243,10 @@ def verify(store: ObjectStore, artefact: Artefact) -> None:
         raise error(Reason.CHECKSUM_MISMATCH, message, path=artefact.key)
 
 
-def _refuse_base(versions: Sequence[ModelVersion]) -> None:
+def _refuse_base(versions: Sequence[ModelVersion], why: str) -> None:
     base = next((model.name for model in versions if model.kind is ModelKind.BASE), None)
     if base is not None:
-        message = f"{base!r} is a base model, which BUILD statements name; it cannot be deleted"
+        message = f"{base!r} is a base model and stays as it is: {why}"
         raise error(Reason.PERMISSION_DENIED, message, model=base)
 
 
@@ -270,26 +255,6 @@ def _check_name(name: str) -> None:
     if not plain or any(character in "/\\." for character in name):
         message = f"{name!r} cannot be the name of a model: 1 to {_MAX_NAME} characters, no '/', '\\' or '.'"
         raise error(Reason.INVALID_NAME, message, model=name)
-
-
-def _key(name: str) -> str:
-    # Upper case is kept: names of models are case sensitive, and so are keys.
-    return f"{_CATALOG}{''.join(c if c.isupper() and c.isascii() else file_name(c) for c in name)}.json"
-
-
-def _to_json(model: ModelVersion) -> dict[str, Any]:
-    return asdict(replace(model, metrics=dict(model.metrics), properties=dict(model.properties))) | {
-        "kind": model.kind.value,
-        "built_from": [{"table": item.table, "version": item.version} for item in model.built_from],
-    }
-
-
-def _from_json(entry: dict[str, Any]) -> ModelVersion:
-    artefacts = tuple(Artefact(**artefact) for artefact in entry["artefacts"])
-    # Models that an earlier release registered have no such record.
-    built_from = tuple(TableVersion(**item) for item in entry.get("built_from", ()))
-    typed = {"kind": ModelKind(entry["kind"]), "artefacts": artefacts, "built_from": built_from}
-    return ModelVersion(**(entry | typed))
 
 
 def _page(rest: list[ModelVersion], page_size: int, token: Callable[[ModelVersion], str]) -> ModelPage:

@@ -213,12 +213,14 @@ class ModelDeletion:
         force: Delete it although it is in use.
         if_exists: A model that is not there is no error.
         explain_only: Check it, and delete nothing.
+        version: The version that is deleted; 0 for all.
     """
 
     name: str
     force: bool = False
     if_exists: bool = False
     explain_only: bool = False
+    version: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

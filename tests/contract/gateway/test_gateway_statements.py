@@ -122,6 +122,12 @@ async def test_a_create_whose_prediction_fails_midway_leaves_nothing(world: Worl
         ("DROP TABLE IF EXISTS u", "table 'u' did not exist; nothing was done"),
         ("DELETE MODEL Wav2Vec2En", "model 'Wav2Vec2En' deleted, 1 version"),
         ("DELETE MODEL IF EXISTS m", "model 'm' did not exist; nothing was done"),
+        ("DELETE MODEL IF EXISTS m.7", "version 7 of model 'm' did not exist; nothing was done"),
+        ("DELETE MODEL Wav2Vec2En.1", "version 1 of model 'Wav2Vec2En' deleted, 1 version"),
+        (
+            "ACTIVATE MODEL Wav2Vec2En.3",
+            "statements that name model 'Wav2Vec2En' use version 3 from now on",
+        ),
     ],
 )
 async def test_changes_say_what_they_did(world: World, text: str, message: str) -> None:
@@ -139,6 +145,22 @@ async def test_a_model_in_use_is_deleted_only_by_force(world: World) -> None:
     assert "Wav2Vec2En" in world.storage.models
     await world.client.succeed("DELETE MODEL Wav2Vec2En OPTIONS(force=True)")
     assert "Wav2Vec2En" not in world.storage.models
+
+
+async def test_explaining_an_activation_tells_which_version_it_replaces(world: World) -> None:
+    answer = await world.client.succeed("EXPLAIN ACTIVATE MODEL Wav2Vec2En.3")
+    assert answer.table["what"].to_pylist() == [
+        "let statements that name model 'Wav2Vec2En' use version 3 in place of 1"
+    ]
+    answer = await world.client.succeed("EXPLAIN ACTIVATE MODEL Wav2Vec2En.1")
+    assert answer.table["what"].to_pylist() == [
+        "do nothing, because version 1 of model 'Wav2Vec2En' is the active one"
+    ]
+
+
+async def test_a_version_alone_is_deleted(world: World) -> None:
+    await world.client.succeed("DELETE MODEL Wav2Vec2En.1")
+    assert world.storage.deleted == [("Wav2Vec2En", 1)]
 
 
 async def test_a_change_of_no_table_points_at_its_name(world: World) -> None:

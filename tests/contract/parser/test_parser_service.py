@@ -39,6 +39,7 @@ EVERY_STATEMENT = {
     "get": "GET THANOSQL MODEL m",
     "upload_model": "UPLOAD MODEL m FROM 'folder'",
     "delete_model": "DELETE MODEL IF EXISTS m OPTIONS(force=True)",
+    "activate_model": "ACTIVATE MODEL m.2",
     "describe_model": "DESCRIBE MODEL m",
     "show_model_versions": "SHOW MODEL VERSIONS m",
     "show_table_versions": "SHOW TABLE VERSIONS t",

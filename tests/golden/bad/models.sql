@@ -194,11 +194,39 @@ PRINT AUDOI AS SELECT * FROM t
 --|           |         ^^^^^ did you mean 'AUDIO'?
 --| SYNTAX_ERROR
 
---# DELETE a version
-DELETE MODEL m.2
---| error: syntax error at '.2' in DELETE MODEL
---|   line 1  |   DELETE MODEL m.2
---|           |                 ^^ expected OPTIONS(...) or the end of the statement
+--# DELETE a version that is not one
+DELETE MODEL m.0
+--| error: '0' is not the number of a version
+--|   line 1  |   DELETE MODEL m.0
+--|           |                ^^^ expected a whole number from 1
+--| SYNTAX_ERROR
+
+--# DELETE a version with its number apart
+DELETE MODEL m VERSION 2
+--| error: syntax error at 'VERSION' in DELETE MODEL
+--|   line 1  |   DELETE MODEL m VERSION 2
+--|           |                  ^^^^^^^ expected OPTIONS(...) or the end of the statement
+--| SYNTAX_ERROR
+
+--# ACTIVATE without a version
+ACTIVATE MODEL m
+--| error: ACTIVATE MODEL needs a version of the model
+--|   line 1  |   ACTIVATE MODEL m
+--|           |                  ^ expected a version, such as m.1
+--| SYNTAX_ERROR
+
+--# ACTIVATE a version that is not one
+ACTIVATE MODEL m.0
+--| error: '0' is not the number of a version
+--|   line 1  |   ACTIVATE MODEL m.0
+--|           |                  ^^^ expected a whole number from 1
+--| SYNTAX_ERROR
+
+--# ACTIVATE a table
+ACTIVATE TABLE t
+--| error: syntax error at 'TABLE' in ACTIVATE
+--|   line 1  |   ACTIVATE TABLE t
+--|           |            ^^^^^ expected 'MODEL'
 --| SYNTAX_ERROR
 
 --# a slip in an option of DELETE MODEL

@@ -130,6 +130,20 @@ delete model if exists "my-model" options(force=true)
 --|   options: force=True
 --|   canonical: DELETE MODEL IF EXISTS "my-model" OPTIONS(force=True)
 
+--# delete a version
+DELETE MODEL m.2
+--| DeleteModel
+--|   model: m.2
+--|   if_exists: False
+--|   options: force=False
+--|   canonical: DELETE MODEL m.2
+
+--# activate a version
+activate model "my-model".2
+--| ActivateModel
+--|   model: my-model.2
+--|   canonical: ACTIVATE MODEL "my-model".2
+
 --# delete a model called force
 DELETE MODEL force
 --| DeleteModel

@@ -15,9 +15,9 @@ from services.storage.app import build as build_storage
 from services.storage.settings import StorageSettings
 from tests.deployment import SHARED_DATA
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
-from tests.fakes.predictor_storage import babble, wav, write_workspace
+from tests.fakes.predictor_storage import babble, put_model, wav, write_workspace
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, storage_pb2, storage_pb2_grpc
-from thanosql_objects.opening import open_objects
+from thanosql_objects.opening import Objects, open_objects
 from thanosql_objects.settings import ObjectSettings
 from thanosql_runtime.errors import Reason
 from thanosql_runtime.status import from_rpc_error, from_status
@@ -30,6 +30,7 @@ MODEL = "tutorial_audio_recognition"
 class Predictor:
     stub: "predictor_pb2_grpc.PredictorServiceAsyncStub"
     address: str
+    objects: Objects
 
 
 @asynccontextmanager
@@ -42,7 +43,8 @@ async def running(home: Path, workspace: Path) -> AsyncIterator[Predictor]:
         lambda context: build_predictor(predictor, context, objects),
     ]
     async with serving(services, home) as address, peer_channel(address) as channel:
-        yield Predictor(stub=predictor_pb2_grpc.PredictorServiceStub(channel), address=address)
+        stub = predictor_pb2_grpc.PredictorServiceStub(channel)
+        yield Predictor(stub=stub, address=address, objects=objects)
 
 
 async def transcribe(
@@ -118,3 +120,23 @@ async def test_a_model_in_memory_is_deleted_only_by_force_and_its_statements_end
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await transcribe(predictor.stub, MODEL, list(files))
         assert from_rpc_error(caught.value, "predictor").reason is Reason.MODEL_NOT_FOUND
+
+
+async def test_a_running_statement_does_not_notice_that_another_version_is_active(tmp_path: Path) -> None:
+    workspace = write_workspace(tmp_path / "workspace", {"a.wav": wav(babble(1.0))})
+    async with running(tmp_path, workspace) as predictor, peer_channel(predictor.address) as channel:
+        storage: storage_pb2_grpc.StorageServiceAsyncStub = storage_pb2_grpc.StorageServiceStub(channel)
+        second = put_model(predictor.objects.store, write_tiny_checkpoint(tmp_path / "second", seed=1), "b")
+        second.name, second.version = MODEL, 0
+        await storage.RegisterModel(storage_pb2.RegisterModelRequest(model=second, overwrite=True))
+        [first, row] = await transcribe(predictor.stub, MODEL, ["a.wav"])
+        call = predictor.stub.Transcribe()
+        await call.write(predictor_pb2.TranscribeRequest(config=predictor_pb2.TranscribeConfig(model=MODEL)))
+        assert (await call.read()).model.version == first.model.version == 2
+        await storage.ActivateModel(storage_pb2.ActivateModelRequest(name=MODEL, version=1))
+        path = predictor_pb2.TranscribeRow(row_key=0, audio_path="a.wav")
+        await call.write(predictor_pb2.TranscribeRequest(row=path))
+        await call.done_writing()
+        assert (await call.read()).result == row.result
+        [first, _row] = await transcribe(predictor.stub, MODEL, ["a.wav"])
+        assert first.model.version == 1
