@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -115,6 +116,16 @@ class LocalDirectory:
     def stat(self, key: str) -> ObjectInfo:
         """Describe one object."""
         return _info(clean_key(key), self._file(key))
+
+    def sign(self, key: str, lasts: timedelta) -> str:
+        """Refuse: files of a directory have no addresses."""
+        self._file(key)
+        message = (
+            f"{key!r} has no address for browsers, because it is in a directory of the server; fetch it with "
+            f"`thanosql files get`, client.download or DownloadFile, or keep files on an S3 server "
+            f"(THANOSQL_OBJECTS__URI=s3://bucket)"
+        )
+        raise error(Reason.NOT_AVAILABLE_YET, message, path=key)
 
     def exists(self, key: str) -> bool:
         """Tell whether the key names a file."""

@@ -57,12 +57,15 @@ class Place:
 def open_objects(settings: ObjectSettings) -> Objects:
     """Open the stores that the settings name; nothing is reached or written before the first use."""
     client = _client(settings, _pool(settings)) if settings.is_bucket else None
-    store: ObjectStore = Bucket(client, settings.bucket) if client else LocalDirectory(Path(settings.uri))
+    signer = _signer(settings) if client and settings.public_url else None
+    store: ObjectStore = LocalDirectory(Path(settings.uri))
+    if client:
+        store = Bucket(client, settings.bucket, signer=signer)
     files: ObjectStore
     if client is None or settings.workspace:
         files = LocalDirectory(Path(settings.workspace or "."), read_only=True, list_hidden=False)
     else:
-        files = Bucket(client, settings.bucket, prefix=_WORKSPACE_PREFIX, read_only=True)
+        files = Bucket(client, settings.bucket, prefix=_WORKSPACE_PREFIX, read_only=True, signer=signer)
     unfinished: UnfinishedWrites = IncomingFiles(Path(settings.uri))
     if client is not None:
         unfinished = MultipartUploads(client, settings.bucket)
@@ -109,6 +112,13 @@ def _client(settings: ObjectSettings, pool: urllib3.PoolManager) -> Minio:
         secure=settings.secure,
         http_client=pool,
     )
+
+
+def _signer(settings: ObjectSettings) -> Minio:
+    """Return a client that signs addresses as browsers see them; it never calls."""
+    scheme, _, host = settings.public_url.rstrip("/").partition("://")
+    public = settings.model_copy(update={"endpoint": host, "secure": scheme == "https"})
+    return _client(public, _pool(public))
 
 
 def _options(settings: ObjectSettings) -> dict[str, str]:

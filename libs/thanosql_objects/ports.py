@@ -6,6 +6,7 @@ executor of their own, so that one of them cannot starve another.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -67,6 +68,9 @@ class ObjectStore(Protocol):
 
     def stat(self, key: str) -> ObjectInfo:
         """Describe one object."""
+
+    def sign(self, key: str, lasts: timedelta) -> str:
+        """Give an address at which anybody reads the object for a while; NOT_AVAILABLE_YET in a directory."""
 
     def exists(self, key: str) -> bool:
         """Tell whether the key names an object."""

@@ -19,6 +19,8 @@ class ObjectSettings(Settings):
         secret_key: Its password.
         region: Region of the bucket; asking the server for it is saved.
         secure: Whether the server is reached through TLS.
+        public_url: By which browsers reach the same server, such as `https://files.example.org`; unset, it is
+            the endpoint.
         timeout_s: How long one answer of the server may take.
     """
 
@@ -31,6 +33,7 @@ class ObjectSettings(Settings):
     secret_key: SecretStr = SecretStr("")
     region: str = "us-east-1"
     secure: bool = True
+    public_url: str = Field(default="", pattern=r"^(https?://[^/]+/?)?$")
     timeout_s: float = 20.0
 
     @model_validator(mode="after")

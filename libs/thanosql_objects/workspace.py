@@ -3,6 +3,7 @@
 import contextlib
 import heapq
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -13,6 +14,8 @@ from thanosql_objects.scratch import ScratchFolder
 from thanosql_runtime.errors import Reason, error
 
 UPLOADS = "uploads/"
+# The longest that S3 signs.
+_LONGEST_ADDRESS = timedelta(days=7)
 
 
 class Workspace:
@@ -79,6 +82,31 @@ class Workspace:
             walks.append(self._objects.walk(max(cleaned, UPLOADS, key=len)))
         found = heapq.merge(*walks, key=lambda info: info.key)
         return (info for info in found if _is_visible(info.key))
+
+    def sign(self, path: str, lasts: timedelta) -> str:
+        """Give an address of a file for browsers; NOT_AVAILABLE_YET where the file is in a directory."""
+        if not timedelta(seconds=1) <= lasts <= _LONGEST_ADDRESS:
+            message = f"an address lasts from a second to {_LONGEST_ADDRESS.days} days, not {lasts}"
+            raise error(Reason.INVALID_ARGUMENT, message)
+        store, key = self._resolve(path)
+        return store.sign(key, lasts)
+
+    def delete(self, path: str) -> ObjectInfo:
+        """Remove a file that was uploaded, and describe it as it was.
+
+        Raises:
+            ThanosqlError: FILE_NOT_FOUND, and PERMISSION_DENIED for a file that is only read here.
+        """
+        store, key = self._resolve(path)
+        if store is not self._objects:
+            self.stat(path)
+            message = (
+                f"{key!r} is a file of the server's own folder, which is only read; those under {UPLOADS} go"
+            )
+            raise error(Reason.PERMISSION_DENIED, message, path=key)
+        info = store.stat(key)
+        store.delete(key)
+        return info
 
     def upload_key(self, path: str) -> str:
         """Return the key of a file that users may write; `uploads/` may be left out.

@@ -27,6 +27,7 @@ _REPEATABLE = {
         "ListFiles",
         "ListLeftovers",
         "GetFileUpload",
+        "SignFileUrl",
         "DeleteSnapshot",
     ),
     "thanosql.v1.TrainerService": ("CreateTrainingJob", "GetTrainingJob", "ListTrainingJobs"),

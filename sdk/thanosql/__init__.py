@@ -37,6 +37,8 @@ from thanosql.result import Result
 from thanosql.values import (
     Explanation,
     File,
+    FilePage,
+    FileUrl,
     Job,
     Media,
     Model,
@@ -63,6 +65,8 @@ __all__ = [
     "Event",
     "Explanation",
     "File",
+    "FilePage",
+    "FileUrl",
     "InternalError",
     "InvalidArgument",
     "InvalidData",

@@ -4,31 +4,28 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import grpc
 
+from thanosql.aio_files import AsyncFiles
 from thanosql.connection import open_channel, resolve_address, resolve_token
-from thanosql.convert import to_explanation, to_file, to_job, to_server_info
+from thanosql.convert import to_explanation, to_job, to_server_info
 from thanosql.decoding import EventDecoder
-from thanosql.downloading import Download
 from thanosql.errors import Cancelled, Unavailable
 from thanosql.events import Event
 from thanosql.failures import rpc_errors
 from thanosql.result import Result, ResultBuilder
-from thanosql.transfer import Caller, OnProgress
-from thanosql.uploading import Source, Upload
 from thanosql.v1 import gateway_pb2, gateway_pb2_grpc
-from thanosql.values import Explanation, File, Job, Progress, ServerInfo
+from thanosql.values import Explanation, Job, ServerInfo
 
 _TIMEOUT_S = 30.0
 
 OnEvent = Callable[[Event], None]
 
 
-class AsyncThanoSQL:
+class AsyncThanoSQL(AsyncFiles):
     """Runs statements on a server, from asynchronous code.
 
     Example:
@@ -160,69 +157,6 @@ class AsyncThanoSQL:
             answer = await stub.CancelJob(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
         return to_job(answer.job)
 
-    async def upload(
-        self, local_path: str | Path, path: str, *, on_progress: OnProgress | None = None
-    ) -> File:
-        """Put a file under `uploads/` of the workspace, whole and verified, or not at all.
-
-        A connection that breaks is made again, and the upload goes on where it was; so does another call
-        for the same file and path, until the server forgets what it has kept (a day by default).
-
-        Args:
-            local_path: The file here.
-            path: Where it goes, such as `uploads/meeting.flac`.
-            on_progress: Called now and then with the bytes that were sent.
-
-        Raises:
-            OSError: The file cannot be read.
-        """
-        return await _last(self.uploading(local_path, path), on_progress)
-
-    async def uploading(self, local_path: str | Path, path: str) -> AsyncGenerator[Progress | File, None]:
-        """Upload as `upload` does, and yield how far it is; the file comes last."""
-        with await asyncio.to_thread(Path(local_path).open, "rb") as file:
-            source = Source.of(file, Path(local_path), path)
-            async with aclosing(Upload(self._caller(), source).run()) as items:
-                async for item in items:
-                    yield item
-
-    async def download(
-        self, path: str, local_path: str | Path, *, on_progress: OnProgress | None = None
-    ) -> File:
-        """Write a file of the workspace to a file here, whole and verified, or not at all.
-
-        A connection that breaks is made again, and the download goes on where it was. What has come of one
-        that is given up stays beside its goal as `.NAME.part`, and the next call goes on with it.
-
-        Args:
-            path: The file, as statements name it.
-            local_path: Where it goes here.
-            on_progress: Called now and then with the bytes that have come.
-
-        Raises:
-            OSError: The file cannot be written.
-        """
-        return await _last(self.downloading(path, local_path), on_progress)
-
-    async def downloading(self, path: str, local_path: str | Path) -> AsyncGenerator[Progress | File, None]:
-        """Download as `download` does, and yield how far it is; the file comes last."""
-        async with aclosing(Download(self._caller(), path, Path(local_path)).run()) as items:
-            async for item in items:
-                yield item
-
-    async def files(self, prefix: str = "") -> list[File]:
-        """The files of the workspace whose path begins with `prefix`."""
-        found: list[File] = []
-        token = ""
-        while True:
-            request = gateway_pb2.ListWorkspaceFilesRequest(prefix=prefix, page_token=token)
-            with self._calling() as stub:
-                page = await stub.ListWorkspaceFiles(request, metadata=self._metadata(), timeout=_TIMEOUT_S)
-            found += [to_file(file) for file in page.files]
-            token = page.next_page_token
-            if not token:
-                return found
-
     async def rotate_token(self) -> str:
         """Replace the token; the old one ends at once, and this client goes on with the new one."""
         with self._calling() as stub:
@@ -260,22 +194,8 @@ class AsyncThanoSQL:
             self._channel, self._loop = open_channel(self.address), loop
         return gateway_pb2_grpc.GatewayServiceStub(self._channel)
 
-    def _caller(self) -> Caller:
-        return Caller(calling=self._calling, metadata=self._metadata)
-
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self._token}"),) if self._token else ()
-
-
-async def _last(items: AsyncGenerator[Progress | File, None], on_progress: OnProgress | None) -> File:
-    """The file at the end of a transfer."""
-    async with aclosing(items):
-        async for item in items:
-            if isinstance(item, File):
-                return item
-            if on_progress is not None:
-                on_progress(item)
-    raise AssertionError("a transfer ends with its file or an error")
 
 
 def closed_meanwhile(text: str = "") -> Cancelled:

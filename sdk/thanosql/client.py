@@ -15,7 +15,7 @@ from thanosql.events import Event
 from thanosql.loop import BackgroundLoop
 from thanosql.result import Result, ResultBuilder
 from thanosql.transfer import OnProgress
-from thanosql.values import Explanation, File, Job, Progress, ServerInfo
+from thanosql.values import Explanation, File, FilePage, FileUrl, Job, Progress, ServerInfo
 
 _T = TypeVar("_T")
 
@@ -152,8 +152,39 @@ class ThanoSQL:
         return self._transfer(lambda client: client.downloading(path, local_path), on_progress)
 
     def files(self, prefix: str = "") -> list[File]:
-        """The files of the workspace whose path begins with `prefix`."""
+        """The files of the workspace whose path begins with `prefix`; for very many, see `file_page`."""
         return self._run(lambda client: client.files(prefix))
+
+    def file_page(self, prefix: str = "", *, page_size: int = 1000, page_token: str = "") -> FilePage:
+        """Some of the files of the workspace whose path begins with `prefix`, in the order of their paths.
+
+        Args:
+            prefix: Start of the paths.
+            page_size: Files at most, up to 1000.
+            page_token: From the page before; empty for the first one.
+        """
+        return self._run(lambda client: client.file_page(prefix, page_size=page_size, page_token=page_token))
+
+    def delete_file(self, path: str) -> File:
+        """Delete a file under `uploads/` of the workspace; answers what it was.
+
+        Raises:
+            NotFound: There is none.
+            PermissionDenied: It is not under `uploads/`, and files elsewhere are only read.
+        """
+        return self._run(lambda client: client.delete_file(path))
+
+    def file_url(self, path: str, *, lasts_s: float = 3600.0) -> FileUrl:
+        """An address at which a browser reads a file, without a token, from the S3 server itself.
+
+        Args:
+            path: The file, as statements name it.
+            lasts_s: How long the address is good, up to seven days.
+
+        Raises:
+            NotAvailableYet: The server keeps its files in a directory.
+        """
+        return self._run(lambda client: client.file_url(path, lasts_s=lasts_s))
 
     def rotate_token(self) -> str:
         """Replace the token; the old one ends at once, and this client goes on with the new one."""

@@ -20,6 +20,7 @@ _REPEATABLE = (
     "DownloadFile",
     "GetUpload",
     "ListWorkspaceFiles",
+    "GetFileUrl",
     "GetServerInfo",
 )
 

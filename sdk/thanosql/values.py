@@ -193,6 +193,25 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilePage:
+    """Some files of the workspace; an empty token means that there are no more."""
+
+    files: tuple[File, ...]
+    next_page_token: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileUrl:
+    """An address at which anybody who knows it reads a file, until it ends."""
+
+    url: str = field(repr=False)
+    expires: datetime
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """What one statement would do."""
 

@@ -14,6 +14,12 @@ def download_part(part: storage_pb2.ReadFileResponse) -> gateway_pb2.DownloadFil
             return gateway_pb2.DownloadFileResponse(chunk=part.chunk)
 
 
+def sign_request(request: gateway_pb2.GetFileUrlRequest) -> storage_pb2.SignFileUrlRequest:
+    """For which file, and for how long, an address is wanted."""
+    lasts = request.lasts if request.HasField("lasts") else None
+    return storage_pb2.SignFileUrlRequest(path=request.path, lasts=lasts)
+
+
 def upload_state(state: storage_pb2.GetFileUploadResponse) -> gateway_pb2.GetUploadResponse:
     """How far an upload is."""
     return gateway_pb2.GetUploadResponse(

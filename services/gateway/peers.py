@@ -151,6 +151,18 @@ class FileCalls:
         async for message in answers(call, "storage"):
             yield message
 
+    async def delete(self, path: str) -> storage_pb2.DeleteFileResponse:
+        """Delete a file under `uploads/`."""
+        with peer_errors("storage"):
+            return await self._stub.DeleteFile(
+                storage_pb2.DeleteFileRequest(path=path), timeout=self._timeout_s
+            )
+
+    async def sign(self, request: storage_pb2.SignFileUrlRequest) -> storage_pb2.SignFileUrlResponse:
+        """An address for browsers."""
+        with peer_errors("storage"):
+            return await self._stub.SignFileUrl(request, timeout=self._timeout_s)
+
     async def page(self, prefix: str, page_size: int, page_token: str) -> storage_pb2.ListFilesResponse:
         """A page of files."""
         request = storage_pb2.ListFilesRequest(prefix=prefix, page_size=page_size, page_token=page_token)

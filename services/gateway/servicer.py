@@ -99,6 +99,20 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         page = await self._links.files.page(request.prefix, request.page_size, request.page_token)
         return gateway_pb2.ListWorkspaceFilesResponse(files=page.files, next_page_token=page.next_page_token)
 
+    async def DeleteWorkspaceFile(
+        self, request: gateway_pb2.DeleteWorkspaceFileRequest, context: _Context
+    ) -> gateway_pb2.DeleteWorkspaceFileResponse:
+        """Delete a file under `uploads/`."""
+        deleted = await self._links.files.delete(request.path)
+        return gateway_pb2.DeleteWorkspaceFileResponse(file=deleted.file)
+
+    async def GetFileUrl(
+        self, request: gateway_pb2.GetFileUrlRequest, context: _Context
+    ) -> gateway_pb2.GetFileUrlResponse:
+        """Give an address for browsers."""
+        signed = await self._links.files.sign(convert_files.sign_request(request))
+        return gateway_pb2.GetFileUrlResponse(url=signed.url, expire_time=signed.expire_time)
+
     async def RotateToken(
         self, request: gateway_pb2.RotateTokenRequest, context: _Context
     ) -> gateway_pb2.RotateTokenResponse:

@@ -1,7 +1,9 @@
 """Between messages and the words of the core; protobuf stops here."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -45,6 +47,7 @@ _KINDS = {
     types_pb2.MODEL_KIND_TRAINED: ModelKind.TRAINED,
     types_pb2.MODEL_KIND_UPLOADED: ModelKind.UPLOADED,
 }
+_ADDRESS_LASTS = timedelta(hours=1)
 _KINDS_OUT = {kind: number for number, kind in _KINDS.items()}
 
 
@@ -284,6 +287,17 @@ def to_file_upload(state: UploadState) -> storage_pb2.GetFileUploadResponse:
         expire_time=None if state.expires_s is None else _timestamp(state.expires_s),
         file=None if state.file is None else to_file(state.file),
     )
+
+
+def from_lasts(request: storage_pb2.SignFileUrlRequest) -> tuple[timedelta, float]:
+    """How long an address is good, and the moment when it ends, told a little too early."""
+    lasts = request.lasts.ToTimedelta() if request.HasField("lasts") else _ADDRESS_LASTS
+    return lasts, time.time() + lasts.total_seconds()
+
+
+def to_signed_url(url: str, expires_s: float) -> storage_pb2.SignFileUrlResponse:
+    """An address for browsers."""
+    return storage_pb2.SignFileUrlResponse(url=url, expire_time=_timestamp(expires_s))
 
 
 def from_file_range(request: storage_pb2.ReadFileRequest) -> FileRange:

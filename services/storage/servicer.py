@@ -252,6 +252,21 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             async for response in responses:
                 yield response
 
+    async def DeleteFile(
+        self, request: storage_pb2.DeleteFileRequest, context: _Context
+    ) -> storage_pb2.DeleteFileResponse:
+        """Delete a file under `uploads/`."""
+        info = await self._parts.work.step(self._parts.objects.workspace.delete, request.path)
+        return storage_pb2.DeleteFileResponse(file=convert.to_file(info))
+
+    async def SignFileUrl(
+        self, request: storage_pb2.SignFileUrlRequest, context: _Context
+    ) -> storage_pb2.SignFileUrlResponse:
+        """Sign an address for browsers."""
+        lasts, expires_s = convert.from_lasts(request)
+        url = await self._parts.work.step(self._parts.objects.workspace.sign, request.path, lasts)
+        return convert.to_signed_url(url, expires_s)
+
     async def ListFiles(
         self, request: storage_pb2.ListFilesRequest, context: _Context
     ) -> storage_pb2.ListFilesResponse:

@@ -228,6 +228,17 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         self.calls.append("GetFileUpload")
         return storage_pb2.GetFileUploadResponse(received_bytes=len(request.upload_id))
 
+    async def DeleteFile(self, request: Any, context: Any) -> storage_pb2.DeleteFileResponse:
+        content = self.files.pop(request.path)
+        return storage_pb2.DeleteFileResponse(
+            file=storage_pb2.File(path=request.path, size_bytes=len(content))
+        )
+
+    async def SignFileUrl(self, request: Any, context: Any) -> storage_pb2.SignFileUrlResponse:
+        response = storage_pb2.SignFileUrlResponse(url=f"http://s3/{request.path}")
+        response.expire_time.FromSeconds(request.lasts.seconds)
+        return response
+
     async def ReadFile(self, request: Any, context: Any) -> AsyncIterator[storage_pb2.ReadFileResponse]:
         self.calls.append("ReadFile")
         if request.path.startswith("/"):

@@ -220,9 +220,30 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
     ) -> gateway_pb2.ListWorkspaceFilesResponse:
         self._check(context)
         found = [
-            _described(path, data) for path, data in self.files.items() if path.startswith(request.prefix)
+            _described(path, data)
+            for path, data in sorted(self.files.items())
+            if path.startswith(request.prefix) and path > request.page_token
         ]
-        return gateway_pb2.ListWorkspaceFilesResponse(files=found)
+        size = request.page_size or 100
+        token = found[size - 1].path if len(found) > size else ""
+        return gateway_pb2.ListWorkspaceFilesResponse(files=found[:size], next_page_token=token)
+
+    def DeleteWorkspaceFile(
+        self, request: gateway_pb2.DeleteWorkspaceFileRequest, context: Any
+    ) -> gateway_pb2.DeleteWorkspaceFileResponse:
+        self._check(context)
+        if request.path not in self.files:
+            _fail(context, error(Reason.FILE_NOT_FOUND, f"no file '{request.path}'", path=request.path))
+        deleted = _described(request.path, self.files.pop(request.path))
+        return gateway_pb2.DeleteWorkspaceFileResponse(file=deleted)
+
+    def GetFileUrl(
+        self, request: gateway_pb2.GetFileUrlRequest, context: Any
+    ) -> gateway_pb2.GetFileUrlResponse:
+        self._check(context)
+        response = gateway_pb2.GetFileUrlResponse(url=f"http://s3/{request.path}?X-Amz-Signature=1")
+        response.expire_time.FromSeconds(1_800_000_000 + request.lasts.seconds)
+        return response
 
     def RotateToken(
         self, request: gateway_pb2.RotateTokenRequest, context: Any

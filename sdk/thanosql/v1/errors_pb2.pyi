@@ -43,7 +43,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_STATEMENT_TOO_LARGE: _ErrorReason.ValueType  # 7
     """The statement is longer, or nested deeper, than the parser takes."""
     ERROR_REASON_NOT_AVAILABLE_YET: _ErrorReason.ValueType  # 8
-    """The statement is of the language, its execution comes in a later release."""
+    """The statement is of the language, its execution comes in a later release; or this server's stores cannot do it."""
     ERROR_REASON_TABLE_NOT_FOUND: _ErrorReason.ValueType  # 9
     """No table of that name or version."""
     ERROR_REASON_TABLE_ALREADY_EXISTS: _ErrorReason.ValueType  # 10
@@ -147,7 +147,7 @@ ERROR_REASON_INVALID_NAME: ErrorReason.ValueType  # 6
 ERROR_REASON_STATEMENT_TOO_LARGE: ErrorReason.ValueType  # 7
 """The statement is longer, or nested deeper, than the parser takes."""
 ERROR_REASON_NOT_AVAILABLE_YET: ErrorReason.ValueType  # 8
-"""The statement is of the language, its execution comes in a later release."""
+"""The statement is of the language, its execution comes in a later release; or this server's stores cannot do it."""
 ERROR_REASON_TABLE_NOT_FOUND: ErrorReason.ValueType  # 9
 """No table of that name or version."""
 ERROR_REASON_TABLE_ALREADY_EXISTS: ErrorReason.ValueType  # 10

@@ -22,81 +22,90 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from thanosql.v1 import storage_pb2 as thanosql_dot_v1_dot_storage__pb2
 from thanosql.v1 import trainer_pb2 as thanosql_dot_v1_dot_trainer__pb2
 from thanosql.v1 import types_pb2 as thanosql_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19thanosql/v1/gateway.proto\x12\x0bthanosql.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19thanosql/v1/storage.proto\x1a\x19thanosql/v1/trainer.proto\x1a\x17thanosql/v1/types.proto\"2\n\x0e\x45xecuteRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xc4\x03\n\x0f\x45xecuteResponse\x12\x17\n\x0fstatement_index\x18\x01 \x01(\x05\x12\x30\n\x07started\x18\x02 \x01(\x0b\x32\x1d.thanosql.v1.StatementStartedH\x00\x12\x10\n\x06schema\x18\x03 \x01(\x0cH\x00\x12\x16\n\x0crecord_batch\x18\x04 \x01(\x0cH\x00\x12)\n\x08progress\x18\x05 \x01(\x0b\x32\x15.thanosql.v1.ProgressH\x00\x12%\n\x06notice\x18\x06 \x01(\x0b\x32\x13.thanosql.v1.NoticeH\x00\x12.\n\x0bmedia_start\x18\x07 \x01(\x0b\x32\x17.thanosql.v1.MediaStartH\x00\x12.\n\x0bmedia_chunk\x18\x08 \x01(\x0b\x32\x17.thanosql.v1.MediaChunkH\x00\x12\'\n\x03job\x18\t \x01(\x0b\x32\x18.thanosql.v1.TrainingJobH\x00\x12,\n\nrow_errors\x18\n \x01(\x0b\x32\x16.thanosql.v1.RowErrorsH\x00\x12*\n\x04\x64one\x18\x0b \x01(\x0b\x32\x1a.thanosql.v1.StatementDoneH\x00\x42\x07\n\x05\x65vent\"8\n\x10StatementStarted\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x16\n\x0e\x63\x61nonical_text\x18\x02 \x01(\t\"\x9f\x02\n\x08Progress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x01\x12\x12\n\x05total\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x19\n\x0cseconds_left\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x61udio_s\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05\x65poch\x18\x07 \x01(\x05H\x03\x88\x01\x01\x12\x18\n\x0b\x65poch_total\x18\x08 \x01(\x05H\x04\x88\x01\x01\x12\x11\n\x04loss\x18\t \x01(\x01H\x05\x88\x01\x01\x12\x10\n\x03wer\x18\n \x01(\x01H\x06\x88\x01\x01\x42\x08\n\x06_totalB\x0f\n\r_seconds_leftB\n\n\x08_audio_sB\x08\n\x06_epochB\x0e\n\x0c_epoch_totalB\x07\n\x05_lossB\x06\n\x04_wer\"N\n\nMediaStart\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\tmime_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"(\n\nMediaChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"2\n\tRowErrors\x12%\n\x06\x65rrors\x18\x01 \x03(\x0b\x32\x15.thanosql.v1.RowError\"\xba\x01\n\rStatementDone\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x14\n\x0crows_changed\x18\x03 \x01(\x03\x12\x12\n\nrow_errors\x18\x04 \x01(\x03\x12\x11\n\telapsed_s\x18\x05 \x01(\x01\x12(\n\x05model\x18\x06 \x01(\x0b\x32\x19.thanosql.v1.ModelVersion\x12#\n\x06scores\x18\x07 \x01(\x0b\x32\x13.thanosql.v1.Scores\"\x1e\n\x0e\x45xplainRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\"A\n\x0f\x45xplainResponse\x12.\n\x0c\x65xplanations\x18\x01 \x03(\x0b\x32\x18.thanosql.v1.Explanation\"h\n\x0b\x45xplanation\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x16\n\x0e\x63\x61nonical_text\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x03(\t\x12$\n\x07notices\x18\x04 \x03(\x0b\x32\x13.thanosql.v1.Notice\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"7\n\x0eGetJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x10ListJobsResponse\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.thanosql.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"9\n\x10WatchJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\":\n\x11\x43\x61ncelJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\x80\x01\n\x11UploadFileRequest\x12\'\n\x05start\x18\x01 \x01(\x0b\x32\x16.thanosql.v1.FileStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12)\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\x17.thanosql.v1.FileCommitH\x00\x42\x06\n\x04part\"5\n\x12UploadFileResponse\x12\x1f\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x11.thanosql.v1.File\"3\n\x10GetUploadRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x11\n\tupload_id\x18\x02 \x01(\t\"}\n\x11GetUploadResponse\x12\x16\n\x0ereceived_bytes\x18\x01 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x11.thanosql.v1.File\"C\n\x13\x44ownloadFileRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\"w\n\x14\x44ownloadFileResponse\x12!\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x11.thanosql.v1.FileH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12#\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x14.thanosql.v1.FileEndH\x00\x42\x06\n\x04part\"R\n\x19ListWorkspaceFilesRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x1aListWorkspaceFilesResponse\x12 \n\x05\x66iles\x18\x01 \x03(\x0b\x32\x11.thanosql.v1.File\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12RotateTokenRequest\"U\n\x13RotateTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x16\n\x14GetServerInfoRequest\":\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08services\x18\x02 \x03(\t2\xc6\x07\n\x0eGatewayService\x12\x46\n\x07\x45xecute\x12\x1b.thanosql.v1.ExecuteRequest\x1a\x1c.thanosql.v1.ExecuteResponse0\x01\x12\x44\n\x07\x45xplain\x12\x1b.thanosql.v1.ExplainRequest\x1a\x1c.thanosql.v1.ExplainResponse\x12\x41\n\x06GetJob\x12\x1a.thanosql.v1.GetJobRequest\x1a\x1b.thanosql.v1.GetJobResponse\x12G\n\x08ListJobs\x12\x1c.thanosql.v1.ListJobsRequest\x1a\x1d.thanosql.v1.ListJobsResponse\x12I\n\x08WatchJob\x12\x1c.thanosql.v1.WatchJobRequest\x1a\x1d.thanosql.v1.WatchJobResponse0\x01\x12J\n\tCancelJob\x12\x1d.thanosql.v1.CancelJobRequest\x1a\x1e.thanosql.v1.CancelJobResponse\x12O\n\nUploadFile\x12\x1e.thanosql.v1.UploadFileRequest\x1a\x1f.thanosql.v1.UploadFileResponse(\x01\x12J\n\tGetUpload\x12\x1d.thanosql.v1.GetUploadRequest\x1a\x1e.thanosql.v1.GetUploadResponse\x12U\n\x0c\x44ownloadFile\x12 .thanosql.v1.DownloadFileRequest\x1a!.thanosql.v1.DownloadFileResponse0\x01\x12\x65\n\x12ListWorkspaceFiles\x12&.thanosql.v1.ListWorkspaceFilesRequest\x1a\'.thanosql.v1.ListWorkspaceFilesResponse\x12P\n\x0bRotateToken\x12\x1f.thanosql.v1.RotateTokenRequest\x1a .thanosql.v1.RotateTokenResponse\x12V\n\rGetServerInfo\x12!.thanosql.v1.GetServerInfoRequest\x1a\".thanosql.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19thanosql/v1/gateway.proto\x12\x0bthanosql.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19thanosql/v1/storage.proto\x1a\x19thanosql/v1/trainer.proto\x1a\x17thanosql/v1/types.proto\"2\n\x0e\x45xecuteRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xc4\x03\n\x0f\x45xecuteResponse\x12\x17\n\x0fstatement_index\x18\x01 \x01(\x05\x12\x30\n\x07started\x18\x02 \x01(\x0b\x32\x1d.thanosql.v1.StatementStartedH\x00\x12\x10\n\x06schema\x18\x03 \x01(\x0cH\x00\x12\x16\n\x0crecord_batch\x18\x04 \x01(\x0cH\x00\x12)\n\x08progress\x18\x05 \x01(\x0b\x32\x15.thanosql.v1.ProgressH\x00\x12%\n\x06notice\x18\x06 \x01(\x0b\x32\x13.thanosql.v1.NoticeH\x00\x12.\n\x0bmedia_start\x18\x07 \x01(\x0b\x32\x17.thanosql.v1.MediaStartH\x00\x12.\n\x0bmedia_chunk\x18\x08 \x01(\x0b\x32\x17.thanosql.v1.MediaChunkH\x00\x12\'\n\x03job\x18\t \x01(\x0b\x32\x18.thanosql.v1.TrainingJobH\x00\x12,\n\nrow_errors\x18\n \x01(\x0b\x32\x16.thanosql.v1.RowErrorsH\x00\x12*\n\x04\x64one\x18\x0b \x01(\x0b\x32\x1a.thanosql.v1.StatementDoneH\x00\x42\x07\n\x05\x65vent\"8\n\x10StatementStarted\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x16\n\x0e\x63\x61nonical_text\x18\x02 \x01(\t\"\x9f\x02\n\x08Progress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x01\x12\x12\n\x05total\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x19\n\x0cseconds_left\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x61udio_s\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05\x65poch\x18\x07 \x01(\x05H\x03\x88\x01\x01\x12\x18\n\x0b\x65poch_total\x18\x08 \x01(\x05H\x04\x88\x01\x01\x12\x11\n\x04loss\x18\t \x01(\x01H\x05\x88\x01\x01\x12\x10\n\x03wer\x18\n \x01(\x01H\x06\x88\x01\x01\x42\x08\n\x06_totalB\x0f\n\r_seconds_leftB\n\n\x08_audio_sB\x08\n\x06_epochB\x0e\n\x0c_epoch_totalB\x07\n\x05_lossB\x06\n\x04_wer\"N\n\nMediaStart\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x11\n\tmime_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"(\n\nMediaChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"2\n\tRowErrors\x12%\n\x06\x65rrors\x18\x01 \x03(\x0b\x32\x15.thanosql.v1.RowError\"\xba\x01\n\rStatementDone\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x14\n\x0crows_changed\x18\x03 \x01(\x03\x12\x12\n\nrow_errors\x18\x04 \x01(\x03\x12\x11\n\telapsed_s\x18\x05 \x01(\x01\x12(\n\x05model\x18\x06 \x01(\x0b\x32\x19.thanosql.v1.ModelVersion\x12#\n\x06scores\x18\x07 \x01(\x0b\x32\x13.thanosql.v1.Scores\"\x1e\n\x0e\x45xplainRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\"A\n\x0f\x45xplainResponse\x12.\n\x0c\x65xplanations\x18\x01 \x03(\x0b\x32\x18.thanosql.v1.Explanation\"h\n\x0b\x45xplanation\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x16\n\x0e\x63\x61nonical_text\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x03(\t\x12$\n\x07notices\x18\x04 \x03(\x0b\x32\x13.thanosql.v1.Notice\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"7\n\x0eGetJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x10ListJobsResponse\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.thanosql.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"9\n\x10WatchJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\":\n\x11\x43\x61ncelJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\x80\x01\n\x11UploadFileRequest\x12\'\n\x05start\x18\x01 \x01(\x0b\x32\x16.thanosql.v1.FileStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12)\n\x06\x63ommit\x18\x03 \x01(\x0b\x32\x17.thanosql.v1.FileCommitH\x00\x42\x06\n\x04part\"5\n\x12UploadFileResponse\x12\x1f\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x11.thanosql.v1.File\"3\n\x10GetUploadRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x11\n\tupload_id\x18\x02 \x01(\t\"}\n\x11GetUploadResponse\x12\x16\n\x0ereceived_bytes\x18\x01 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x11.thanosql.v1.File\"C\n\x13\x44ownloadFileRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\"w\n\x14\x44ownloadFileResponse\x12!\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x11.thanosql.v1.FileH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12#\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x14.thanosql.v1.FileEndH\x00\x42\x06\n\x04part\"*\n\x1a\x44\x65leteWorkspaceFileRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\">\n\x1b\x44\x65leteWorkspaceFileResponse\x12\x1f\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x11.thanosql.v1.File\"K\n\x11GetFileUrlRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12(\n\x05lasts\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"R\n\x12GetFileUrlResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x19ListWorkspaceFilesRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x1aListWorkspaceFilesResponse\x12 \n\x05\x66iles\x18\x01 \x03(\x0b\x32\x11.thanosql.v1.File\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12RotateTokenRequest\"U\n\x13RotateTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x16\n\x14GetServerInfoRequest\":\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08services\x18\x02 \x03(\t2\xff\x08\n\x0eGatewayService\x12\x46\n\x07\x45xecute\x12\x1b.thanosql.v1.ExecuteRequest\x1a\x1c.thanosql.v1.ExecuteResponse0\x01\x12\x44\n\x07\x45xplain\x12\x1b.thanosql.v1.ExplainRequest\x1a\x1c.thanosql.v1.ExplainResponse\x12\x41\n\x06GetJob\x12\x1a.thanosql.v1.GetJobRequest\x1a\x1b.thanosql.v1.GetJobResponse\x12G\n\x08ListJobs\x12\x1c.thanosql.v1.ListJobsRequest\x1a\x1d.thanosql.v1.ListJobsResponse\x12I\n\x08WatchJob\x12\x1c.thanosql.v1.WatchJobRequest\x1a\x1d.thanosql.v1.WatchJobResponse0\x01\x12J\n\tCancelJob\x12\x1d.thanosql.v1.CancelJobRequest\x1a\x1e.thanosql.v1.CancelJobResponse\x12O\n\nUploadFile\x12\x1e.thanosql.v1.UploadFileRequest\x1a\x1f.thanosql.v1.UploadFileResponse(\x01\x12J\n\tGetUpload\x12\x1d.thanosql.v1.GetUploadRequest\x1a\x1e.thanosql.v1.GetUploadResponse\x12U\n\x0c\x44ownloadFile\x12 .thanosql.v1.DownloadFileRequest\x1a!.thanosql.v1.DownloadFileResponse0\x01\x12\x65\n\x12ListWorkspaceFiles\x12&.thanosql.v1.ListWorkspaceFilesRequest\x1a\'.thanosql.v1.ListWorkspaceFilesResponse\x12h\n\x13\x44\x65leteWorkspaceFile\x12\'.thanosql.v1.DeleteWorkspaceFileRequest\x1a(.thanosql.v1.DeleteWorkspaceFileResponse\x12M\n\nGetFileUrl\x12\x1e.thanosql.v1.GetFileUrlRequest\x1a\x1f.thanosql.v1.GetFileUrlResponse\x12P\n\x0bRotateToken\x12\x1f.thanosql.v1.RotateTokenRequest\x1a .thanosql.v1.RotateTokenResponse\x12V\n\rGetServerInfo\x12!.thanosql.v1.GetServerInfoRequest\x1a\".thanosql.v1.GetServerInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'thanosql.v1.gateway_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXECUTEREQUEST']._serialized_start=154
-  _globals['_EXECUTEREQUEST']._serialized_end=204
-  _globals['_EXECUTERESPONSE']._serialized_start=207
-  _globals['_EXECUTERESPONSE']._serialized_end=659
-  _globals['_STATEMENTSTARTED']._serialized_start=661
-  _globals['_STATEMENTSTARTED']._serialized_end=717
-  _globals['_PROGRESS']._serialized_start=720
-  _globals['_PROGRESS']._serialized_end=1007
-  _globals['_MEDIASTART']._serialized_start=1009
-  _globals['_MEDIASTART']._serialized_end=1087
-  _globals['_MEDIACHUNK']._serialized_start=1089
-  _globals['_MEDIACHUNK']._serialized_end=1129
-  _globals['_ROWERRORS']._serialized_start=1131
-  _globals['_ROWERRORS']._serialized_end=1181
-  _globals['_STATEMENTDONE']._serialized_start=1184
-  _globals['_STATEMENTDONE']._serialized_end=1370
-  _globals['_EXPLAINREQUEST']._serialized_start=1372
-  _globals['_EXPLAINREQUEST']._serialized_end=1402
-  _globals['_EXPLAINRESPONSE']._serialized_start=1404
-  _globals['_EXPLAINRESPONSE']._serialized_end=1469
-  _globals['_EXPLANATION']._serialized_start=1471
-  _globals['_EXPLANATION']._serialized_end=1575
-  _globals['_GETJOBREQUEST']._serialized_start=1577
-  _globals['_GETJOBREQUEST']._serialized_end=1608
-  _globals['_GETJOBRESPONSE']._serialized_start=1610
-  _globals['_GETJOBRESPONSE']._serialized_end=1665
-  _globals['_LISTJOBSREQUEST']._serialized_start=1667
-  _globals['_LISTJOBSREQUEST']._serialized_end=1723
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1725
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1808
-  _globals['_WATCHJOBREQUEST']._serialized_start=1810
-  _globals['_WATCHJOBREQUEST']._serialized_end=1867
-  _globals['_WATCHJOBRESPONSE']._serialized_start=1869
-  _globals['_WATCHJOBRESPONSE']._serialized_end=1926
-  _globals['_CANCELJOBREQUEST']._serialized_start=1928
-  _globals['_CANCELJOBREQUEST']._serialized_end=1962
-  _globals['_CANCELJOBRESPONSE']._serialized_start=1964
-  _globals['_CANCELJOBRESPONSE']._serialized_end=2022
-  _globals['_UPLOADFILEREQUEST']._serialized_start=2025
-  _globals['_UPLOADFILEREQUEST']._serialized_end=2153
-  _globals['_UPLOADFILERESPONSE']._serialized_start=2155
-  _globals['_UPLOADFILERESPONSE']._serialized_end=2208
-  _globals['_GETUPLOADREQUEST']._serialized_start=2210
-  _globals['_GETUPLOADREQUEST']._serialized_end=2261
-  _globals['_GETUPLOADRESPONSE']._serialized_start=2263
-  _globals['_GETUPLOADRESPONSE']._serialized_end=2388
-  _globals['_DOWNLOADFILEREQUEST']._serialized_start=2390
-  _globals['_DOWNLOADFILEREQUEST']._serialized_end=2457
-  _globals['_DOWNLOADFILERESPONSE']._serialized_start=2459
-  _globals['_DOWNLOADFILERESPONSE']._serialized_end=2578
-  _globals['_LISTWORKSPACEFILESREQUEST']._serialized_start=2580
-  _globals['_LISTWORKSPACEFILESREQUEST']._serialized_end=2662
-  _globals['_LISTWORKSPACEFILESRESPONSE']._serialized_start=2664
-  _globals['_LISTWORKSPACEFILESRESPONSE']._serialized_end=2751
-  _globals['_ROTATETOKENREQUEST']._serialized_start=2753
-  _globals['_ROTATETOKENREQUEST']._serialized_end=2773
-  _globals['_ROTATETOKENRESPONSE']._serialized_start=2775
-  _globals['_ROTATETOKENRESPONSE']._serialized_end=2860
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=2862
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=2884
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=2886
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=2944
-  _globals['_GATEWAYSERVICE']._serialized_start=2947
-  _globals['_GATEWAYSERVICE']._serialized_end=3913
+  _globals['_EXECUTEREQUEST']._serialized_start=186
+  _globals['_EXECUTEREQUEST']._serialized_end=236
+  _globals['_EXECUTERESPONSE']._serialized_start=239
+  _globals['_EXECUTERESPONSE']._serialized_end=691
+  _globals['_STATEMENTSTARTED']._serialized_start=693
+  _globals['_STATEMENTSTARTED']._serialized_end=749
+  _globals['_PROGRESS']._serialized_start=752
+  _globals['_PROGRESS']._serialized_end=1039
+  _globals['_MEDIASTART']._serialized_start=1041
+  _globals['_MEDIASTART']._serialized_end=1119
+  _globals['_MEDIACHUNK']._serialized_start=1121
+  _globals['_MEDIACHUNK']._serialized_end=1161
+  _globals['_ROWERRORS']._serialized_start=1163
+  _globals['_ROWERRORS']._serialized_end=1213
+  _globals['_STATEMENTDONE']._serialized_start=1216
+  _globals['_STATEMENTDONE']._serialized_end=1402
+  _globals['_EXPLAINREQUEST']._serialized_start=1404
+  _globals['_EXPLAINREQUEST']._serialized_end=1434
+  _globals['_EXPLAINRESPONSE']._serialized_start=1436
+  _globals['_EXPLAINRESPONSE']._serialized_end=1501
+  _globals['_EXPLANATION']._serialized_start=1503
+  _globals['_EXPLANATION']._serialized_end=1607
+  _globals['_GETJOBREQUEST']._serialized_start=1609
+  _globals['_GETJOBREQUEST']._serialized_end=1640
+  _globals['_GETJOBRESPONSE']._serialized_start=1642
+  _globals['_GETJOBRESPONSE']._serialized_end=1697
+  _globals['_LISTJOBSREQUEST']._serialized_start=1699
+  _globals['_LISTJOBSREQUEST']._serialized_end=1755
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1757
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1840
+  _globals['_WATCHJOBREQUEST']._serialized_start=1842
+  _globals['_WATCHJOBREQUEST']._serialized_end=1899
+  _globals['_WATCHJOBRESPONSE']._serialized_start=1901
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1958
+  _globals['_CANCELJOBREQUEST']._serialized_start=1960
+  _globals['_CANCELJOBREQUEST']._serialized_end=1994
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1996
+  _globals['_CANCELJOBRESPONSE']._serialized_end=2054
+  _globals['_UPLOADFILEREQUEST']._serialized_start=2057
+  _globals['_UPLOADFILEREQUEST']._serialized_end=2185
+  _globals['_UPLOADFILERESPONSE']._serialized_start=2187
+  _globals['_UPLOADFILERESPONSE']._serialized_end=2240
+  _globals['_GETUPLOADREQUEST']._serialized_start=2242
+  _globals['_GETUPLOADREQUEST']._serialized_end=2293
+  _globals['_GETUPLOADRESPONSE']._serialized_start=2295
+  _globals['_GETUPLOADRESPONSE']._serialized_end=2420
+  _globals['_DOWNLOADFILEREQUEST']._serialized_start=2422
+  _globals['_DOWNLOADFILEREQUEST']._serialized_end=2489
+  _globals['_DOWNLOADFILERESPONSE']._serialized_start=2491
+  _globals['_DOWNLOADFILERESPONSE']._serialized_end=2610
+  _globals['_DELETEWORKSPACEFILEREQUEST']._serialized_start=2612
+  _globals['_DELETEWORKSPACEFILEREQUEST']._serialized_end=2654
+  _globals['_DELETEWORKSPACEFILERESPONSE']._serialized_start=2656
+  _globals['_DELETEWORKSPACEFILERESPONSE']._serialized_end=2718
+  _globals['_GETFILEURLREQUEST']._serialized_start=2720
+  _globals['_GETFILEURLREQUEST']._serialized_end=2795
+  _globals['_GETFILEURLRESPONSE']._serialized_start=2797
+  _globals['_GETFILEURLRESPONSE']._serialized_end=2879
+  _globals['_LISTWORKSPACEFILESREQUEST']._serialized_start=2881
+  _globals['_LISTWORKSPACEFILESREQUEST']._serialized_end=2963
+  _globals['_LISTWORKSPACEFILESRESPONSE']._serialized_start=2965
+  _globals['_LISTWORKSPACEFILESRESPONSE']._serialized_end=3052
+  _globals['_ROTATETOKENREQUEST']._serialized_start=3054
+  _globals['_ROTATETOKENREQUEST']._serialized_end=3074
+  _globals['_ROTATETOKENRESPONSE']._serialized_start=3076
+  _globals['_ROTATETOKENRESPONSE']._serialized_end=3161
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=3163
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=3185
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=3187
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=3245
+  _globals['_GATEWAYSERVICE']._serialized_start=3248
+  _globals['_GATEWAYSERVICE']._serialized_end=4399
 # @@protoc_insertion_point(module_scope)

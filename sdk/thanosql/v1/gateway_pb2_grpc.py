@@ -85,6 +85,16 @@ class GatewayServiceStub:
                 request_serializer=thanosql_dot_v1_dot_gateway__pb2.ListWorkspaceFilesRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_gateway__pb2.ListWorkspaceFilesResponse.FromString,
                 _registered_method=True)
+        self.DeleteWorkspaceFile = channel.unary_unary(
+                '/thanosql.v1.GatewayService/DeleteWorkspaceFile',
+                request_serializer=thanosql_dot_v1_dot_gateway__pb2.DeleteWorkspaceFileRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_gateway__pb2.DeleteWorkspaceFileResponse.FromString,
+                _registered_method=True)
+        self.GetFileUrl = channel.unary_unary(
+                '/thanosql.v1.GatewayService/GetFileUrl',
+                request_serializer=thanosql_dot_v1_dot_gateway__pb2.GetFileUrlRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_gateway__pb2.GetFileUrlResponse.FromString,
+                _registered_method=True)
         self.RotateToken = channel.unary_unary(
                 '/thanosql.v1.GatewayService/RotateToken',
                 request_serializer=thanosql_dot_v1_dot_gateway__pb2.RotateTokenRequest.SerializeToString,
@@ -171,6 +181,20 @@ class GatewayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteWorkspaceFile(self, request, context):
+        """Deletes a file under `uploads/` of the workspace.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFileUrl(self, request, context):
+        """Gives an address at which a browser reads a file from the S3 server itself; refused where files are in a directory.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RotateToken(self, request, context):
         """Replaces the token with a new one; the old one ends at once.
         """
@@ -237,6 +261,16 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.ListWorkspaceFiles,
                     request_deserializer=thanosql_dot_v1_dot_gateway__pb2.ListWorkspaceFilesRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_gateway__pb2.ListWorkspaceFilesResponse.SerializeToString,
+            ),
+            'DeleteWorkspaceFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWorkspaceFile,
+                    request_deserializer=thanosql_dot_v1_dot_gateway__pb2.DeleteWorkspaceFileRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_gateway__pb2.DeleteWorkspaceFileResponse.SerializeToString,
+            ),
+            'GetFileUrl': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFileUrl,
+                    request_deserializer=thanosql_dot_v1_dot_gateway__pb2.GetFileUrlRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_gateway__pb2.GetFileUrlResponse.SerializeToString,
             ),
             'RotateToken': grpc.unary_unary_rpc_method_handler(
                     servicer.RotateToken,
@@ -520,6 +554,60 @@ class GatewayService:
             '/thanosql.v1.GatewayService/ListWorkspaceFiles',
             thanosql_dot_v1_dot_gateway__pb2.ListWorkspaceFilesRequest.SerializeToString,
             thanosql_dot_v1_dot_gateway__pb2.ListWorkspaceFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWorkspaceFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.GatewayService/DeleteWorkspaceFile',
+            thanosql_dot_v1_dot_gateway__pb2.DeleteWorkspaceFileRequest.SerializeToString,
+            thanosql_dot_v1_dot_gateway__pb2.DeleteWorkspaceFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFileUrl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.GatewayService/GetFileUrl',
+            thanosql_dot_v1_dot_gateway__pb2.GetFileUrlRequest.SerializeToString,
+            thanosql_dot_v1_dot_gateway__pb2.GetFileUrlResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,10 @@ class GatewayServiceStub:
     """Reads a file of the workspace."""
     ListWorkspaceFiles: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.ListWorkspaceFilesRequest, _gateway_pb2.ListWorkspaceFilesResponse]
     """Lists the files of the workspace by path."""
+    DeleteWorkspaceFile: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.DeleteWorkspaceFileRequest, _gateway_pb2.DeleteWorkspaceFileResponse]
+    """Deletes a file under `uploads/` of the workspace."""
+    GetFileUrl: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.GetFileUrlRequest, _gateway_pb2.GetFileUrlResponse]
+    """Gives an address at which a browser reads a file from the S3 server itself; refused where files are in a directory."""
     RotateToken: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.RotateTokenRequest, _gateway_pb2.RotateTokenResponse]
     """Replaces the token with a new one; the old one ends at once."""
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.GetServerInfoRequest, _gateway_pb2.GetServerInfoResponse]
@@ -83,6 +87,10 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Reads a file of the workspace."""
     ListWorkspaceFiles: _aio.UnaryUnaryMultiCallable[_gateway_pb2.ListWorkspaceFilesRequest, _gateway_pb2.ListWorkspaceFilesResponse]  # type: ignore[assignment]
     """Lists the files of the workspace by path."""
+    DeleteWorkspaceFile: _aio.UnaryUnaryMultiCallable[_gateway_pb2.DeleteWorkspaceFileRequest, _gateway_pb2.DeleteWorkspaceFileResponse]  # type: ignore[assignment]
+    """Deletes a file under `uploads/` of the workspace."""
+    GetFileUrl: _aio.UnaryUnaryMultiCallable[_gateway_pb2.GetFileUrlRequest, _gateway_pb2.GetFileUrlResponse]  # type: ignore[assignment]
+    """Gives an address at which a browser reads a file from the S3 server itself; refused where files are in a directory."""
     RotateToken: _aio.UnaryUnaryMultiCallable[_gateway_pb2.RotateTokenRequest, _gateway_pb2.RotateTokenResponse]  # type: ignore[assignment]
     """Replaces the token with a new one; the old one ends at once."""
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_gateway_pb2.GetServerInfoRequest, _gateway_pb2.GetServerInfoResponse]  # type: ignore[assignment]
@@ -170,6 +178,22 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_pb2.ListWorkspaceFilesResponse, _abc.Awaitable[_gateway_pb2.ListWorkspaceFilesResponse]]:
         """Lists the files of the workspace by path."""
+
+    @_abc_1.abstractmethod
+    def DeleteWorkspaceFile(
+        self,
+        request: _gateway_pb2.DeleteWorkspaceFileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.DeleteWorkspaceFileResponse, _abc.Awaitable[_gateway_pb2.DeleteWorkspaceFileResponse]]:
+        """Deletes a file under `uploads/` of the workspace."""
+
+    @_abc_1.abstractmethod
+    def GetFileUrl(
+        self,
+        request: _gateway_pb2.GetFileUrlRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateway_pb2.GetFileUrlResponse, _abc.Awaitable[_gateway_pb2.GetFileUrlResponse]]:
+        """Gives an address at which a browser reads a file from the S3 server itself; refused where files are in a directory."""
 
     @_abc_1.abstractmethod
     def RotateToken(

@@ -155,6 +155,16 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.ListFilesRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.ListFilesResponse.FromString,
                 _registered_method=True)
+        self.DeleteFile = channel.unary_unary(
+                '/thanosql.v1.StorageService/DeleteFile',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteFileRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.DeleteFileResponse.FromString,
+                _registered_method=True)
+        self.SignFileUrl = channel.unary_unary(
+                '/thanosql.v1.StorageService/SignFileUrl',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.SignFileUrlRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.SignFileUrlResponse.FromString,
+                _registered_method=True)
         self.ListLeftovers = channel.unary_unary(
                 '/thanosql.v1.StorageService/ListLeftovers',
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.ListLeftoversRequest.SerializeToString,
@@ -334,6 +344,20 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteFile(self, request, context):
+        """Deletes a file under `uploads/`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignFileUrl(self, request, context):
+        """Signs an address at which a browser reads a file from the S3 server itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListLeftovers(self, request, context):
         """Tells what the last look for what belongs to nothing has found and removed; for operators.
         """
@@ -463,6 +487,16 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.ListFiles,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.ListFilesRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.ListFilesResponse.SerializeToString,
+            ),
+            'DeleteFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteFile,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.DeleteFileRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteFileResponse.SerializeToString,
+            ),
+            'SignFileUrl': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignFileUrl,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.SignFileUrlRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.SignFileUrlResponse.SerializeToString,
             ),
             'ListLeftovers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLeftovers,
@@ -1119,6 +1153,60 @@ class StorageService:
             '/thanosql.v1.StorageService/ListFiles',
             thanosql_dot_v1_dot_storage__pb2.ListFilesRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.ListFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/DeleteFile',
+            thanosql_dot_v1_dot_storage__pb2.DeleteFileRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.DeleteFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignFileUrl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/SignFileUrl',
+            thanosql_dot_v1_dot_storage__pb2.SignFileUrlRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.SignFileUrlResponse.FromString,
             options,
             channel_credentials,
             insecure,

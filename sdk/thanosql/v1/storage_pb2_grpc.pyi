@@ -81,6 +81,10 @@ class StorageServiceStub:
     """Reads a file of the workspace."""
     ListFiles: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListFilesRequest, _storage_pb2.ListFilesResponse]
     """Lists the files of the workspace by path."""
+    DeleteFile: _grpc.UnaryUnaryMultiCallable[_storage_pb2.DeleteFileRequest, _storage_pb2.DeleteFileResponse]
+    """Deletes a file under `uploads/`."""
+    SignFileUrl: _grpc.UnaryUnaryMultiCallable[_storage_pb2.SignFileUrlRequest, _storage_pb2.SignFileUrlResponse]
+    """Signs an address at which a browser reads a file from the S3 server itself."""
     ListLeftovers: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListLeftoversRequest, _storage_pb2.ListLeftoversResponse]
     """Tells what the last look for what belongs to nothing has found and removed; for operators."""
 
@@ -137,6 +141,10 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Reads a file of the workspace."""
     ListFiles: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListFilesRequest, _storage_pb2.ListFilesResponse]  # type: ignore[assignment]
     """Lists the files of the workspace by path."""
+    DeleteFile: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteFileRequest, _storage_pb2.DeleteFileResponse]  # type: ignore[assignment]
+    """Deletes a file under `uploads/`."""
+    SignFileUrl: _aio.UnaryUnaryMultiCallable[_storage_pb2.SignFileUrlRequest, _storage_pb2.SignFileUrlResponse]  # type: ignore[assignment]
+    """Signs an address at which a browser reads a file from the S3 server itself."""
     ListLeftovers: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListLeftoversRequest, _storage_pb2.ListLeftoversResponse]  # type: ignore[assignment]
     """Tells what the last look for what belongs to nothing has found and removed; for operators."""
 
@@ -334,6 +342,22 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.ListFilesResponse, _abc.Awaitable[_storage_pb2.ListFilesResponse]]:
         """Lists the files of the workspace by path."""
+
+    @_abc_1.abstractmethod
+    def DeleteFile(
+        self,
+        request: _storage_pb2.DeleteFileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.DeleteFileResponse, _abc.Awaitable[_storage_pb2.DeleteFileResponse]]:
+        """Deletes a file under `uploads/`."""
+
+    @_abc_1.abstractmethod
+    def SignFileUrl(
+        self,
+        request: _storage_pb2.SignFileUrlRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.SignFileUrlResponse, _abc.Awaitable[_storage_pb2.SignFileUrlResponse]]:
+        """Signs an address at which a browser reads a file from the S3 server itself."""
 
     @_abc_1.abstractmethod
     def ListLeftovers(

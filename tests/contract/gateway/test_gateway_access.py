@@ -161,6 +161,36 @@ async def test_files_go_up_come_down_and_are_listed(world: World) -> None:
     assert [file.path for file in listed.files] == ["uploads/a.bin"]
 
 
+async def test_the_other_calls_about_files_reach_storage(world: World) -> None:
+    stub, metadata = world.client.stub, world.client.metadata
+    state = gateway_pb2.GetUploadRequest(path="uploads/a", upload_id="1234")
+    assert (await stub.GetUpload(state, metadata=metadata)).received_bytes == 4
+    world.storage.files["uploads/a"] = b"0123456789"
+    request = gateway_pb2.DownloadFileRequest(path="uploads/a", offset=4)
+    parts = [part async for part in stub.DownloadFile(request, metadata=metadata)]
+    assert b"".join(part.chunk for part in parts) == b"456789"
+    assert parts[-1].end.sha256 == "of the whole"
+    address = gateway_pb2.GetFileUrlRequest(path="uploads/a")
+    address.lasts.seconds = 60
+    answer = await stub.GetFileUrl(address, metadata=metadata)
+    assert (answer.url, answer.expire_time.seconds) == ("http://s3/uploads/a", 60)
+    removal = gateway_pb2.DeleteWorkspaceFileRequest(path="uploads/a")
+    assert (await stub.DeleteWorkspaceFile(removal, metadata=metadata)).file.size_bytes == 10
+    assert world.storage.files == {}
+
+
+@pytest.mark.parametrize("metadata", [(), (("authorization", "Bearer thanosql_wrong"),)])
+async def test_calls_about_files_need_the_token(world: World, metadata: tuple[tuple[str, str], ...]) -> None:
+    stub = world.client.stub
+    for call in (
+        stub.GetUpload(gateway_pb2.GetUploadRequest(), metadata=metadata),
+        stub.GetFileUrl(gateway_pb2.GetFileUrlRequest(), metadata=metadata),
+        stub.DeleteWorkspaceFile(gateway_pb2.DeleteWorkspaceFileRequest(), metadata=metadata),
+        stub.DownloadFile(gateway_pb2.DownloadFileRequest(), metadata=metadata).read(),
+    ):
+        assert (await failure_of(call)).reason is Reason.INVALID_TOKEN
+
+
 async def test_an_upload_without_its_commit_leaves_no_file(world: World) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
         await upload(world, [START, gateway_pb2.UploadFileRequest(chunk=b"x")])

@@ -46,10 +46,11 @@ def run(address: str, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> 
     return lambda *arguments, **more: CliRunner().invoke(main, list(arguments), **more)
 
 
+FILES = ("ls", "put", "get", "rm", "url")
 COMMANDS = ("", "sql", "serve", "transcribe", "token", "token set", "token rotate", "jobs", "jobs cancel")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "files", "files put", "files get"])
+@pytest.mark.parametrize("command", [*COMMANDS, "files", *(f"files {name}" for name in FILES)])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     result = CliRunner().invoke(main, [*command.split(), "--help"])
     assert result.exit_code == 0
@@ -237,9 +238,29 @@ def test_jobs_and_files(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
     assert run("jobs", "cancel", "job-1").stdout == "job-1: cancelled\n"
     (tmp_path / "a.wav").write_bytes(b"abc")
     assert run("files", "put", str(tmp_path / "a.wav"), "uploads/a.wav").stdout == "uploads/a.wav: 3 bytes\n"
-    assert re.search(r"uploads/a\.wav +3", run("files").stdout)
+    assert re.search(r"^ +3 +uploads/a\.wav$", run("files").stdout, re.MULTILINE)
     assert run("files", "get", "uploads/a.wav", str(tmp_path / "b.wav")).exit_code == 0
     assert (tmp_path / "b.wav").read_bytes() == b"abc"
+    assert run("files", "rm", "uploads/a.wav").stdout == "uploads/a.wav: deleted, 3 bytes\n"
+    gone = run("files", "rm", "uploads/a.wav")
+    assert (gone.exit_code, gone.stderr) == (1, "error: no file 'uploads/a.wav'\n")
+
+
+def test_files_are_listed_by_prefix_and_in_parts(run: Run, gateway: FakeGateway) -> None:
+    gateway.files = {f"uploads/{number:04}": b"x" for number in range(2500)} | {"other": b"x"}
+    everything = run("files", "ls", "uploads/").stdout.splitlines()
+    assert [line.split()[-1] for line in everything] == [f"uploads/{number:04}" for number in range(2500)]
+    part = run("files", "ls", "uploads/", "--limit", "1500")
+    assert len(part.stdout.splitlines()) == 1500
+    assert part.stderr == "there are more; go on with --page-token 'uploads/1499'\n"
+    rest = run("files", "ls", "uploads/", "--page-token", "uploads/1499")
+    assert (len(rest.stdout.splitlines()), rest.stderr) == (1000, "")
+
+
+def test_an_address_for_browsers_is_printed_alone(run: Run, gateway: FakeGateway) -> None:
+    result = run("files", "url", "uploads/a.wav", "--hours", "24")
+    assert result.stdout == "http://s3/uploads/a.wav?X-Amz-Signature=1\n"
+    assert result.stderr.startswith("good until 2027-01-16")
 
 
 def test_the_address_may_stand_before_or_after_the_name_of_a_command(

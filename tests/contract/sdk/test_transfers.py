@@ -15,13 +15,13 @@ CONTENT = os.urandom(5_000_001)
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("thanosql.aio.Caller", partial(Caller, delays_s=(0.0, 0.0)))
+    monkeypatch.setattr("thanosql.aio_files.Caller", partial(Caller, delays_s=(0.0, 0.0)))
 
 
 @pytest.fixture
 def resigned(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that tries nothing twice."""
-    monkeypatch.setattr("thanosql.aio.Caller", partial(Caller, delays_s=()))
+    monkeypatch.setattr("thanosql.aio_files.Caller", partial(Caller, delays_s=()))
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import os
+import time
+import urllib.request
 from collections.abc import AsyncIterator
 
 import grpc
@@ -186,6 +188,64 @@ async def test_a_read_begins_anywhere_and_knows_the_digest_of_the_whole(rig: Rig
     assert await read(rig, path, offset=5, length=1 << 40) == (CONTENT[5:], SHA256)
     for wanted in ({"offset": len(CONTENT) + 1}, {"offset": -1}, {"length": -1}):
         assert (await refused(read(rig, path, **wanted))).reason is Reason.INVALID_ARGUMENT
+
+
+async def test_a_file_that_was_uploaded_can_be_deleted_and_no_other(rig: Rig) -> None:
+    await sent(rig, "folder/a")
+    put_into_the_workspace(rig, "of_the_user.bin", b"123")
+    rig.objects.store.write("models/m/1/weights", [b"123"])
+    deleted = await delete(rig, "uploads/folder/a")
+    assert (deleted.path, deleted.size_bytes) == ("uploads/folder/a", len(CONTENT))
+    assert await listed(rig) == []
+    for path, reason in (
+        ("uploads/folder/a", Reason.FILE_NOT_FOUND),
+        ("uploads/folder", Reason.FILE_NOT_FOUND),
+        ("folder/a", Reason.FILE_NOT_FOUND),
+        ("models/m/1/weights", Reason.FILE_NOT_FOUND),
+        ("uploads/.hidden", Reason.FILE_NOT_FOUND),
+        ("of_the_user.bin", Reason.PERMISSION_DENIED),
+        ("uploads/../of_the_user.bin", Reason.PATH_OUTSIDE_WORKSPACE),
+        ("/etc/passwd", Reason.PATH_OUTSIDE_WORKSPACE),
+        ("", Reason.INVALID_ARGUMENT),
+    ):
+        assert (await refused(delete(rig, path))).reason is reason, path
+    assert rig.objects.store.exists("models/m/1/weights")
+
+
+async def delete(rig: Rig, path: str) -> storage_pb2.File:
+    return (await rig.stub.DeleteFile(storage_pb2.DeleteFileRequest(path=path))).file
+
+
+async def test_a_browser_reads_a_file_at_a_signed_address_or_is_told_what_to_use(rig: Rig) -> None:
+    await sent(rig, "a.wav")
+    request = storage_pb2.SignFileUrlRequest(path="uploads/a.wav")
+    if not rig.objects.settings.is_bucket:
+        problem = await refused(rig.stub.SignFileUrl(request))
+        assert problem.reason is Reason.NOT_AVAILABLE_YET
+        assert "thanosql files get" in problem.message
+        return
+    begun_s = time.time()
+    signed = await rig.stub.SignFileUrl(request)
+    assert 3590 < signed.expire_time.seconds - begun_s < 3610
+    status, kind, content = await asyncio.to_thread(fetched, signed.url)
+    assert (status, kind, content) == (200, "audio/x-wav", CONTENT)
+    for path, reason in (
+        ("uploads/b.wav", Reason.FILE_NOT_FOUND),
+        ("uploads/.env", Reason.FILE_NOT_FOUND),
+        ("models/m/1/weights", Reason.FILE_NOT_FOUND),
+        ("../a", Reason.PATH_OUTSIDE_WORKSPACE),
+    ):
+        request.path = path
+        assert (await refused(rig.stub.SignFileUrl(request))).reason is reason, path
+    request.path = "uploads/a.wav"
+    for seconds in (-1, 0, 8 * 24 * 3600):
+        request.lasts.seconds = seconds
+        assert (await refused(rig.stub.SignFileUrl(request))).reason is Reason.INVALID_ARGUMENT
+
+
+def fetched(url: str) -> tuple[int, str, bytes]:
+    with urllib.request.urlopen(url) as answer:
+        return answer.status, answer.headers["Content-Type"], answer.read()
 
 
 def put_into_the_workspace(rig: Rig, name: str, content: bytes) -> None:

@@ -21,6 +21,8 @@ PUBLIC = {
     "Event",
     "Explanation",
     "File",
+    "FilePage",
+    "FileUrl",
     "InternalError",
     "InvalidArgument",
     "InvalidData",
