@@ -1,7 +1,6 @@
 """Model files on the local disk: fetched once, verified by digest, the oldest given up when they grow."""
 
 import fcntl
-import hashlib
 import os
 import shutil
 import uuid
@@ -13,11 +12,10 @@ from pathlib import Path
 import structlog
 
 from services.predictor.core.ports import ArtefactStore
-from services.predictor.core.types import Artefact, ModelRecord
-from thanosql_runtime.errors import Reason, ThanosqlError, error
+from services.predictor.core.types import ModelRecord
+from thanosql_runtime.errors import ThanosqlError
 
 _log = structlog.get_logger("artefact_cache")
-_BLOCK_BYTES = 1 << 20
 _LOCKS = ".locks"
 
 
@@ -43,10 +41,11 @@ class ArtefactCache:
         """Give the folder with the files of a version, every digest verified; they stay until it is left.
 
         Raises:
-            ThanosqlError: CHECKSUM_MISMATCH when the store gives other bytes than were registered;
-                INVALID_CHECKPOINT for names that are no file names; what the store raises.
+            ThanosqlError: CHECKSUM_MISMATCH or FILE_NOT_FOUND when the store has other bytes than were
+                registered, or none; INVALID_CHECKPOINT for names that are no file names; what the
+                store raises.
         """
-        _check_names(record)
+        record.stored_files.require_names()
         folder = self._folder / record.fingerprint
         with self._locked(record.fingerprint):
             self._remove_leftovers(record.fingerprint)
@@ -73,9 +72,8 @@ class ArtefactCache:
 
     def _is_intact(self, folder: Path, record: ModelRecord) -> bool:
         try:
-            for artefact in record.artefacts:
-                _verify(folder / artefact.name, artefact, record)
-        except (ThanosqlError, OSError) as failure:
+            record.stored_files.require_intact(folder)
+        except ThanosqlError as failure:
             _log.warning(
                 "cached model is damaged, fetching it again", model=record.name, problem=str(failure)
             )
@@ -84,11 +82,8 @@ class ArtefactCache:
 
     def _download(self, folder: Path, record: ModelRecord) -> None:
         fresh = self._folder / f".{record.fingerprint}.{uuid.uuid4().hex}"
-        fresh.mkdir(parents=True)
         try:
-            for artefact in record.artefacts:
-                self._store.download_to(artefact.key, fresh / artefact.name)
-                _verify(fresh / artefact.name, artefact, record)
+            record.stored_files.fetch(self._store, fresh)
             fresh.rename(folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -132,27 +127,3 @@ def _usage(folder: Path) -> _Usage | None:
         return _Usage(folder=folder, used_s=folder.stat().st_mtime, size_bytes=size_bytes)
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _check_names(record: ModelRecord) -> None:
-    names = [artefact.name for artefact in record.artefacts]
-    wrong = [name for name in names if not name or Path(name).name != name or name.startswith(".")]
-    if wrong or not names or len(set(names)) != len(names):
-        listed = ", ".join(map(repr, wrong or names)) or "none"
-        text = f"model '{record.name}' version {record.version} has files that cannot be stored: {listed}"
-        raise error(Reason.INVALID_CHECKPOINT, text, model=record.name)
-
-
-def _verify(path: Path, artefact: Artefact, record: ModelRecord) -> None:
-    digest = hashlib.sha256()
-    with path.open("rb") as content:
-        while block := content.read(_BLOCK_BYTES):
-            digest.update(block)
-    if digest.hexdigest() != artefact.sha256:
-        raise error(
-            Reason.CHECKSUM_MISMATCH,
-            f"file '{artefact.name}' of model '{record.name}' version {record.version} is not the one"
-            " that was registered: its SHA-256 differs; build or upload the model again",
-            model=record.name,
-            file=artefact.name,
-        )

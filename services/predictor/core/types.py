@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from thanosql_objects.model_files import ModelFiles
 from thanosql_runtime.errors import ThanosqlError
 
 
@@ -50,6 +51,11 @@ class ModelRecord:
         """Digest of the files: a name and version that were deleted and made again get another one."""
         lines = sorted(f"{artefact.name} {artefact.sha256}" for artefact in self.artefacts)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def stored_files(self) -> ModelFiles:
+        """Its files, as they are verified."""
+        return ModelFiles(model=self.name, version=self.version, files=self.artefacts)
 
     @property
     def key(self) -> tuple[str, int, str]:

@@ -1,6 +1,5 @@
 """The catalog of models: versions, one of them active, their files in the object store."""
 
-import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
@@ -9,8 +8,9 @@ from services.storage.core.holds import Hold, ModelHolds
 from services.storage.core.model_documents import Document, ModelDocuments, empty
 from services.storage.core.model_edits import added, put_back, require_free, versions_of, without
 from services.storage.core.names import model_not_found
-from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelPage, ModelVersion
-from thanosql_objects.ports import CHUNK_BYTES, ObjectStore
+from services.storage.core.types import ModelDeletion, ModelKind, ModelPage, ModelVersion
+from thanosql_objects.model_files import ModelFiles
+from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _MAX_PAGE = 1000
@@ -111,8 +111,9 @@ class ModelCatalog:
         document = self._documents.read(model.name) or empty()
         if request_id not in document["request_ids"]:
             require_free(model, document, overwrite)
-            for artefact in model.artefacts:
-                verify(self._store, artefact)
+            ModelFiles(model=model.name, version=model.version, files=model.artefacts).require_stored(
+                self._store
+            )
         made = replace(model, active=True, create_time_s=self._clock())
 
         def add(document: Document) -> Document:
@@ -225,22 +226,6 @@ class ModelCatalog:
     def _active(self) -> list[ModelVersion]:
         models = (model for document in self._documents.all() for model in versions_of(document))
         return [model for model in models if model.active]
-
-
-def verify(store: ObjectStore, artefact: Artefact) -> None:
-    """Compare a file in the store with what the catalog says of it.
-
-    Raises:
-        ThanosqlError: CHECKSUM_MISMATCH, or FILE_NOT_FOUND.
-    """
-    digest, size_bytes = hashlib.sha256(), 0
-    with store.open(artefact.key) as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-            size_bytes += len(chunk)
-    if digest.hexdigest() != artefact.sha256 or size_bytes != artefact.size_bytes:
-        message = f"{artefact.name!r} at {artefact.key!r} is not what was registered: its content differs"
-        raise error(Reason.CHECKSUM_MISMATCH, message, path=artefact.key)
 
 
 def _refuse_base(versions: Sequence[ModelVersion], why: str) -> None:

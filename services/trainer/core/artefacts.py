@@ -1,35 +1,24 @@
 """Files of models between the object store and a folder, every byte checked against its hash."""
 
 import hashlib
-from pathlib import Path, PurePosixPath
+import shutil
+from pathlib import Path
 
 from services.trainer.core.types import Artefact, Model
+from thanosql_objects.model_files import ModelFiles
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, error
 
 
 def fetch_model(store: ObjectStore, model: Model, folder: Path) -> None:
-    """Copy a model's files into a folder.
+    """Copy a model's files into a folder, which is emptied first.
 
     Raises:
-        ThanosqlError: CHECKSUM_MISMATCH; INVALID_CHECKPOINT for a name that is no plain file name; what
-            the store says.
+        ThanosqlError: CHECKSUM_MISMATCH or FILE_NOT_FOUND for a file that is not what was registered;
+            INVALID_CHECKPOINT for a name that is no plain file name; what the store says.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for artefact in model.artefacts:
-        if artefact.name != PurePosixPath(artefact.name).name or artefact.name.startswith("."):
-            message = f"model {model.full_name!r} has a file with the unusable name {artefact.name!r}"
-            raise error(Reason.INVALID_CHECKPOINT, message, model=model.full_name)
-        path = folder / artefact.name
-        store.download_to(artefact.key, path)
-        if file_sha256(path) != artefact.sha256:
-            raise error(
-                Reason.CHECKSUM_MISMATCH,
-                f"{artefact.key!r} of model {model.full_name!r} is damaged: its bytes differ from the hash"
-                " that was recorded; restore it, or build the model again",
-                key=artefact.key,
-                model=model.full_name,
-            )
+    shutil.rmtree(folder, ignore_errors=True)
+    ModelFiles(model=model.name, version=model.version, files=model.artefacts).fetch(store, folder)
 
 
 def put_model(store: ObjectStore, folder: Path, prefix: str) -> tuple[Artefact, ...]:

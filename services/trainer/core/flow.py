@@ -140,17 +140,28 @@ class JobFlow:
             raise
 
     async def _prepare(self, job: Job, folder: Path) -> None:
-        name, version = split_model_name(job.base)
-        base = await self._parts.catalog.find(name, version)
-        if base is None:
-            message = f"model {job.base!r} was deleted while the job waited"
-            raise error(Reason.MODEL_NOT_FOUND, message, model=job.base)
-        await self._blocking(fetch_model, self._parts.store, base, folder / BASE_FOLDER)
+        await self._fetch_base(job, folder / BASE_FOLDER)
         options = job.request.options
         rows = self._parts.snapshots.read(job.request.snapshot_id)
         if await keep_rows(rows, folder / ROWS_FILE, options.audio_col, options.text_col) == 0:
             raise error(Reason.NO_USABLE_ROWS, "the query gave no rows to learn from")
         write_spec(folder, WorkerSpec(options=options, settings=self._parts.worker))
+
+    async def _fetch_base(self, job: Job, folder: Path) -> None:
+        base = await self._base(job, "while the job waited")
+        try:
+            await self._blocking(fetch_model, self._parts.store, base, folder)
+        except ThanosqlError as failure:
+            if failure.reason is Reason.FILE_NOT_FOUND:
+                await self._base(job, "while the job read its files")
+            raise
+
+    async def _base(self, job: Job, when: str) -> Model:
+        base = await self._parts.catalog.find(*split_model_name(job.base))
+        if base is None:
+            message = f"model {job.base!r} was deleted {when}"
+            raise error(Reason.MODEL_NOT_FOUND, message, model=job.base)
+        return base
 
     async def _train(self, job_id: str, folder: Path) -> Finished:
         async with aclosing(self._parts.runner.run(folder)) as messages:

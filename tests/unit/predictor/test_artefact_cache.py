@@ -65,20 +65,32 @@ def test_other_bytes_than_registered_are_refused_and_leave_nothing(tmp_path: Pat
     store = FakeStore()
     model = record(store, "m", {"a": b"one"})
     store.objects["m/a"] = b"two"
-    with pytest.raises(ThanosqlError, match="SHA-256 differs") as caught:
+    with pytest.raises(ThanosqlError, match="file 'a' of model 'm' version 1 is damaged at 'm/a'") as caught:
         fetch(ArtefactCache(tmp_path / "cache", store, 1000), model)
     assert caught.value.reason is Reason.CHECKSUM_MISMATCH
     assert kept(tmp_path / "cache") == []
 
 
-@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b"bad"), lambda file: file.unlink()])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_bytes(b"onf"),
+        lambda file: file.write_bytes(b"on"),
+        lambda file: file.write_bytes(b"one."),
+        lambda file: file.unlink(),
+        lambda file: file.with_name("pytorch_model.bin").write_bytes(b"more"),
+        lambda file: (file.unlink(), file.mkdir()),
+    ],
+    ids=["flipped", "shortened", "longer", "missing", "an extra file", "a folder"],
+)
 def test_a_damaged_cache_is_fetched_again(tmp_path: Path, damage: object) -> None:
     assert callable(damage)
     store = FakeStore()
     cache = ArtefactCache(tmp_path / "cache", store, 1000)
     model = record(store, "m", {"a": b"one"})
     damage(fetch(cache, model) / "a")
-    assert (fetch(cache, model) / "a").read_bytes() == b"one"
+    folder = fetch(cache, model)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"a": b"one"}
     assert len(store.fetched) == 2
 
 
