@@ -8,15 +8,25 @@ import hypothesis.strategies as st
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from services.storage.core.assigning import Assignment
 from services.storage.core.changes import TableChanges
 from services.storage.core.history import TableHistory
+from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from services.storage.core.types import TableAtVersion
+from tests.s3_servers import new_bucket, s3_server
+from thanosql_objects.opening import open_place
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 VALUES = st.lists(st.tuples(st.integers(-3, 3), st.text("ab", max_size=2)), max_size=5)
@@ -35,15 +45,19 @@ def rows(column: str, values: Values) -> Rows:
 class HistoryMachine(RuleBasedStateMachine):
     """`past[n - 1]` is what made version n, the name of its second column, and its rows."""
 
+    def new_home(self) -> TableHome:
+        self.folder = Path(tempfile.mkdtemp(prefix="thanosql-history-"))
+        return directory_home(self.folder)
+
     @initialize()
     def open(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="thanosql-history-"))
+        self.home = self.new_home()
         self.past: list[Version] = []
         self.reopen()
 
     @rule()
     def reopen(self) -> None:
-        self.tables = Tables(self.folder)
+        self.tables = Tables(self.home)
         self.history = TableHistory(self.tables)
         self.engine = QueryEngine(self.tables)
         self.changes = TableChanges(self.tables, self.engine)
@@ -128,10 +142,25 @@ class HistoryMachine(RuleBasedStateMachine):
             assert [tuple(row.values()) for row in kept.to_pylist()] == values
 
     def teardown(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 TestHistoryMachine = HistoryMachine.TestCase
 TestHistoryMachine.settings = settings(
     max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+@pytest.mark.timeout(300)
+def test_the_history_of_a_table_in_a_bucket_is_as_the_list_says() -> None:
+    with s3_server() as endpoint:
+
+        class BucketMachine(HistoryMachine):
+            def new_home(self) -> TableHome:
+                settings = new_bucket(endpoint)
+                return TableHome(open_place(settings, f"{settings.uri}/tables"))
+
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            BucketMachine, settings=settings(TestHistoryMachine.settings, max_examples=4)
+        )

@@ -8,13 +8,23 @@ import hypothesis.strategies as st
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from services.storage.core.assigning import Assignment
 from services.storage.core.changes import TableChanges
+from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
+from tests.s3_servers import new_bucket, s3_server
+from thanosql_objects.opening import open_place
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 SCHEMA = pa.schema([("k", pa.int64()), ("v", pa.string())])
@@ -36,10 +46,14 @@ class TablesMachine(RuleBasedStateMachine):
 
     names = Bundle("names")
 
+    def new_home(self) -> TableHome:
+        self.folder = Path(tempfile.mkdtemp(prefix="thanosql-machine-"))
+        return directory_home(self.folder)
+
     @initialize()
     def open(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="thanosql-machine-"))
-        self.tables = Tables(self.folder)
+        self.home = self.new_home()
+        self.tables = Tables(self.home)
         self.engine = QueryEngine(self.tables)
         self.changes = TableChanges(self.tables, self.engine)
         self.model: dict[str, Values] = {}
@@ -108,7 +122,7 @@ class TablesMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.tables = Tables(self.folder)
+        self.tables = Tables(self.home)
         self.engine = QueryEngine(self.tables)
         self.changes = TableChanges(self.tables, self.engine)
 
@@ -133,10 +147,25 @@ class TablesMachine(RuleBasedStateMachine):
         return True
 
     def teardown(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 TestTablesMachine = TablesMachine.TestCase
 TestTablesMachine.settings = settings(
     max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+@pytest.mark.timeout(300)
+def test_tables_in_a_bucket_are_as_the_dictionary_says() -> None:
+    with s3_server() as endpoint:
+
+        class BucketMachine(TablesMachine):
+            def new_home(self) -> TableHome:
+                settings = new_bucket(endpoint)
+                return TableHome(open_place(settings, f"{settings.uri}/tables"))
+
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            BucketMachine, settings=settings(TestTablesMachine.settings, max_examples=6)
+        )
