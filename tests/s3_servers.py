@@ -72,6 +72,36 @@ def ignoring_conditions(application: Application) -> Application:
     return answer
 
 
+class GoneAtCommit:
+    """A server that goes away when a manifest is written: just before it is kept, or just after.
+
+    Attributes:
+        armed: Whether the next manifest is the one.
+        gone: Whether it is away; set it to False to bring it back.
+    """
+
+    def __init__(self, *, keeps: bool) -> None:
+        self.armed = False
+        self.gone = False
+        self._keeps = keeps
+
+    def __call__(self, application: Application) -> Application:
+        """Stand in front of an application."""
+
+        def answer(environment: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+            manifest = environment["PATH_INFO"].endswith(".manifest")
+            if self.armed and environment["REQUEST_METHOD"] == "PUT" and manifest:
+                self.armed, self.gone = False, True
+                if self._keeps:
+                    b"".join(application(environment, lambda *_: None))
+            if not self.gone:
+                return application(environment, start)
+            start("500 Internal Server Error", [("Content-Length", "0")])
+            return [b""]
+
+        return answer
+
+
 class LosingAnswers:
     """A server that does what it is asked to and then fails to say so, for the first manifests."""
 

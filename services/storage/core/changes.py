@@ -4,7 +4,7 @@ DuckDB computes them, so that a condition means here what it means in a query; t
 anew from a spool while its lock is held, and readers keep the version that they opened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -64,8 +64,9 @@ class TableChanges:
                 message = f"table {fold(name)!r} has a column {column!r} already"
                 raise error(Reason.INVALID_DATA, message, column=column)
             check_column_name(column, Reason.INVALID_NAME)
-            table.add_columns(pa.schema([pa.field(column, self._arrow_type(type_name))]))
-            return self._changed(name)
+            added = pa.schema([pa.field(column, self._arrow_type(type_name))])
+            columns = [*table.schema.names, column]
+            return self._altered(name, table, columns, lambda: table.add_columns(added))
 
     def drop_column(self, name: str, column: str, *, if_exists: bool = False) -> TableInfo:
         """Drop a column."""
@@ -77,8 +78,8 @@ class TableChanges:
                 return self._tables.describe(name)
             if len(table.schema.names) == 1:
                 raise error(Reason.INVALID_DATA, f"{column!r} is the only column of {fold(name)!r}")
-            table.drop_columns([_lance_path(found)])
-            return self._changed(name)
+            columns = [other for other in table.schema.names if other != found]
+            return self._altered(name, table, columns, lambda: table.drop_columns([_lance_path(found)]))
 
     def rename_column(self, name: str, column: str, new_name: str) -> TableInfo:
         """Rename a column.
@@ -94,8 +95,19 @@ class TableChanges:
             if taken is not None and taken != found:
                 raise error(Reason.INVALID_DATA, f"table {fold(name)!r} has a column {new_name!r} already")
             check_column_name(new_name, Reason.INVALID_NAME)
-            table.alter_columns({"path": _lance_path(found), "rename": new_name})
-            return self._changed(name)
+            columns = [new_name if other == found else other for other in table.schema.names]
+            renaming = {"path": _lance_path(found), "rename": new_name}
+            return self._altered(name, table, columns, lambda: table.alter_columns(renaming))
+
+    def _altered(self, name: str, table: Any, columns: list[str], alter: Callable[[], object]) -> TableInfo:
+        """Change columns, in a commit of LanceDB's own; one whose answer is lost is looked for."""
+        before = int(table.version)
+        try:
+            alter()
+        except (OSError, RuntimeError, ValueError) as problem:
+            if not self._tables.has_changed_to(name, columns, before, problem):
+                raise
+        return self._changed(name)
 
     def _changed(self, name: str) -> TableInfo:
         """Describe a table whose columns were changed, which is so even if it cannot be read any more."""

@@ -50,6 +50,16 @@ def outcome_unknown(problem: BaseException) -> ThanosqlError:
     return error(Reason.STORE_UNAVAILABLE, message, outcome="unknown")
 
 
+def columns_unknown(problem: BaseException, table: str) -> ThanosqlError:
+    """Build the error for a store that went away while it was told to change the columns of a table."""
+    message = (
+        f"the store of the tables failed during the commit: {in_short(problem)}; whether the columns of "
+        f"table {table!r} were changed is not known: once it answers, SHOW TABLE VERSIONS {table} tells "
+        "whether the newest one is this ALTER TABLE; run the statement again only if it is not"
+    )
+    return error(Reason.STORE_UNAVAILABLE, message, outcome="unknown")
+
+
 def in_short(problem: BaseException) -> str:
     """Return what went wrong, without the place in Lance's own source, which says nothing to a user."""
     request = _REQUEST.search(str(problem))

@@ -14,8 +14,8 @@ from services.storage.core.homes import TableHome
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
-from services.storage.core.types import Operation
-from tests.s3_servers import LosingAnswers, new_bucket, s3_server
+from services.storage.core.types import Operation, TableInfo
+from tests.s3_servers import GoneAtCommit, LosingAnswers, new_bucket, s3_server
 from thanosql_objects.opening import open_place
 from thanosql_runtime.errors import Reason, ThanosqlError
 
@@ -169,6 +169,50 @@ def test_a_commit_whose_answer_is_lost_happens_once(action: str) -> None:
             getattr(tables, action)("t", rows(1, 2))
         assert losing.left < 0
         assert kept(tables) == expected[action]
+
+
+ALTERED = {"add": ["writer", "number", "c"], "drop": ["writer"], "rename": ["writer", "c"]}
+
+
+def alter(changes: TableChanges, verb: str) -> TableInfo:
+    return {
+        "add": lambda: changes.add_column("t", "c", "INT"),
+        "drop": lambda: changes.drop_column("t", "number"),
+        "rename": lambda: changes.rename_column("t", "number", "c"),
+    }[verb]()
+
+
+@pytest.mark.parametrize("verb", list(ALTERED))
+def test_a_change_of_columns_whose_answer_is_lost_happens_once(verb: str) -> None:
+    losing = LosingAnswers(0)
+    with s3_server(losing) as endpoint:
+        settings = new_bucket(endpoint)
+        tables = Tables(TableHome(open_place(settings, f"{settings.uri}/tables")))
+        tables.create("t", rows(0, 1))
+        losing.left = 1
+        assert [column.name for column in alter(changes_of(tables), verb).columns] == ALTERED[verb]
+        assert losing.left < 0
+        assert tables.describe("t").version == 2
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize("verb", ["add", "update"])
+def test_a_change_that_meets_an_outage_at_its_commit_says_that_nobody_knows(verb: str, keeps: bool) -> None:
+    server = GoneAtCommit(keeps=keeps)
+    with s3_server(server) as endpoint:
+        settings = new_bucket(endpoint).model_copy(update={"timeout_s": 1.0})
+        tables = Tables(TableHome(open_place(settings, f"{settings.uri}/tables")))
+        tables.create("t", rows(0, 1))
+        changes = changes_of(tables)
+        assignment = Assignment(column="number", expression="2")
+        server.armed = True
+        with pytest.raises(ThanosqlError, match="is not known") as caught:
+            changes.update("t", [assignment]) if verb == "update" else alter(changes, verb)
+        assert caught.value.reason is Reason.STORE_UNAVAILABLE
+        assert caught.value.metadata["outcome"] == "unknown"
+        assert "nothing was changed" not in caught.value.message
+        server.gone = False
+        assert tables.describe("t").version == (2 if keeps else 1)
 
 
 @pytest.mark.parametrize("failure", [OSError("LanceError(IO): it is away"), RuntimeError("it is away")])

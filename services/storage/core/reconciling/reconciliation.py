@@ -57,10 +57,10 @@ class Reconciled:
         told = []
         for kind, tally in self.tallies.items():
             if tally.removed:
-                told.append(f"leftovers: {tally.removed} {kind.words} removed, {tally.removed_bytes} bytes")
+                told.append(f"leftovers: {kind.words}: {tally.removed} removed, {tally.removed_bytes} bytes")
             if tally.found:
                 told.append(
-                    f"leftovers: {tally.found} {kind.words} found, {tally.found_bytes} bytes; removed when"
+                    f"leftovers: {kind.words}: {tally.found} found, {tally.found_bytes} bytes; removed when"
                     f" they have not changed for {keep_h:g} hours"
                 )
         return told
