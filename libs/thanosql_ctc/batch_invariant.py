@@ -8,6 +8,7 @@ convolutions are not padded, so a true frame never sees beyond the true samples.
 Shapes, as suffixes: b batch, t samples, f frames, c channels, h hidden, v labels.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -54,6 +55,26 @@ def padded_forward(model: Wav2Vec2ForCTC, inputs_bt: Tensor, lengths: Sequence[i
     Returns:
         logits [B, F, V] and the frames [B] of each recording; logits after those mean nothing.
     """
+    hidden_bfh, frames_b = padded_hidden(model, model.wav2vec2.encoder, inputs_bt, lengths)
+    logits_bfv: Tensor = model.lm_head(model.dropout(hidden_bfh))
+    return logits_bfv, frames_b
+
+
+def padded_hidden(
+    model: Wav2Vec2ForCTC, encoder: nn.Module, inputs_bt: Tensor, lengths: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Run a batch padded at its end through an encoder of the model: its own, or `lower_encoder`.
+
+    Args:
+        model: As `load_checkpoint` gives it, in any mode and precision.
+        encoder: What the features go through.
+        inputs_bt: As for `padded_forward`.
+        lengths: As for `padded_forward`.
+
+    Returns:
+        what the encoder gives [B, F, H] and the frames [B] of each recording; what comes after those means
+        nothing.
+    """
     _check_lengths(model.config, inputs_bt, lengths)
     frame_lengths = [output_frames(model.config, length) for length in lengths]
     features_bcf = _extract(model, inputs_bt, lengths)
@@ -65,9 +86,24 @@ def padded_forward(model: Wav2Vec2ForCTC, inputs_bt: Tensor, lengths: Sequence[i
     base = cast("Any", model.wav2vec2)  # Any: its methods are untyped
     hidden_bfh, _ = base.feature_projection(features_bcf.transpose(1, 2))
     hidden_bfh = base._mask_hidden_states(hidden_bfh, attention_mask=mask_bf)
-    hidden_bfh = base.encoder(hidden_bfh, attention_mask=mask_bf).last_hidden_state
-    logits_bfv: Tensor = model.lm_head(model.dropout(hidden_bfh))
-    return logits_bfv, frames_b
+    hidden_bfh = encoder(hidden_bfh, attention_mask=mask_bf).last_hidden_state
+    return hidden_bfh, frames_b
+
+
+def lower_encoder(model: Wav2Vec2ForCTC, layers: int) -> nn.Module:
+    """The encoder cut off after its first layers, whose weights it shares.
+
+    It gives what the last of them gives: the norm behind the whole encoder was not trained for that.
+    """
+    whole = model.wav2vec2.encoder
+    if not 1 <= layers <= len(whole.layers):
+        raise ValueError(f"an encoder of {len(whole.layers)} layers has no layer {layers}")
+    lower: nn.Module = copy.copy(whole)
+    lower._modules = dict(whole._modules)  # a copy shares them; what is set below is the copy's alone
+    lower.layers = whole.layers[:layers]
+    if model.config.do_stable_layer_norm:
+        lower.layer_norm = nn.Identity()
+    return lower
 
 
 def batch_logits(model: Wav2Vec2ForCTC, samples: Sequence[Samples]) -> list[Tensor]:

@@ -7,7 +7,7 @@ from google.protobuf import duration_pb2
 from services.predictor.core.holding import HeldVersion, HoldAnswer
 from services.predictor.core.registry import ModelStatus, State
 from services.predictor.core.statistics import Counters
-from services.predictor.core.types import Artefact, ModelRecord, Row, RowAnswer, Transcript
+from services.predictor.core.types import Artefact, Embedding, ModelRecord, Row, RowAnswer, Transcript
 from thanosql.v1 import predictor_pb2, storage_pb2, types_pb2
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.status import to_status
@@ -21,6 +21,7 @@ _STATES = {
 _NamesModel = (
     predictor_pb2.LoadModelRequest | predictor_pb2.UnloadModelRequest | predictor_pb2.RecognizeRequest
 )
+_RowsRequest = predictor_pb2.TranscribeRequest | predictor_pb2.EmbedRequest
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
 
@@ -81,7 +82,7 @@ def from_hold_answer(message: storage_pb2.HoldModelsResponse) -> HoldAnswer:
     return HoldAnswer(missing=missing, lasts_s=message.lasts.ToMicroseconds() / 1e6)
 
 
-async def read_config(requests: AsyncIterator[predictor_pb2.TranscribeRequest]) -> tuple[str, int]:
+async def read_config(requests: AsyncIterator[_RowsRequest]) -> tuple[str, int]:
     """Read the first message of a stream: the name and version of the model."""
     async for request in requests:
         if request.WhichOneof("part") != "config":
@@ -90,7 +91,7 @@ async def read_config(requests: AsyncIterator[predictor_pb2.TranscribeRequest]) 
     raise error(Reason.INVALID_ARGUMENT, "the first message of the stream must be the configuration")
 
 
-async def read_rows(requests: AsyncIterator[predictor_pb2.TranscribeRequest]) -> AsyncIterator[Row]:
+async def read_rows(requests: AsyncIterator[_RowsRequest]) -> AsyncIterator[Row]:
     """Read the other messages of a stream."""
     async for request in requests:
         if request.WhichOneof("part") != "row":
@@ -103,7 +104,7 @@ def named_version(request: _NamesModel) -> tuple[str, int]:
     return request.model, _version(request.version)
 
 
-def to_answer(answer: RowAnswer) -> predictor_pb2.TranscribeResponse:
+def to_answer(answer: RowAnswer[Transcript]) -> predictor_pb2.TranscribeResponse:
     """Write the answer to a row: a transcript, or the status of its failure."""
     result = predictor_pb2.TranscribeResult(row_key=answer.row_key)
     if isinstance(answer.outcome, ThanosqlError):
@@ -113,11 +114,26 @@ def to_answer(answer: RowAnswer) -> predictor_pb2.TranscribeResponse:
     return predictor_pb2.TranscribeResponse(result=result)
 
 
+def to_embed_answer(answer: RowAnswer[Embedding]) -> predictor_pb2.EmbedResponse:
+    """Write the answer to a row: an embedding, or the status of its failure."""
+    result = predictor_pb2.EmbedResult(row_key=answer.row_key)
+    if isinstance(answer.outcome, ThanosqlError):
+        result.status.CopyFrom(to_status(answer.outcome))
+    else:
+        result.embedding.values.extend(answer.outcome.values.tolist())
+        result.embedding.audio_duration.CopyFrom(_duration(answer.outcome.audio_s))
+    return predictor_pb2.EmbedResponse(result=result)
+
+
+def to_embed_start(record: ModelRecord, dimension: int) -> predictor_pb2.EmbedResponse:
+    """Write what answers a stream of rows to embed."""
+    start = predictor_pb2.EmbedStart(model=to_model_version(record), dimension=dimension)
+    return predictor_pb2.EmbedResponse(start=start)
+
+
 def to_transcript(transcript: Transcript) -> predictor_pb2.Transcript:
     """Write a transcript."""
-    duration = duration_pb2.Duration()
-    duration.FromMicroseconds(round(transcript.audio_s * 1e6))
-    return predictor_pb2.Transcript(text=transcript.text, audio_duration=duration)
+    return predictor_pb2.Transcript(text=transcript.text, audio_duration=_duration(transcript.audio_s))
 
 
 def to_loaded_model(status: ModelStatus) -> predictor_pb2.LoadedModel:
@@ -166,6 +182,12 @@ def to_statistics(counters: Mapping[tuple[str, int], Counters]) -> predictor_pb2
             for (name, version), counted in counters.items()
         ]
     )
+
+
+def _duration(seconds: float) -> duration_pb2.Duration:
+    duration = duration_pb2.Duration()
+    duration.FromMicroseconds(round(seconds * 1e6))
+    return duration
 
 
 def _version(version: int) -> int:

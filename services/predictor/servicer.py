@@ -45,6 +45,20 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
                     async for answer in answers:
                         yield convert.to_answer(answer)
 
+    async def Embed(
+        self, request_iterator: AsyncIterator[predictor_pb2.EmbedRequest], context: _Context
+    ) -> AsyncIterator[predictor_pb2.EmbedResponse]:
+        """Answer every row of a stream once with an embedding; as `Transcribe` otherwise."""
+        name, version = await convert.read_config(request_iterator)
+        with self._transcriber.streams.enter():
+            record = await self._registry.resolve(name, version)
+            async with self._registry.use(record) as model:
+                yield convert.to_embed_start(record, model.dimension)
+                rows = convert.read_rows(request_iterator)
+                async with aclosing(self._transcriber.embed_rows(model, rows)) as answers:
+                    async for answer in answers:
+                        yield convert.to_embed_answer(answer)
+
     async def Recognize(
         self, request: predictor_pb2.RecognizeRequest, context: _Context
     ) -> predictor_pb2.RecognizeResponse:

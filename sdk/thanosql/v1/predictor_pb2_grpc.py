@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PredictorServiceStub:
-    """Transcribes recordings.
+    """Transcribes and embeds recordings.
     """
 
     def __init__(self, channel):
@@ -39,6 +39,11 @@ class PredictorServiceStub:
                 '/thanosql.v1.PredictorService/Transcribe',
                 request_serializer=thanosql_dot_v1_dot_predictor__pb2.TranscribeRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_predictor__pb2.TranscribeResponse.FromString,
+                _registered_method=True)
+        self.Embed = channel.stream_stream(
+                '/thanosql.v1.PredictorService/Embed',
+                request_serializer=thanosql_dot_v1_dot_predictor__pb2.EmbedRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_predictor__pb2.EmbedResponse.FromString,
                 _registered_method=True)
         self.Recognize = channel.unary_unary(
                 '/thanosql.v1.PredictorService/Recognize',
@@ -73,11 +78,18 @@ class PredictorServiceStub:
 
 
 class PredictorServiceServicer:
-    """Transcribes recordings.
+    """Transcribes and embeds recordings.
     """
 
     def Transcribe(self, request_iterator, context):
         """Transcribes rows of a table: the configuration first, then rows; every row is answered once, in any order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Embed(self, request_iterator, context):
+        """Embeds rows of a table: the configuration first, then rows; every row is answered once, in any order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +145,11 @@ def add_PredictorServiceServicer_to_server(servicer, server):
                     request_deserializer=thanosql_dot_v1_dot_predictor__pb2.TranscribeRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_predictor__pb2.TranscribeResponse.SerializeToString,
             ),
+            'Embed': grpc.stream_stream_rpc_method_handler(
+                    servicer.Embed,
+                    request_deserializer=thanosql_dot_v1_dot_predictor__pb2.EmbedRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_predictor__pb2.EmbedResponse.SerializeToString,
+            ),
             'Recognize': grpc.unary_unary_rpc_method_handler(
                     servicer.Recognize,
                     request_deserializer=thanosql_dot_v1_dot_predictor__pb2.RecognizeRequest.FromString,
@@ -172,7 +189,7 @@ def add_PredictorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PredictorService:
-    """Transcribes recordings.
+    """Transcribes and embeds recordings.
     """
 
     @staticmethod
@@ -192,6 +209,33 @@ class PredictorService:
             '/thanosql.v1.PredictorService/Transcribe',
             thanosql_dot_v1_dot_predictor__pb2.TranscribeRequest.SerializeToString,
             thanosql_dot_v1_dot_predictor__pb2.TranscribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Embed(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/thanosql.v1.PredictorService/Embed',
+            thanosql_dot_v1_dot_predictor__pb2.EmbedRequest.SerializeToString,
+            thanosql_dot_v1_dot_predictor__pb2.EmbedResponse.FromString,
             options,
             channel_credentials,
             insecure,

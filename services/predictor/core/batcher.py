@@ -9,7 +9,7 @@ refuses newcomers and finishes the rest.
 import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -22,6 +22,8 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _log = structlog.get_logger("batcher")
 _FIRST_GUESS_S = 0.5
 
+Answer = TypeVar("Answer")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Executors:
@@ -31,8 +33,8 @@ class Executors:
     device: Executor
 
 
-class Batcher:
-    """The queue and the loop of one loaded model.
+class Batcher(Generic[Answer]):
+    """The queue and the loop of one engine.
 
     Args:
         engine: What computes; its policy forms the batches.
@@ -44,7 +46,7 @@ class Batcher:
 
     def __init__(
         self,
-        engine: Engine[Any, Any],
+        engine: Engine[Any, Any, Answer],
         executors: Executors,
         clock: Clock,
         counters: Counters,
@@ -54,7 +56,7 @@ class Batcher:
         self._executors = executors
         self._clock = clock
         self._counters = counters
-        self._room = WaitingRoom(engine.policy, max_queue_size)
+        self._room: WaitingRoom[Answer] = WaitingRoom(engine.policy, max_queue_size)
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(engine.policy.pipeline_depth)
         self._running: set[asyncio.Task[None]] = set()
@@ -67,7 +69,7 @@ class Batcher:
         """Whether the loop runs: false after `drain`, or if it died."""
         return not self._loop_task.done()
 
-    def submit(self, window: Samples, deadline_s: float | None = None) -> "asyncio.Future[list[int]]":
+    def submit(self, window: Samples, deadline_s: float | None = None) -> "asyncio.Future[Answer]":
         """Queue one window; cancel the future to take it back.
 
         Args:
@@ -85,7 +87,7 @@ class Batcher:
             self._room.admit(now_s)
         if self._room.is_full:
             raise self._overloaded()
-        answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._room.add(Waiting(window=window, since_s=now_s, deadline_s=deadline_s, answer=answer))
         self._changed.set()
         return answer
@@ -110,7 +112,7 @@ class Batcher:
             for waiting in self._room.clear():
                 _fail(waiting, error(Reason.INTERNAL, "the queue of the model ended unexpectedly"))
 
-    async def _next_batch(self) -> list[Waiting]:
+    async def _next_batch(self) -> list[Waiting[Answer]]:
         """Wait for a slot, then for a batch; empty at the end of a drain. The slot is held for the batch."""
         await self._slots.acquire()
         while True:
@@ -123,7 +125,7 @@ class Batcher:
             next_s = self._room.next_change_s()
             await self._clock.wait(self._changed, None if next_s is None else max(0.0, next_s - now_s))
 
-    async def _process(self, batch: list[Waiting]) -> None:
+    async def _process(self, batch: list[Waiting[Answer]]) -> None:
         now_s = self._clock.now()
         self._counters.queue_s += sum(now_s - waiting.since_s for waiting in batch)
         try:
@@ -139,7 +141,7 @@ class Batcher:
             _fail_all(batch, error(Reason.INTERNAL, "the batch ended without an answer"))
             self._slots.release()
 
-    async def _compute(self, batch: list[Waiting]) -> None:
+    async def _compute(self, batch: list[Waiting[Answer]]) -> None:
         loop = asyncio.get_running_loop()
         host, device = self._executors.host, self._executors.device
         prepared = await loop.run_in_executor(
@@ -153,11 +155,11 @@ class Batcher:
         answers = await loop.run_in_executor(host, self._engine.finish, raw)
         if len(answers) != len(batch):
             raise RuntimeError(f"the engine gave {len(answers)} answers for {len(batch)} windows")
-        for waiting, labels in zip(batch, answers, strict=True):
-            if isinstance(labels, ThanosqlError):
-                _fail(waiting, labels)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, ThanosqlError):
+                _fail(waiting, answer)
             elif not waiting.answer.done():
-                waiting.answer.set_result(labels)
+                waiting.answer.set_result(answer)
 
     def _count(self, compute_s: float) -> None:
         self._counters.batches += 1
@@ -173,11 +175,11 @@ class Batcher:
         )
 
 
-def _fail(waiting: Waiting, failure: ThanosqlError) -> None:
+def _fail(waiting: Waiting[Any], failure: ThanosqlError) -> None:
     if not waiting.answer.done():
         waiting.answer.set_exception(failure)
 
 
-def _fail_all(batch: list[Waiting], failure: ThanosqlError) -> None:
+def _fail_all(batch: list[Waiting[Any]], failure: ThanosqlError) -> None:
     for waiting in batch:
         _fail(waiting, failure)

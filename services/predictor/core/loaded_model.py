@@ -1,21 +1,36 @@
-"""A model in memory: its engine, its queue, its threads, and the way from samples to text."""
+"""A model in memory: its engines, their queues, its threads, and the way from samples to text or a vector."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from services.predictor.core.batcher import Batcher, Executors
+from services.predictor.core.embedding import (
+    FrameSum,
+    nothing_to_embed,
+    sum_frames,
+    to_vector,
+    too_short_to_embed,
+)
 from services.predictor.core.ports import Clock, Engine
 from services.predictor.core.silence import is_silent
 from services.predictor.core.statistics import Counters
 from services.predictor.core.types import ModelRecord
-from services.predictor.core.windows import Geometry, Window, split, stitch
+from services.predictor.core.windows import Geometry, Window, frames_once, split, stitch
 from thanosql_ctc.batch_invariant import output_frames, receptive_field, samples_per_frame
 from thanosql_ctc.checkpoint import Checkpoint
 from thanosql_ctc.greedy import greedy_decode
 from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_ctc.waveform import Samples, normalise_waveform, with_margins
+
+Vector = npt.NDArray[np.float32]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +63,7 @@ class Acoustics:
     sample_rate_hz: int
     do_normalize: bool
     geometry: Geometry
+    hidden_size: int
 
     @property
     def silent_ids(self) -> frozenset[int]:
@@ -74,15 +90,17 @@ class Acoustics:
             sample_rate_hz=rate_hz,
             do_normalize=checkpoint.do_normalize,
             geometry=geometry,
+            hidden_size=config.hidden_size,
         )
 
 
 class LoadedModel:
-    """Transcribes samples; one thread computes, one prepares, all callers share the queue.
+    """Transcribes and embeds samples; one thread computes, one prepares, all callers share the queues.
 
     Args:
         record: The version.
-        engine: What computes.
+        engine: What computes labels.
+        embedder: What computes the frames that embeddings are made of.
         acoustics: What is done before and after.
         hearing: Limits.
         clock: Time.
@@ -93,7 +111,8 @@ class LoadedModel:
         self,
         *,
         record: ModelRecord,
-        engine: Engine[Any, Any],
+        engine: Engine[Any, Any, list[int]],
+        embedder: Engine[Any, Any, Vector],
         acoustics: Acoustics,
         hearing: Hearing,
         clock: Clock,
@@ -107,7 +126,8 @@ class LoadedModel:
         self._silent_ids = acoustics.silent_ids
         self._pools = [ThreadPoolExecutor(1, f"{part}-{record.name}") for part in ("host", "device")]
         executors = Executors(host=self._pools[0], device=self._pools[1])
-        self._batcher = Batcher(engine, executors, clock, counters, hearing.max_queue_size)
+        self._labels = Batcher(engine, executors, clock, counters, hearing.max_queue_size)
+        self._frames = Batcher(embedder, executors, clock, counters, hearing.max_queue_size)
 
     @property
     def sample_rate_hz(self) -> int:
@@ -125,9 +145,14 @@ class LoadedModel:
         return self._engine.size_bytes
 
     @property
+    def dimension(self) -> int:
+        """Numbers of an embedding."""
+        return self._acoustics.hidden_size
+
+    @property
     def is_alive(self) -> bool:
         """Whether it still answers."""
-        return self._batcher.is_alive
+        return self._labels.is_alive and self._frames.is_alive
 
     async def transcribe(self, samples: Samples, deadline_s: float | None = None) -> str:
         """Turn samples into text; empty for silence and for what is too short to hold a sound.
@@ -143,19 +168,50 @@ class LoadedModel:
         pieces = [(window.first_frame, labels) for window, labels in zip(windows, answers, strict=True)]
         return await loop.run_in_executor(self._pools[0], self._write, pieces)
 
+    async def embed(self, samples: Samples, deadline_s: float | None = None) -> Vector:
+        """Turn samples into a vector of length 1; cancelling the call takes back what still waits.
+
+        Raises:
+            ThanosqlError: AUDIO_EMPTY for silence, AUDIO_TOO_SHORT, or as for `transcribe`.
+        """
+        loop, host = asyncio.get_running_loop(), self._pools[0]
+        windows = await loop.run_in_executor(host, self._hear, samples)
+
+        async def add_up(window: Window, counted: range) -> FrameSum:
+            frames_fh = await self._frames.submit(window.samples, deadline_s)
+            return await loop.run_in_executor(host, sum_frames, frames_fh, counted)
+
+        pairs = zip(windows, frames_once(windows, self._acoustics.geometry), strict=True)
+        return to_vector(
+            await self._few_at_once([partial(add_up, *pair) for pair in pairs if pair[0].audible])
+        )
+
     async def close(self) -> None:
         """Answer what waits, then end the threads."""
-        await self._batcher.drain()
+        await asyncio.gather(self._labels.drain(), self._frames.drain())
         for pool in self._pools:
             pool.shutdown(wait=False)
 
     def _listen(self, samples: Samples) -> list[Window]:
         """Find the parts that the model must see; what is silent stays as an empty window."""
-        geometry, quiet_dbfs = self._acoustics.geometry, self._hearing.silence_dbfs
-        shortest = self._hearing.shortest_s * self.sample_rate_hz
-        if len(samples) < shortest or is_silent(samples, quiet_dbfs):
+        if self._is_too_short(samples) or is_silent(samples, self._hearing.silence_dbfs):
             return []
-        samples = with_margins(samples, self.sample_rate_hz)
+        return self._cut(with_margins(samples, self.sample_rate_hz))
+
+    def _hear(self, samples: Samples) -> list[Window]:
+        """Find the parts of a recording that must hold a sound; margins would count as part of it."""
+        if self._is_too_short(samples):
+            raise too_short_to_embed(len(samples), self.sample_rate_hz)
+        windows = [] if is_silent(samples, self._hearing.silence_dbfs) else self._cut(samples)
+        if not any(window.audible for window in windows):
+            raise nothing_to_embed()
+        return windows
+
+    def _is_too_short(self, samples: Samples) -> bool:
+        return len(samples) < self._hearing.shortest_s * self.sample_rate_hz
+
+    def _cut(self, samples: Samples) -> list[Window]:
+        geometry, quiet_dbfs = self._acoustics.geometry, self._hearing.silence_dbfs
         heard = normalise_waveform(samples) if self._acoustics.do_normalize else samples
         pairs = zip(split(samples, geometry), split(heard, geometry), strict=True)
         return [replace(window, audible=not is_silent(raw.samples, quiet_dbfs)) for raw, window in pairs]
@@ -165,23 +221,27 @@ class LoadedModel:
         return greedy_decode(stitch(pieces, self._silent_ids), self._acoustics.vocabulary)
 
     async def _label_all(self, windows: list[Window], deadline_s: float | None) -> list[list[int]]:
-        room = asyncio.Semaphore(self._hearing.windows_in_flight)
         blank = [self._acoustics.vocabulary.blank_id]
 
         async def label(window: Window) -> list[int]:
             if not window.audible:
                 return blank * self._acoustics.geometry.frames(len(window.samples))
-            async with room:
-                return await self._batcher.submit(window.samples, deadline_s)
+            return await self._labels.submit(window.samples, deadline_s)
 
-        tasks = [asyncio.ensure_future(label(window)) for window in windows]
+        return await self._few_at_once([partial(label, window) for window in windows])
+
+    async def _few_at_once(self, steps: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
+        """Take the steps, those of one recording that may wait in a queue together; none is left behind."""
+        room = asyncio.Semaphore(self._hearing.windows_in_flight)
+
+        async def take(step: Callable[[], Awaitable[_T]]) -> _T:
+            async with room:
+                return await step()
+
+        tasks = [asyncio.ensure_future(take(step)) for step in steps]
         try:
             return list(await asyncio.gather(*tasks))
         finally:
-            await _cancel_all(tasks)
-
-
-async def _cancel_all(tasks: "list[asyncio.Task[list[int]]]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

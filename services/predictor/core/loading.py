@@ -10,6 +10,7 @@ from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.loaded_model import Acoustics, Hearing, LoadedModel
 from services.predictor.core.ports import Clock
 from services.predictor.core.statistics import Statistics
+from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
 from services.predictor.core.types import ModelRecord
 from thanosql_ctc.checkpoint import load_checkpoint
@@ -60,6 +61,7 @@ class ModelLoader:
         return LoadedModel(
             record=record,
             engine=engine,
+            embedder=TorchEmbedder(engine),
             acoustics=acoustics,
             hearing=self._hearing,
             clock=self._clock,

@@ -12,6 +12,7 @@ from thanosql_runtime.errors import ThanosqlError
 
 Prepared = TypeVar("Prepared")
 Raw = TypeVar("Raw")
+Answer = TypeVar("Answer", covariant=True)
 
 
 class Clock(Protocol):
@@ -74,8 +75,8 @@ class BatchPolicy:
             raise ValueError(f"a policy needs positive sizes and a delay, got {self}")
 
 
-class Engine(Protocol[Prepared, Raw]):
-    """Computes labels in three blocking steps; each is called from one thread at a time."""
+class Engine(Protocol[Prepared, Raw, Answer]):
+    """Computes in three blocking steps, labels or frames; each is called from one thread at a time."""
 
     @property
     def description(self) -> str:
@@ -100,6 +101,9 @@ class Engine(Protocol[Prepared, Raw]):
         """Compute, on the device."""
         ...
 
-    def finish(self, raw: Raw) -> Sequence[list[int] | ThanosqlError]:
-        """Give, for each window, the best label of every frame, or why this window has none."""
+    def finish(self, raw: Raw) -> Sequence[Answer | ThanosqlError]:
+        """Give, for each window, its answer, or why this window has none.
+
+        A transcribing engine answers with the best label of every frame, an embedding one with the frames.
+        """
         ...

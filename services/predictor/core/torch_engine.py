@@ -65,7 +65,7 @@ class TorchEngine:
     def __init__(self, model: Wav2Vec2ForCTC, options: EngineOptions) -> None:
         self._dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[options.dtype]
         self._device = torch.device(options.device)
-        self._model = model
+        self.model = model
         nn.Module.to(model, device=self._device, dtype=self._dtype)
         self._shortest = receptive_field(model.config)
         self._policy = _policy(self._device, options)
@@ -78,7 +78,7 @@ class TorchEngine:
     @property
     def size_bytes(self) -> int:
         """Size of the parameters in memory."""
-        return sum(weight.numel() * weight.element_size() for weight in self._model.parameters())
+        return sum(weight.numel() * weight.element_size() for weight in self.model.parameters())
 
     @property
     def policy(self) -> BatchPolicy:
@@ -93,11 +93,15 @@ class TorchEngine:
             row[: len(window)] = window
         return Prepared(inputs_bt=torch.from_numpy(inputs), lengths=lengths)
 
+    def on_device(self, prepared: Prepared) -> Tensor:
+        """The padded batch where the model is, in its precision."""
+        return prepared.inputs_bt.to(device=self._device, dtype=self._dtype)
+
     def run(self, prepared: Prepared) -> Computed:
         """Compute logits and take the best label of each frame where the logits are."""
         with torch.inference_mode():
-            inputs_bt = prepared.inputs_bt.to(device=self._device, dtype=self._dtype)
-            logits_bfv, frames_b = padded_forward(self._model, inputs_bt, prepared.lengths)
+            inputs_bt = self.on_device(prepared)
+            logits_bfv, frames_b = padded_forward(self.model, inputs_bt, prepared.lengths)
             return Computed(
                 labels_bf=logits_bfv.argmax(dim=-1).cpu(),
                 frames=frames_b.cpu(),
@@ -108,12 +112,13 @@ class TorchEngine:
         """Cut every row to its true frames; a row without numbers has INVALID_CHECKPOINT instead."""
         rows = zip(raw.labels_bf, raw.finite_bf, raw.frames.tolist(), strict=True)
         return [
-            labels[:count].tolist() if bool(finite[:count].all()) else _no_numbers()
+            labels[:count].tolist() if bool(finite[:count].all()) else no_numbers()
             for labels, finite, count in rows
         ]
 
 
-def _no_numbers() -> ThanosqlError:
+def no_numbers() -> ThanosqlError:
+    """The failure of a recording for which the model gives no numbers."""
     return error(
         Reason.INVALID_CHECKPOINT,
         "the model gives no numbers for this recording: its weights are damaged, or too large",

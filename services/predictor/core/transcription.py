@@ -1,4 +1,4 @@
-"""Rows and recordings into transcripts: read, decode, hear; a bad recording fails alone."""
+"""Rows and recordings into transcripts or embeddings: read, decode, hear; a bad recording fails alone."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -14,12 +15,16 @@ from services.predictor.core.budget import SampleBudget
 from services.predictor.core.flow import answer_each
 from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.ports import Clock, Recordings
-from services.predictor.core.types import Row, RowAnswer, Transcript
+from services.predictor.core.types import Embedding, Row, RowAnswer, Transcript
 from thanosql_audio.decoding import decode
 from thanosql_audio.types import Audio
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("transcription")
+
+Heard = TypeVar("Heard", Transcript, Embedding)
+Hear = Callable[[LoadedModel, Audio, float | None], Awaitable[Heard]]
+"""Makes an answer of samples, before a deadline where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,9 @@ class Limits:
 
 
 class Transcriber:
-    """Transcribes with any loaded model. Callers enter `streams` or `calls` first, which bounds the queues.
+    """Transcribes and embeds with any loaded model.
+
+    Callers enter `streams` or `calls` first, which bounds the queues.
 
     Args:
         recordings: The users' recordings.
@@ -68,9 +75,17 @@ class Transcriber:
         """End the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def answer_rows(self, model: LoadedModel, rows: AsyncIterator[Row]) -> AsyncGenerator[RowAnswer, None]:
+    def answer_rows(
+        self, model: LoadedModel, rows: AsyncIterator[Row]
+    ) -> AsyncGenerator[RowAnswer[Transcript], None]:
         """Answer every row once, in any order; closing the iterator drops the rows in flight."""
-        return answer_each(rows, partial(self._answer_row, model), self._limits.rows_in_flight)
+        return answer_each(rows, partial(self._answer_row, model, _transcribe), self._limits.rows_in_flight)
+
+    def embed_rows(
+        self, model: LoadedModel, rows: AsyncIterator[Row]
+    ) -> AsyncGenerator[RowAnswer[Embedding], None]:
+        """Answer every row once with an embedding, as `answer_rows` does with a transcript."""
+        return answer_each(rows, partial(self._answer_row, model, _embed), self._limits.rows_in_flight)
 
     async def recognize(self, model: LoadedModel, audio: bytes, timeout_s: float | None) -> Transcript:
         """Transcribe one short recording.
@@ -88,12 +103,12 @@ class Transcriber:
         decoding = partial(
             decode, audio, sample_rate_hz=model.sample_rate_hz, max_duration_s=self._limits.max_duration_s
         )
-        return await _counted(model, self._transcribe(model, decoding, deadline_s))
+        return await _counted(model, self._heard(model, _transcribe, decoding, deadline_s))
 
-    async def _answer_row(self, model: LoadedModel, row: Row) -> RowAnswer:
+    async def _answer_row(self, model: LoadedModel, hear: Hear[Heard], row: Row) -> RowAnswer[Heard]:
         try:
             decoding = partial(self._read, row.audio_path, model.sample_rate_hz)
-            transcript = await _counted(model, self._transcribe(model, decoding, None))
+            heard = await _counted(model, self._heard(model, hear, decoding, None))
         except ThanosqlError as failure:
             return RowAnswer(row_key=row.row_key, outcome=failure)
         except Exception as failure:  # noqa: BLE001 - one row must not end the others
@@ -102,14 +117,13 @@ class Transcriber:
                 f"this row failed unexpectedly ({type(failure).__name__}); the server's log has the details"
             )
             return RowAnswer(row_key=row.row_key, outcome=error(Reason.INTERNAL, text))
-        return RowAnswer(row_key=row.row_key, outcome=transcript)
+        return RowAnswer(row_key=row.row_key, outcome=heard)
 
-    async def _transcribe(
-        self, model: LoadedModel, decoding: Callable[[], Audio], deadline_s: float | None
-    ) -> Transcript:
+    async def _heard(
+        self, model: LoadedModel, hear: Hear[Heard], decoding: Callable[[], Audio], deadline_s: float | None
+    ) -> Heard:
         async with self._decoded(model, decoding) as audio:
-            text = await model.transcribe(audio.samples, deadline_s)
-            return Transcript(text=text, audio_s=audio.duration_s)
+            return await hear(model, audio, deadline_s)
 
     @asynccontextmanager
     async def _decoded(self, model: LoadedModel, decoding: Callable[[], Audio]) -> AsyncIterator[Audio]:
@@ -140,9 +154,19 @@ class Transcriber:
             raise
 
 
-async def _counted(model: LoadedModel, transcribing: Awaitable[Transcript]) -> Transcript:
+async def _transcribe(model: LoadedModel, audio: Audio, deadline_s: float | None) -> Transcript:
+    text = await model.transcribe(audio.samples, deadline_s)
+    return Transcript(text=text, audio_s=audio.duration_s)
+
+
+async def _embed(model: LoadedModel, audio: Audio, deadline_s: float | None) -> Embedding:
+    values = await model.embed(audio.samples, deadline_s)
+    return Embedding(values=values, audio_s=audio.duration_s)
+
+
+async def _counted(model: LoadedModel, hearing: Awaitable[Heard]) -> Heard:
     try:
-        transcript = await transcribing
+        heard = await hearing
     except asyncio.CancelledError:
         model.counters.rows_cancelled += 1
         raise
@@ -150,5 +174,5 @@ async def _counted(model: LoadedModel, transcribing: Awaitable[Transcript]) -> T
         model.counters.rows_failed += 1
         raise
     model.counters.rows_succeeded += 1
-    model.counters.audio_s += transcript.audio_s
-    return transcript
+    model.counters.audio_s += heard.audio_s
+    return heard

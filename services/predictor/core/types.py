@@ -3,9 +3,15 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from thanosql_objects.model_files import ModelFiles
 from thanosql_runtime.errors import ThanosqlError
+
+Outcome = TypeVar("Outcome", covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +71,7 @@ class ModelRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row to transcribe."""
+    """One row to transcribe or to embed."""
 
     row_key: int
     audio_path: str
@@ -79,9 +85,17 @@ class Transcript:
     audio_s: float
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Embedding:
+    """Where a recording lies among others: a vector of length 1."""
+
+    values: npt.NDArray[np.float32]
+    audio_s: float
+
+
 @dataclass(frozen=True, kw_only=True)
-class RowAnswer:
-    """The answer to one row: a transcript, or the failure of this row alone."""
+class RowAnswer(Generic[Outcome]):
+    """The answer to one row: a transcript or an embedding, or the failure of this row alone."""
 
     row_key: int
-    outcome: Transcript | ThanosqlError
+    outcome: Outcome | ThanosqlError

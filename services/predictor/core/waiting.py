@@ -4,30 +4,33 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from services.predictor.core.ports import BatchPolicy
 from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import Reason, error
 
+Answer = TypeVar("Answer")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Waiting:
+class Waiting(Generic[Answer]):
     """One window in the queue.
 
     Attributes:
         window: Samples as the model takes them.
         since_s: When it came.
         deadline_s: When its caller gives up; None for never.
-        answer: Resolves exactly once: labels, an error, or cancelled by the caller.
+        answer: Resolves exactly once: what the engine gives, an error, or cancelled by the caller.
     """
 
     window: Samples
     since_s: float
     deadline_s: float | None
-    answer: "asyncio.Future[list[int]]"
+    answer: "asyncio.Future[Answer]"
 
 
-class WaitingRoom:
+class WaitingRoom(Generic[Answer]):
     """A bounded queue that forms batches.
 
     Args:
@@ -38,7 +41,7 @@ class WaitingRoom:
     def __init__(self, policy: BatchPolicy, max_queue_size: int) -> None:
         self._policy = policy
         self._max_queue_size = max_queue_size
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[Waiting[Answer]] = deque()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -48,7 +51,7 @@ class WaitingRoom:
         """Whether the next one would be refused."""
         return len(self._queue) >= self._max_queue_size
 
-    def add(self, waiting: Waiting) -> None:
+    def add(self, waiting: Waiting[Answer]) -> None:
         """Put one at the end; the caller has looked at `is_full`."""
         self._queue.append(waiting)
 
@@ -65,7 +68,7 @@ class WaitingRoom:
         self._queue = deque(waiting for waiting in self._queue if not waiting.answer.done())
         return left
 
-    def take(self, now_s: float, *, at_once: bool = False) -> list[Waiting]:
+    def take(self, now_s: float, *, at_once: bool = False) -> list[Waiting[Answer]]:
         """Take the next batch, empty while it is better to wait.
 
         A batch goes when it is full, or when its oldest member waited for the policy's delay.
@@ -85,7 +88,7 @@ class WaitingRoom:
         """When time alone will change something; None when only a newcomer can."""
         return min(self._changes(), default=None)
 
-    def clear(self) -> list[Waiting]:
+    def clear(self) -> list[Waiting[Answer]]:
         """Take everyone."""
         everyone = list(self._queue)
         self._queue.clear()
@@ -97,11 +100,11 @@ class WaitingRoom:
             if waiting.deadline_s is not None:
                 yield waiting.deadline_s
 
-    def _is_due(self, waiting: Waiting, now_s: float) -> bool:
+    def _is_due(self, waiting: Waiting[Answer], now_s: float) -> bool:
         return waiting.since_s + self._policy.max_queue_delay_s <= now_s
 
-    def _by_bucket(self) -> dict[int, list[Waiting]]:
-        batches: dict[int, list[Waiting]] = {}
+    def _by_bucket(self) -> dict[int, list[Waiting[Answer]]]:
+        batches: dict[int, list[Waiting[Answer]]] = {}
         for waiting in self._queue:
             bucket = -(-len(waiting.window) // self._policy.bucket_samples)
             batches.setdefault(bucket, []).append(waiting)

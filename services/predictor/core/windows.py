@@ -4,7 +4,7 @@ Windows start on frame boundaries, so a frame of a window is a frame of the reco
 cut between them lies in the middle of the longest stretch of the overlap where both hear nothing.
 """
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from thanosql_ctc.waveform import Samples
@@ -57,6 +57,20 @@ def split(samples: Samples, geometry: Geometry) -> list[Window]:
     step = geometry.window_frames - geometry.overlap_frames
     firsts = [*range(0, last, step), last]
     return [Window(first_frame=first, samples=_cut(samples, first, geometry)) for first in firsts]
+
+
+def frames_once(windows: Sequence[Window], geometry: Geometry) -> list[range]:
+    """Share the frames of a recording out: those of each window that count, so that each counts once.
+
+    Neighbours are cut in the middle of what they share. What is shorter than a frame is filled up to one.
+    """
+    begins = [window.first_frame for window in windows]
+    ends = [window.first_frame + max(1, geometry.frames(len(window.samples))) for window in windows]
+    cuts = [(begin + end) // 2 for begin, end in zip(begins[1:], ends, strict=False)]
+    firsts, lasts = [begins[0], *cuts], [*cuts, ends[-1]]
+    return [
+        range(first - begin, last - begin) for first, last, begin in zip(firsts, lasts, begins, strict=True)
+    ]
 
 
 def stitch(pieces: list[tuple[int, list[int]]], silent_ids: Set[int]) -> list[int]:

@@ -411,3 +411,70 @@ async def test_every_file_of_the_formats_is_answered(rig: Rig) -> None:
     reasons = {reason_of(result.status) for result in results.values() if result.HasField("status")}
     assert len(results) == len(files)
     assert reasons == {Reason.AUDIO_UNREADABLE, Reason.AUDIO_EMPTY}
+
+
+EmbedRequest = predictor_pb2.EmbedRequest
+
+
+async def embed(
+    rig: Rig, paths: Iterable[str], model: str = "small"
+) -> tuple[predictor_pb2.EmbedStart, dict[int, predictor_pb2.EmbedResult]]:
+    async def sent() -> AsyncIterator[predictor_pb2.EmbedRequest]:
+        yield EmbedRequest(config=predictor_pb2.EmbedConfig(model=model))
+        for key, path in enumerate(paths):
+            yield EmbedRequest(row=predictor_pb2.EmbedRow(row_key=key, audio_path=path))
+
+    responses = [response async for response in rig.stub.Embed(sent())]
+    return responses[0].start, {response.result.row_key: response.result for response in responses[1:]}
+
+
+async def test_every_row_is_embedded_once_after_the_model_and_the_dimension(rig: Rig) -> None:
+    rig.put({f"{key}.wav": wav(babble(0.5 + key / 10, seed=key)) for key in range(6)})
+    start, results = await embed(rig, [f"{key}.wav" for key in range(6)])
+    assert (start.model.name, start.model.version, start.dimension) == ("small", 1, 32)
+    assert sorted(results) == list(range(6))
+    for key, result in results.items():
+        values = np.array(result.embedding.values)
+        assert len(values) == 32
+        assert np.linalg.norm(values) == pytest.approx(1.0, abs=1e-6)
+        assert result.embedding.audio_duration.ToMicroseconds() / 1e6 == pytest.approx(
+            0.5 + key / 10, abs=1e-3
+        )
+        _, alone = await embed(rig, [f"{key}.wav"])
+        assert values == pytest.approx(np.array(alone[0].embedding.values), abs=1e-6)
+    (counted,) = (await rig.stub.GetStatistics(predictor_pb2.GetStatisticsRequest())).models
+    assert counted.rows_succeeded == 12
+
+
+async def test_rows_that_cannot_be_embedded_have_a_reason(rig: Rig) -> None:
+    silence = np.zeros(48_000, dtype=np.float32)
+    rig.put({"silence.wav": wav(silence), "click.wav": wav(babble(0.005)), "text.wav": b"these are words"})
+    expected = {
+        "silence.wav": Reason.AUDIO_EMPTY,
+        "click.wav": Reason.AUDIO_TOO_SHORT,
+        "text.wav": Reason.AUDIO_UNREADABLE,
+        "nowhere.wav": Reason.AUDIO_NOT_FOUND,
+        "../secret.wav": Reason.PATH_OUTSIDE_WORKSPACE,
+    }
+    _, results = await embed(rig, expected)
+    assert [reason_of(results[key].status) for key in range(len(expected))] == list(expected.values())
+
+
+async def test_texts_and_embeddings_of_one_model_do_not_disturb_each_other(rig: Rig) -> None:
+    rig.put({f"{key}.wav": wav(babble(0.6, seed=key)) for key in range(4)})
+    paths = [f"{key}.wav" for key in range(4)]
+    (_, heard), (_, embedded) = await asyncio.gather(
+        transcribe(rig, [config(), *rows(paths)]), embed(rig, paths)
+    )
+    _, alone = await transcribe(rig, [config(), *rows(paths)])
+    assert [heard[key].transcript.text for key in range(4)] == [
+        alone[key].transcript.text for key in range(4)
+    ]
+    assert all(embedded[key].HasField("embedding") for key in range(4))
+
+
+async def test_no_rows_to_embed_give_the_start_alone(rig: Rig) -> None:
+    start, results = await embed(rig, [])
+    assert (start.dimension, results) == (32, {})
+    request = EmbedRequest(config=predictor_pb2.EmbedConfig(model="smal"))
+    assert await failure_of(rig.stub.Embed(iter([request]))) is Reason.MODEL_NOT_FOUND

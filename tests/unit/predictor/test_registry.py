@@ -20,7 +20,11 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 GEOMETRY = Geometry(receptive_field=400, samples_per_frame=320, window_frames=10, overlap_frames=2)
 ACOUSTICS = Acoustics(
-    vocabulary=Vocabulary.of_characters("AB"), sample_rate_hz=16_000, do_normalize=True, geometry=GEOMETRY
+    vocabulary=Vocabulary.of_characters("AB"),
+    sample_rate_hz=16_000,
+    do_normalize=True,
+    geometry=GEOMETRY,
+    hidden_size=1,
 )
 POLICY = BatchPolicy(max_batch_size=1, max_queue_delay_s=0.0, bucket_samples=1000, pipeline_depth=1)
 
@@ -70,6 +74,7 @@ class Rig:
         return LoadedModel(
             record=model,
             engine=FakeEngine(POLICY),
+            embedder=FakeEngine(POLICY),
             acoustics=ACOUSTICS,
             hearing=Hearing(),
             clock=self.clock,

@@ -14,6 +14,7 @@ from services.predictor.core.clock import SystemClock
 from services.predictor.core.flow import answer_each
 from services.predictor.core.loaded_model import Acoustics, Hearing, LoadedModel
 from services.predictor.core.statistics import Counters, Statistics
+from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
 from services.predictor.core.transcription import Limits, Transcriber
 from services.predictor.core.types import ModelRecord, Row, RowAnswer, Transcript
@@ -49,9 +50,11 @@ def tiny(options: EngineOptions | None = None, **hearing: Any) -> LoadedModel:
         model=tiny_model(), vocabulary=tiny_vocabulary(), sample_rate_hz=16_000, do_normalize=True
     )
     heard = Hearing(**hearing)
+    engine = TorchEngine(checkpoint.model, options or EngineOptions())
     return LoadedModel(
         record=ModelRecord(name="tiny", version=1, artefacts=()),
-        engine=TorchEngine(checkpoint.model, options or EngineOptions()),
+        engine=engine,
+        embedder=TorchEmbedder(engine),
         acoustics=Acoustics.of(checkpoint, heard),
         hearing=heard,
         clock=SystemClock(),

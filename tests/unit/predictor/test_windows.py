@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.predictor.core.silence import is_silent
-from services.predictor.core.windows import Geometry, split, stitch
+from services.predictor.core.windows import Geometry, frames_once, split, stitch
 
 GEOMETRY = Geometry(receptive_field=400, samples_per_frame=320, window_frames=100, overlap_frames=20)
 SILENT = frozenset({0, 4})
@@ -77,3 +77,17 @@ def test_windows_must_overlap_and_move_on(overlap: int) -> None:
 def test_silence_is_what_hardly_moves(peak: float, offset: float, silent: bool) -> None:
     samples = (offset + peak * np.sin(np.arange(1000))).astype(np.float32)
     assert is_silent(samples, -70.0) is silent
+
+
+@pytest.mark.parametrize("frames", [1, 99, 101, 120, 180, 181, 260, 999])
+def test_every_frame_counts_once_whatever_windows_share(frames: int) -> None:
+    windows = split(recording(frames), GEOMETRY)
+    shares = frames_once(windows, GEOMETRY)
+    counted = [
+        window.first_frame + frame for window, share in zip(windows, shares, strict=True) for frame in share
+    ]
+    assert counted == list(range(frames))
+
+
+def test_a_recording_shorter_than_a_frame_counts_as_one() -> None:
+    assert frames_once(split(np.ones(350, dtype=np.float32), GEOMETRY), GEOMETRY) == [range(1)]
