@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 
+import numpy as np
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,6 +14,7 @@ from services.storage.core.copying.command import CopyRequest
 from services.storage.core.holds import Hold
 from services.storage.core.reading import FileRange
 from services.storage.core.reconciling.reconciliation import Reconciled
+from services.storage.core.searching.nearest import VectorSearch
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import (
     Artefact,
@@ -146,13 +148,14 @@ def from_assignments(request: storage_pb2.UpdateRowsRequest) -> list[Assignment]
     return [Assignment(column=item.column, expression=item.expression) for item in request.assignments]
 
 
-def from_search(start: storage_pb2.QueryStart) -> KeywordSearch | None:
+def from_search(start: storage_pb2.QueryStart) -> KeywordSearch | VectorSearch | None:
     """Which rows of the query are wanted; None for all."""
+    if start.HasField("vector_search"):
+        return _vector_search(start)
     if not start.HasField("search"):
         return None
     search = start.search
-    if search.top_k < 1 or not search.result_col:
-        raise error(Reason.INVALID_ARGUMENT, "a search needs a top_k of at least 1, and a result_col")
+    _check_search(search)
     return KeywordSearch(
         search_input=search.search_input,
         text_col=search.text_col,
@@ -160,6 +163,27 @@ def from_search(start: storage_pb2.QueryStart) -> KeywordSearch | None:
         top_k=search.top_k,
         explain_only=search.explain_only,
     )
+
+
+def _vector_search(start: storage_pb2.QueryStart) -> VectorSearch:
+    search, embedding = start.vector_search, np.array(start.vector_search.embedding, np.float64)
+    _check_search(search)
+    if start.HasField("search"):
+        raise error(Reason.INVALID_ARGUMENT, "a query takes one search, not two")
+    if not np.isfinite(embedding).all() or not embedding.any():
+        raise error(Reason.INVALID_ARGUMENT, "the embedding searched for must be finite, and not zero")
+    return VectorSearch(
+        embedding=embedding,
+        emb_col=search.emb_col,
+        result_col=search.result_col,
+        top_k=search.top_k,
+        explain_only=search.explain_only,
+    )
+
+
+def _check_search(search: storage_pb2.KeywordSearch | storage_pb2.VectorSearch) -> None:
+    if search.top_k < 1 or not search.result_col:
+        raise error(Reason.INVALID_ARGUMENT, "a search needs a top_k of at least 1, and a result_col")
 
 
 def from_kinds(request: storage_pb2.ListModelsRequest) -> tuple[ModelKind, ...]:

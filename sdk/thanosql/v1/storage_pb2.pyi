@@ -104,6 +104,7 @@ class QueryStart(_message.Message):
     RELATIONS_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
     VERSIONS_FIELD_NUMBER: _builtins.int
+    VECTOR_SEARCH_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
     """DuckDB SQL, one SELECT."""
     @_builtins.property
@@ -122,6 +123,10 @@ class QueryStart(_message.Message):
     def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableAtVersion]:
         """The stored tables that it may read at a version of theirs, under names of their own."""
 
+    @_builtins.property
+    def vector_search(self) -> Global___VectorSearch:
+        """Answers the rows whose embeddings lie nearest, best first, in place of all rows; not together with `search`."""
+
     def __init__(
         self,
         *,
@@ -130,10 +135,11 @@ class QueryStart(_message.Message):
         relations: _abc.Iterable[_builtins.str] | None = ...,
         search: Global___KeywordSearch | None = ...,
         versions: _abc.Iterable[Global___TableAtVersion] | None = ...,
+        vector_search: Global___VectorSearch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["search", b"search"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["search", b"search", "vector_search", b"vector_search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["relations", b"relations", "search", b"search", "sql", b"sql", "tables", b"tables", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["relations", b"relations", "search", b"search", "sql", b"sql", "tables", b"tables", "vector_search", b"vector_search", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -206,6 +212,46 @@ class KeywordSearch(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KeywordSearch: _TypeAlias = KeywordSearch  # noqa: Y015
+
+@_typing.final
+class VectorSearch(_message.Message):
+    """SEARCH AUDIO over the rows of a query."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMBEDDING_FIELD_NUMBER: _builtins.int
+    EMB_COL_FIELD_NUMBER: _builtins.int
+    RESULT_COL_FIELD_NUMBER: _builtins.int
+    TOP_K_FIELD_NUMBER: _builtins.int
+    EXPLAIN_ONLY_FIELD_NUMBER: _builtins.int
+    emb_col: _builtins.str
+    """Column of the query with the embeddings."""
+    result_col: _builtins.str
+    """Name of the column with the score, which is added."""
+    top_k: _builtins.int
+    """Rows at most."""
+    explain_only: _builtins.bool
+    """Only check it, and say in a notice how the rows would be found; no rows are answered."""
+    @_builtins.property
+    def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The embedding that is searched for."""
+
+    def __init__(
+        self,
+        *,
+        embedding: _abc.Iterable[_builtins.float] | None = ...,
+        emb_col: _builtins.str = ...,
+        result_col: _builtins.str = ...,
+        top_k: _builtins.int = ...,
+        explain_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emb_col", b"emb_col", "embedding", b"embedding", "explain_only", b"explain_only", "result_col", b"result_col", "top_k", b"top_k"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VectorSearch: _TypeAlias = VectorSearch  # noqa: Y015
 
 @_typing.final
 class RelationSchema(_message.Message):

@@ -11,6 +11,7 @@ from services.storage.core.databases import Databases
 from services.storage.core.names import fold
 from services.storage.core.running import Prepare, RunningQuery
 from services.storage.core.sandbox import CheckedQuery, check
+from services.storage.core.searching.nearest import VectorSearch, rank_nearest
 from services.storage.core.searching.ranking import Indexes, Source, rank
 from services.storage.core.searching.scanning import ScannedRows
 from services.storage.core.searching.wanted import KeywordSearch
@@ -35,7 +36,7 @@ class QueryEngine:
         sql: str,
         tables: tuple[str, ...] = (),
         relations: Mapping[str, Spool] | None = None,
-        search: KeywordSearch | None = None,
+        search: KeywordSearch | VectorSearch | None = None,
         versions: Mapping[str, OpenVersion] | None = None,
     ) -> RunningQuery:
         """Check a query and make it ready; it computes when its schema or rows are asked for.
@@ -60,7 +61,7 @@ class QueryEngine:
         query: CheckedQuery,
         relations: Mapping[str, Spool],
         versions: Mapping[str, OpenVersion],
-        search: KeywordSearch | None,
+        search: KeywordSearch | VectorSearch | None,
     ) -> RunningQuery:
         names = [name for name in query.tables if name not in relations]
         opened = {name: versions.get(name) or self._newest(name) for name in names}
@@ -103,10 +104,13 @@ class QueryEngine:
         self,
         query: CheckedQuery,
         opened: Mapping[str, OpenVersion],
-        search: KeywordSearch,
+        search: KeywordSearch | VectorSearch,
         *,
         is_newest: bool,
     ) -> Prepare:
+        if isinstance(search, VectorSearch):
+            memory_bytes = self._limits.memory_bytes // 2
+            return partial(rank_nearest, sql=query.sql, search=search, memory_bytes=memory_bytes)
         found: Source | None = None
         if self._indexes is not None and is_newest and len(opened) == 1:
             (version,) = opened.values()

@@ -1,0 +1,157 @@
+"""SEARCH AUDIO: the rows of a query whose embeddings lie nearest to one, by cosine, in one pass over them.
+
+Every row is compared; only the best are kept. Scores have six decimals, which is about what float32 can tell
+apart, so that rows with equal sounds have equal scores and come in the order of the query.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.storage.core.names import column_not_found, find_column, fold, quoted
+from services.storage.core.searching.best_rows import BestRows
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+MANNER = "by comparing every row"
+_NO_ROWS = "SELECT NULL AS nothing LIMIT 0"
+_BATCH_ROWS = 8192
+_DECIMALS = 6
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VectorSearch:
+    """Which rows of a query are wanted, and in which column their scores stand.
+
+    Attributes:
+        embedding: What the rows are compared with; not zero.
+        emb_col: Column of the query that holds the embeddings.
+        result_col: Name of the column with the scores.
+        top_k: Rows at most.
+        explain_only: Only check it, and remark how the rows would be found.
+    """
+
+    embedding: Numbers
+    emb_col: str
+    result_col: str
+    top_k: int
+    explain_only: bool = False
+
+
+def rank_nearest(connection: Any, sql: str, search: VectorSearch, memory_bytes: int) -> tuple[str, list[str]]:
+    """Find the best rows; answers the query for them, and remarks for the user.
+
+    Args:
+        connection: Where the query runs.
+        sql: The query, checked.
+        search: What is wanted of it.
+        memory_bytes: What the best rows may take.
+
+    Raises:
+        ThanosqlError: COLUMN_NOT_FOUND; INVALID_DATA for a column without embeddings, or with those of
+            another model; QUERY_TOO_LARGE.
+    """
+    relation = connection.sql(sql)
+    names, column = relation.columns, embedding_column(relation, search)
+    if search.explain_only:
+        return _NO_ROWS, [MANNER]
+    reader = relation.to_arrow_reader(_BATCH_ROWS)
+    best = BestRows(reader.schema, search.top_k, memory_bytes)
+    missing = unusable = 0
+    for batch in reader:
+        embeddings = batch.column(column)
+        scores = cosines(embeddings, search.embedding)
+        missing += embeddings.null_count
+        unusable += int(np.isnan(scores).sum()) - embeddings.null_count
+        best.add(batch, scores)
+    remarks = [*_replaced(names, search), *left_out(names[column], missing, unusable)]
+    return _answer(connection, names, best, search), remarks
+
+
+def embedding_column(relation: Any, search: VectorSearch) -> int:
+    """Where the column of embeddings is.
+
+    Raises:
+        ThanosqlError: COLUMN_NOT_FOUND, or INVALID_DATA for a column whose embeddings cannot be compared.
+    """
+    name = find_column(relation.columns, search.emb_col)
+    if name is None:
+        raise _of_option(column_not_found(search.emb_col, relation.columns))
+    column: int = relation.columns.index(name)
+    kind = relation.types[column]
+    if kind.id not in ("array", "list") or kind.children[0][1].id not in ("float", "double"):
+        advice = "choose the column that CONVERT added, or cast numbers to FLOAT[]"
+        message = f"column {name!r} holds {kind}, not embeddings; {advice}"
+        raise _of_option(error(Reason.INVALID_DATA, message, column=name))
+    if kind.id == "array" and kind.children[1][1] != len(search.embedding):
+        raise _of_option(other_dimension(name, kind.children[1][1], len(search.embedding)))
+    return column
+
+
+def cosines(embeddings: pa.Array, wanted: Numbers) -> Numbers:
+    """The cosine of each embedding with the one wanted; not a number where there is none."""
+    fitting = pc.fill_null(pc.equal(pc.list_value_length(embeddings), len(wanted)), False)
+    is_fitting = fitting.to_numpy(zero_copy_only=False)
+    values = embeddings.filter(fitting).flatten().to_numpy(zero_copy_only=False)
+    rows = values.astype(np.float64).reshape(-1, len(wanted))
+    scores = np.full(len(embeddings), np.nan)
+    with np.errstate(all="ignore"):  # What overflows or is zero has no cosine, and is told.
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows)) * np.linalg.norm(wanted)
+        scores[is_fitting] = np.round(np.clip(rows @ wanted / lengths, -1.0, 1.0), _DECIMALS)
+    return scores
+
+
+def other_dimension(column: str, found: int, wanted: int) -> ThanosqlError:
+    """The failure of a search with the embedding of another model."""
+    advice = "search with the model that made the column"
+    message = f"column {column!r} holds embeddings of {found} numbers, the model makes {wanted}; {advice}"
+    return error(Reason.INVALID_DATA, message, column=column)
+
+
+def left_out(column: str, missing: int, unusable: int) -> list[str]:
+    """Remarks on rows that were not compared."""
+    remarks = []
+    if missing:
+        remarks.append(f"{_rows(missing)} left out: '{column}' is NULL there")
+    if unusable:
+        why = "zero, not finite, or of another length than the model's"
+        remarks.append(f"{_rows(unusable)} left out: '{column}' is {why} there")
+    return remarks
+
+
+def _rows(count: int) -> str:
+    return "1 row was" if count == 1 else f"{count} rows were"
+
+
+def _replaced(names: Sequence[str], search: VectorSearch) -> list[str]:
+    old = find_column(names, search.result_col)
+    if old is None:
+        return []
+    hint = "to keep both, rename it in the query or set result_col"
+    return [f"the scores take the place of the query's column '{old}'; {hint}"]
+
+
+def _answer(connection: Any, names: Sequence[str], best: BestRows, search: VectorSearch) -> str:
+    table, scores = best.table()
+    # A query may give two columns one name, which a table of DuckDB's may not have.
+    plain = [f"c{number}" for number in range(len(names))]
+    rows = table.rename_columns(plain).append_column("score", pa.array(scores, pa.float64()))
+    connection.register("__search_best", rows)
+    kept = [
+        f"{alias} AS {quoted(name)}"
+        for alias, name in zip(plain, names, strict=True)
+        if fold(name) != fold(search.result_col)
+    ]
+    columns = ", ".join([*kept, f"score AS {quoted(search.result_col)}"])
+    return f"SELECT {columns} FROM __search_best"  # noqa: S608 - names are quoted
+
+
+def _of_option(failure: ThanosqlError) -> ThanosqlError:
+    failure.metadata = {**failure.metadata, "option": "emb_col"}
+    return failure
