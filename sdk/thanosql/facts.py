@@ -4,6 +4,8 @@ from thanosql.values import Job, Model, Progress, Scores
 
 Facts = list[tuple[str, str]]
 
+_NUMBERS_SHOWN = 3
+
 
 def progress_facts(progress: Progress) -> list[str]:
     """What is known about a progress, most important first."""
@@ -20,6 +22,18 @@ def progress_facts(progress: Progress) -> list[str]:
     if progress.seconds_left is not None:
         facts.append(f"{duration(progress.seconds_left)} left")
     return [fact for fact in facts if fact]
+
+
+def cell(value: object) -> str:
+    """A value of a row as people read it: nothing for NULL, embeddings by their first numbers."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list) and len(value) > _NUMBERS_SHOWN and isinstance(value[0], float):
+        shown = ", ".join(cell(number) for number in value[:_NUMBERS_SHOWN])
+        return f"[{shown}, ... {len(value)} numbers]"
+    return str(value)
 
 
 def score_facts(scores: Scores) -> Facts:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from thanosql.facts import model_facts, progress_facts, score_facts
+from thanosql.facts import cell, model_facts, progress_facts, score_facts
 from thanosql.values import Notice, Progress, RowError
 
 if TYPE_CHECKING:
@@ -73,6 +73,4 @@ def _row_error(failed: RowError) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return escape(f"{value:.4f}" if isinstance(value, float) else str(value))
+    return escape(cell(value))

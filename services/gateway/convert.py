@@ -140,6 +140,15 @@ def row_answer(message: predictor_pb2.TranscribeResult) -> RowAnswer:
     return RowAnswer(key=message.row_key, text=message.transcript.text, audio_s=seconds)
 
 
+def embed_answer(message: predictor_pb2.EmbedResult) -> RowAnswer:
+    """The answer to one row that was to be embedded."""
+    if message.HasField("status"):
+        failure = from_status(message.status)
+        return RowAnswer(key=message.row_key, reason=failure.reason.value, message=failure.message)
+    seconds = message.embedding.audio_duration.ToMicroseconds() / 1e6
+    return RowAnswer(key=message.row_key, embedding=list(message.embedding.values), audio_s=seconds)
+
+
 def copy_part(message: storage_pb2.CopyTableResponse) -> CopyProgress | CopyResult:
     """Part of a copy's answer."""
     if message.HasField("progress"):

@@ -12,8 +12,14 @@ _MediaKind = parser_pb2.MediaKind
 _SearchKind = parser_pb2.SearchKind
 _GetKind = parser_pb2.GetKind
 
-_INSTEAD_OF_EMBEDDINGS = "use PREDICT for the text of recordings, and SQL over it (LIKE, regexp_matches)"
-_INSTEAD_OF_VECTORS = "SEARCH KEYWORD finds words in texts, and PREDICT makes texts of recordings"
+_INSTEAD_OF_TEXTS = (
+    "the models here hear recordings: set audio_col, or find words in texts with SEARCH KEYWORD"
+)
+_INSTEAD_OF_VECTORS = "no model here compares texts; SEARCH KEYWORD finds words in them"
+_INSTEAD_OF_BOTH = (
+    "no model here compares texts with recordings; make texts of the recordings with PREDICT, "
+    "and find words in them with SEARCH KEYWORD"
+)
 _INSTEAD_OF_GET = "LIST THANOSQL MODEL shows what is here already; COPY reads data from the workspace"
 _INSTEAD_OF_UPLOAD = "set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, and BUILD from it"
 _INSTEAD_OF_PICTURES = "PRINT AUDIO plays recordings; SELECT shows the paths of other files"
@@ -188,14 +194,46 @@ def _evaluate(message: parser_pb2.EvaluatePlan, place: Span) -> plans.Evaluate:
     )
 
 
-def _convert(_message: parser_pb2.ConvertPlan, _place: Span) -> plans.Unavailable:
-    return plans.Unavailable(kind="CONVERT", instead=_INSTEAD_OF_EMBEDDINGS)
+def _convert(message: parser_pb2.ConvertPlan, place: Span) -> plans.Convert | plans.Unavailable:
+    if message.text_col:
+        return plans.Unavailable(kind="CONVERT with text_col", instead=_INSTEAD_OF_TEXTS)
+    return plans.Convert(
+        model=_name(message.model),
+        audio_col=message.audio_col,
+        batch_size=message.batch_size,
+        result_col=message.result_col,
+        query=_query(message.query),
+        span=place,
+    )
 
 
-def _search(message: parser_pb2.SearchPlan, place: Span) -> plans.SearchKeyword | plans.Unavailable:
-    if message.kind != _SearchKind.SEARCH_KIND_KEYWORD:
-        kind = _SearchKind.Name(message.kind).removeprefix("SEARCH_KIND_")
-        return plans.Unavailable(kind=f"SEARCH {kind}", instead=_INSTEAD_OF_VECTORS)
+def _search(message: parser_pb2.SearchPlan, place: Span) -> plans.Statement:
+    match message.kind:
+        case _SearchKind.SEARCH_KIND_KEYWORD:
+            return _search_keyword(message, place)
+        case _SearchKind.SEARCH_KIND_AUDIO if message.search_by != "text":
+            return _search_audio(message, place)
+        case _SearchKind.SEARCH_KIND_AUDIO:
+            return plans.Unavailable(kind="SEARCH AUDIO with search_by='text'", instead=_INSTEAD_OF_BOTH)
+        case _ if message.search_by == "audio":
+            return plans.Unavailable(kind="SEARCH TEXT with search_by='audio'", instead=_INSTEAD_OF_BOTH)
+        case _:
+            return plans.Unavailable(kind="SEARCH TEXT", instead=_INSTEAD_OF_VECTORS)
+
+
+def _search_audio(message: parser_pb2.SearchPlan, place: Span) -> plans.SearchAudio:
+    return plans.SearchAudio(
+        model=_name(message.model),
+        search_input=message.search_input,
+        emb_col=message.emb_col,
+        result_col=message.result_col,
+        top_k=message.top_k,
+        query=_query(message.query),
+        span=place,
+    )
+
+
+def _search_keyword(message: parser_pb2.SearchPlan, place: Span) -> plans.SearchKeyword:
     return plans.SearchKeyword(
         search_input=message.search_input,
         text_col=message.text_col,

@@ -8,7 +8,15 @@ from services.gateway import convert
 from services.gateway.convert_plans import training_options
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.ports import SendRow, TrainingRequest
-from services.gateway.core.records import AudioRow, RowAnswer, ScoredRow, Scores, TrainingJob, Transcription
+from services.gateway.core.records import (
+    AudioRow,
+    Embedding,
+    RowAnswer,
+    ScoredRow,
+    Scores,
+    TrainingJob,
+    Transcription,
+)
 from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, peer_call
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, trainer_pb2, trainer_pb2_grpc, types_pb2
 
@@ -78,7 +86,7 @@ class TrainerPeer:
 
 
 class PredictorPeer:
-    """Speech to text."""
+    """Speech to text, and to embeddings."""
 
     def __init__(self, stub: "predictor_pb2_grpc.PredictorServiceAsyncStub") -> None:
         self._stub = stub
@@ -102,6 +110,26 @@ class PredictorPeer:
             finally:
                 call.cancel()
 
+    @asynccontextmanager
+    async def embed(
+        self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+    ) -> AsyncIterator[Embedding]:
+        """See `Predictor.embed`."""
+        config = predictor_pb2.EmbedConfig(model=model, version=version)
+        feed: Feed = Pipe(REQUESTS_AHEAD)
+        async with feed.fed_by(partial(_send_to_embed, config, send_rows, feed.put)):
+            call = self._stub.Embed(feed.items())  # no deadline, as above
+            messages = answers(call, "predictor", feed)
+            try:
+                opened = (await first(messages, "predictor")).start
+                yield Embedding(
+                    model=convert.model(opened.model),
+                    dimension=opened.dimension,
+                    answers=_embed_answers(messages),
+                )
+            finally:
+                call.cancel()
+
 
 async def _send_audio(
     config: predictor_pb2.TranscribeConfig,
@@ -119,6 +147,24 @@ async def _send_audio(
 async def _row_answers(messages: AsyncIterator[predictor_pb2.TranscribeResponse]) -> AsyncIterator[RowAnswer]:
     async for message in messages:
         yield convert.row_answer(message.result)
+
+
+async def _send_to_embed(
+    config: predictor_pb2.EmbedConfig,
+    send_rows: Callable[[SendRow], Awaitable[None]],
+    put: Callable[[predictor_pb2.EmbedRequest], Awaitable[None]],
+) -> None:
+    async def send(row: AudioRow) -> None:
+        message = predictor_pb2.EmbedRow(row_key=row.key, audio_path=row.path)
+        await put(predictor_pb2.EmbedRequest(row=message))
+
+    await put(predictor_pb2.EmbedRequest(config=config))
+    await send_rows(send)
+
+
+async def _embed_answers(messages: AsyncIterator[predictor_pb2.EmbedResponse]) -> AsyncIterator[RowAnswer]:
+    async for message in messages:
+        yield convert.embed_answer(message.result)
 
 
 async def _send_scored(

@@ -7,7 +7,15 @@ from functools import partial
 from services.gateway import convert
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plan_changes import AddColumn, AlterTable, DropColumn
-from services.gateway.core.ports import BoundQuery, KeywordSearch, Relation, Tell, WriteTarget, Written
+from services.gateway.core.ports import (
+    BoundQuery,
+    KeywordSearch,
+    Relation,
+    Tell,
+    VectorSearch,
+    WriteTarget,
+    Written,
+)
 from services.gateway.core.records import (
     CopyProgress,
     CopyResult,
@@ -45,14 +53,12 @@ class StorageTables:
             yield rows
 
     @asynccontextmanager
-    async def search(self, query: BoundQuery, search: KeywordSearch, tell: Tell) -> AsyncIterator[Rows]:
+    async def search(
+        self, query: BoundQuery, search: KeywordSearch | VectorSearch, tell: Tell
+    ) -> AsyncIterator[Rows]:
         """See `Tables.search`."""
         start = query_start(query)
-        start.search.search_input = search.search_input
-        start.search.text_col = search.text_col
-        start.search.result_col = search.result_col
-        start.search.top_k = search.top_k
-        start.search.explain_only = search.explain_only
+        _ask_for(start, search)
         async with self._rows(start, query.relations, tell) as rows:
             yield rows
 
@@ -189,6 +195,20 @@ class StorageFiles:
             if not response.next_page_token:
                 return
             request.page_token = response.next_page_token
+
+
+def _ask_for(start: storage_pb2.QueryStart, search: KeywordSearch | VectorSearch) -> None:
+    """Put the search into the query; the two messages call what they share by the same names."""
+    if isinstance(search, KeywordSearch):
+        start.search.search_input = search.search_input
+        start.search.text_col = search.text_col
+    else:
+        start.vector_search.embedding.extend(search.embedding)
+        start.vector_search.emb_col = search.emb_col
+    wanted = start.search if isinstance(search, KeywordSearch) else start.vector_search
+    wanted.result_col = search.result_col
+    wanted.top_k = search.top_k
+    wanted.explain_only = search.explain_only
 
 
 async def _chunks(messages: AsyncIterator[storage_pb2.ReadFileResponse]) -> AsyncIterator[bytes]:

@@ -20,8 +20,11 @@ from thanosql_runtime.testing import serving
 
 
 @asynccontextmanager
-async def gateway_on_storage(folder: Path, workspace: Path) -> AsyncIterator[Client]:
+async def gateway_on_storage(
+    folder: Path, workspace: Path, predictor: FakePredictor | None = None
+) -> AsyncIterator[Client]:
     """Serve them on a free port, with their state in the folder, and give a client of the gateway."""
+    heard = predictor or FakePredictor()
     objects = open_objects(ObjectSettings(uri=str(folder / "objects"), workspace=str(workspace)))
     storage = StorageSettings(bundled_checkpoint=folder / "no-checkpoint")
     announced: list[str] = []
@@ -29,7 +32,7 @@ async def gateway_on_storage(folder: Path, workspace: Path) -> AsyncIterator[Cli
         lambda context: build_parser(ParserSettings(), context),
         lambda context: build_storage(storage, context, objects),
         lambda _context: FakeTrainer(),
-        lambda _context: FakePredictor(),
+        lambda _context: heard,
         lambda context: build_gateway(GatewaySettings(), context),
     ]
     async with serving(builds, folder / "home", announce=announced.append) as address:

@@ -1,6 +1,7 @@
 """A predictor that answers when, in which order and how a test says."""
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -20,6 +21,9 @@ MODEL = types_pb2.ModelVersion(name="tutorial_audio_recognition", version=1, act
 class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
     """Hears `heard <path>`; paths in `failures` fail with their error.
 
+    Embeddings lie in a plane: the angle is that in `angles`, or the length of the path. They have two numbers
+    or as many as `dimensions` says of the model.
+
     `in_flight` are the rows that wait, `most_in_flight` the most that ever did.
     """
 
@@ -30,6 +34,8 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         self.models = {"tutorial_audio_recognition": MODEL}
         self.failures: dict[str, ThanosqlError] = {}
         self.hear: Callable[[str], str] = lambda path: f"heard {path}"
+        self.angles: dict[str, float] = {}
+        self.dimensions: dict[str, int] = {}
         self.hold = 1
         self.rows_seen: list[str] = []
         self.most_in_flight = 0
@@ -94,6 +100,28 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
             result.transcript.text = self.hear(row.audio_path)
             result.transcript.audio_duration.CopyFrom(duration_pb2.Duration(seconds=2))
         return predictor_pb2.TranscribeResponse(result=result)
+
+    async def Embed(self, request_iterator: Any, context: Any) -> AsyncIterator[predictor_pb2.EmbedResponse]:
+        self.streams_begun += 1
+        requests = aiter(request_iterator)
+        model = self._model((await anext(requests)).config.model)
+        dimension = self.dimensions.get(model.name, 2)
+        yield predictor_pb2.EmbedResponse(start=predictor_pb2.EmbedStart(model=model, dimension=dimension))
+        rows = [request.row async for request in requests]
+        self.rows_seen += [row.audio_path for row in rows]
+        self.random.shuffle(rows)
+        for row in rows:
+            yield predictor_pb2.EmbedResponse(result=self._embedding(row, dimension))
+
+    def _embedding(self, row: predictor_pb2.EmbedRow, dimension: int) -> predictor_pb2.EmbedResult:
+        result = predictor_pb2.EmbedResult(row_key=row.row_key)
+        if row.audio_path in self.failures:
+            result.status.CopyFrom(to_status(self.failures[row.audio_path]))
+        else:
+            angle = self.angles.get(row.audio_path, float(len(row.audio_path)))
+            result.embedding.values.extend([math.cos(angle), math.sin(angle), *[0.0] * (dimension - 2)])
+            result.embedding.audio_duration.CopyFrom(duration_pb2.Duration(seconds=2))
+        return result
 
     async def Recognize(self, request: Any, context: Any) -> Any:
         raise error(Reason.INTERNAL, "the gateway never calls this")

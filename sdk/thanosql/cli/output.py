@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from thanosql.facts import Facts, model_facts, score_facts
+from thanosql.facts import Facts, cell, model_facts, score_facts
 from thanosql.result import Result
 
 FORMATS = ("table", "csv", "json")
@@ -133,7 +133,4 @@ def _write_remarks(result: Result) -> None:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
-    return text.replace("\n", "\\n").replace("\t", "\\t")
+    return cell(value).replace("\n", "\\n").replace("\t", "\\t")

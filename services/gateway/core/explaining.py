@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from services.gateway.core.building import check_free, find_base, training_columns
 from services.gateway.core.checking import check_insert
+from services.gateway.core.converting import conversion_schema, embedding_dimension
 from services.gateway.core.evaluating import evaluation_task
 from services.gateway.core.explaining_changes import change_steps
 from services.gateway.core.listing import listing_schema
@@ -23,11 +24,13 @@ from services.gateway.core.plan_parts import Name, Query
 from services.gateway.core.plans import (
     BuildModel,
     Change,
+    Convert,
     DescribeModel,
     Evaluate,
     ListNames,
     Predict,
     PrintAudio,
+    SearchAudio,
     SearchKeyword,
     ShowJob,
     ShowModelVersions,
@@ -43,6 +46,7 @@ from services.gateway.core.queries import bind
 from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import explained_manner, search_schema
+from services.gateway.core.searching_audio import audio_search_schema, explained_audio_search
 
 _NO_COLUMNS = pa.schema([])
 STEPS = pa.schema([("step", pa.int64()), ("what", pa.string())])
@@ -72,8 +76,12 @@ async def explain(run: Run, statement: Statement) -> Explained:
             return await _explain_query(run, statement)
         case Predict():
             return await _explain_predict(run, statement)
+        case Convert():
+            return await _explain_convert(run, statement)
         case SearchKeyword():
             return await _explain_search(run, statement)
+        case SearchAudio():
+            return await _explain_audio_search(run, statement)
         case Unavailable():
             raise not_available(statement)
         case Evaluate() | BuildModel() | PrintAudio():
@@ -115,6 +123,31 @@ async def _explain_predict(run: Run, statement: Predict) -> Explained:
     step = (
         f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}, "
         f"{statement.batch_size} rows a batch; add the columns '{statement.result_col}' and 'error'"
+    )
+    return Explained(steps=[*inner.steps, step], schema=schema)
+
+
+async def _explain_convert(run: Run, statement: Convert) -> Explained:
+    inner = await _explain_query(run, statement.query)
+    conversion_schema(run.text, statement, inner.schema, dimension=1)
+    model, dimension = await embedding_dimension(run, statement.model)
+    schema = conversion_schema(run.text, statement, inner.schema, dimension)
+    step = (
+        f"embed the recordings in column '{statement.audio_col}' with model {model.full_name}, "
+        f"{dimension} numbers each, {statement.batch_size} rows a batch; "
+        f"add the columns '{statement.result_col}' and 'error'"
+    )
+    return Explained(steps=[*inner.steps, step], schema=schema)
+
+
+async def _explain_audio_search(run: Run, statement: SearchAudio) -> Explained:
+    inner = await _explain_query(run, statement.query)
+    schema = audio_search_schema(run.text, statement, inner.schema)
+    model, manner = await explained_audio_search(run, statement, inner.relations)
+    step = (
+        f"compare the embeddings in column '{statement.emb_col}' with that of '{statement.search_input}' "
+        f"by model {model.full_name}, {manner}; keep the {statement.top_k} best, "
+        f"with their scores in column '{statement.result_col}'"
     )
     return Explained(steps=[*inner.steps, step], schema=schema)
 

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
+from services.gateway.core.converting import open_conversion
 from services.gateway.core.listing import (
     open_description,
     open_jobs,
@@ -11,10 +12,12 @@ from services.gateway.core.listing import (
 )
 from services.gateway.core.plan_parts import Query
 from services.gateway.core.plans import (
+    Convert,
     DescribeModel,
     ListNames,
     Lookup,
     Predict,
+    SearchAudio,
     SearchKeyword,
     ShowModelVersions,
     ShowTableVersions,
@@ -26,6 +29,7 @@ from services.gateway.core.queries import open_query
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import open_search
+from services.gateway.core.searching_audio import open_audio_search
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -36,8 +40,12 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
             return open_query(run, statement)
         case Predict():
             return open_prediction(run, statement)
+        case Convert():
+            return open_conversion(run, statement)
         case SearchKeyword():
             return open_search(run, statement)
+        case SearchAudio():
+            return open_audio_search(run, statement)
         case ListNames():
             return open_listing(run, statement)
         case DescribeModel():
@@ -52,7 +60,8 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
 
 def open_nested(run: Run, statement: Statement) -> AbstractAsyncContextManager[Rows]:
     """The rows of a statement that stands in another; the parser lets only some of them stand there."""
-    allowed = Query | Predict | SearchKeyword | ListNames | ShowModelVersions | ShowTableVersions
+    rows_of = Predict | Convert | SearchKeyword | SearchAudio
+    allowed = Query | rows_of | ListNames | ShowModelVersions | ShowTableVersions
     if isinstance(statement, allowed):
         return open_lookup(run, statement)
     if isinstance(statement, Unavailable):

@@ -9,9 +9,11 @@ from services.gateway.core.plan_changes import RestoreTable
 from services.gateway.core.plan_parts import Name, Query
 from services.gateway.core.plans import (
     BuildModel,
+    Convert,
     Evaluate,
     Predict,
     PrintAudio,
+    SearchAudio,
     SearchKeyword,
 )
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
@@ -77,7 +79,9 @@ def placed_at_version(statement: RestoreTable) -> Iterator[None]:
 
 
 def option_place(
-    text: str, statement: Predict | Evaluate | BuildModel | PrintAudio | SearchKeyword, value: str
+    text: str,
+    statement: Predict | Convert | Evaluate | BuildModel | PrintAudio | SearchAudio | SearchKeyword,
+    value: str,
 ) -> Span:
     """Where an option's value stands in the statement; the query where it is a default, or stands twice."""
     within = statement.span

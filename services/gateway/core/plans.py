@@ -74,6 +74,33 @@ class Predict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Convert:
+    """CONVERT USING m AS query, where the column holds recordings."""
+
+    model: Name
+    audio_col: str
+    batch_size: int
+    result_col: str
+    query: Query
+    span: Span
+    kind: str = "CONVERT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchAudio:
+    """SEARCH AUDIO USING m AS query, by a recording; `search_input` is its path."""
+
+    model: Name
+    search_input: str
+    emb_col: str
+    result_col: str
+    top_k: int
+    query: Query
+    span: Span
+    kind: str = "SEARCH AUDIO"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchKeyword:
     """SEARCH KEYWORD AS query."""
 
@@ -187,6 +214,8 @@ class Unavailable:
 Lookup: TypeAlias = (
     Query
     | Predict
+    | Convert
+    | SearchAudio
     | SearchKeyword
     | ListNames
     | DescribeModel

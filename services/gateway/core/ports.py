@@ -12,6 +12,7 @@ from services.gateway.core.records import (
     AudioRow,
     CopyProgress,
     CopyResult,
+    Embedding,
     FileFacts,
     ModelVersion,
     OpenFile,
@@ -90,6 +91,17 @@ class KeywordSearch:
     explain_only: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class VectorSearch:
+    """Which rows of a query are wanted; `explain_only` checks it and tells how they would be found."""
+
+    embedding: Sequence[float]
+    emb_col: str
+    result_col: str
+    top_k: int
+    explain_only: bool = False
+
+
 Tell = Callable[[str], Awaitable[None]]
 """Says something to the user that stops nothing."""
 
@@ -110,9 +122,12 @@ class Tables(Protocol):
         ...
 
     def search(
-        self, query: BoundQuery, search: KeywordSearch, tell: Tell
+        self, query: BoundQuery, search: KeywordSearch | VectorSearch, tell: Tell
     ) -> AbstractAsyncContextManager[Rows]:
-        """The rows of a query that the words match, best first; remarks are told before the rows."""
+        """The best of a query's rows, best first, with their scores; remarks are told before the rows.
+
+        Best are those that the words match, or whose embeddings lie nearest.
+        """
         ...
 
     async def write(self, target: WriteTarget, rows: Rows) -> Written:
@@ -225,7 +240,7 @@ class Trainer(Protocol):
 
 
 class Predictor(Protocol):
-    """Speech to text."""
+    """Speech to text, and to embeddings."""
 
     def transcribe(
         self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
@@ -234,6 +249,12 @@ class Predictor(Protocol):
 
         Leaving the context stops both directions.
         """
+        ...
+
+    def embed(
+        self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+    ) -> AbstractAsyncContextManager[Embedding]:
+        """Embed what `send_rows` sends; as `transcribe` otherwise."""
         ...
 
 

@@ -227,17 +227,18 @@ class AudioRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RowAnswer:
-    """The answer to one row: a transcript, or why there is none."""
+    """The answer to one row: a transcript or an embedding, or why there is none."""
 
     key: int
     text: str = ""
+    embedding: Sequence[float] = ()
     audio_s: float = 0.0
     reason: str = ""
     message: str = ""
 
     @property
     def failed(self) -> bool:
-        """Whether there is no transcript."""
+        """Whether there is neither."""
         return bool(self.reason)
 
 
@@ -246,6 +247,15 @@ class Transcription:
     """A stream of answers, in any order, by the model named."""
 
     model: ModelVersion
+    answers: AsyncIterator[RowAnswer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """A stream of answers, in any order, by the model named, each with `dimension` numbers."""
+
+    model: ModelVersion
+    dimension: int
     answers: AsyncIterator[RowAnswer]
 
 

@@ -10,9 +10,11 @@ from services.gateway.core.places import placed_at
 from services.gateway.core.plans import (
     BuildModel,
     Change,
+    Convert,
     Evaluate,
     Predict,
     PrintAudio,
+    SearchAudio,
     Statement,
     Unavailable,
 )
@@ -47,12 +49,13 @@ async def run_statement(run: Run) -> None:
 
 
 def _summary(statement: Statement, outcome: Outcome) -> str:
-    """How many rows there are, and for PREDICT which checkpoint heard them."""
+    """How many rows there are, and which checkpoint heard them where one did."""
     rows, model = count_of(outcome.rows, "row"), outcome.model
-    if model is None or not isinstance(statement, Predict):
+    if model is None or not isinstance(statement, Predict | Convert | SearchAudio):
         return rows
     origin = f" ({model.origin})" if model.origin else ""
-    return f"{rows}, transcribed by {model.full_name}{origin}"
+    verb = {Predict: "transcribed", Convert: "embedded", SearchAudio: "compared"}[type(statement)]
+    return f"{rows}, {verb} by {model.full_name}{origin}"
 
 
 async def _run(run: Run, statement: Statement) -> None:

@@ -1,9 +1,10 @@
 """Rows to the predictor and back: a bounded window in flight, the order kept, failures counted."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 import pyarrow as pa
 
@@ -15,14 +16,18 @@ from services.gateway.core.plan_parts import Name
 from services.gateway.core.plans import split_version
 from services.gateway.core.ports import SendRow
 from services.gateway.core.progress import RowProgress
-from services.gateway.core.records import AudioRow, ModelVersion, RowAnswer, RowError, Rows, Transcription
+from services.gateway.core.records import AudioRow, Embedding, RowAnswer, RowError, Rows, Transcription
 from services.gateway.core.run import Run
 from thanosql_runtime.errors import Reason
+
+Answers = TypeVar("Answers", Transcription, Embedding)
+Ask = Callable[[str, int, Callable[[SendRow], Awaitable[None]]], AbstractAsyncContextManager[Answers]]
+"""Opens a call to the predictor: name and version of the model, and what sends the rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What to transcribe.
+    """What to transcribe or to embed.
 
     Attributes:
         model: The model; `m.2` names a version.
@@ -38,18 +43,25 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transcribed:
-    """Rows with their answers, in the order of the rows."""
+class Answered(Generic[Answers]):
+    """Rows with their answers, in the order of the rows, and the call that they came from."""
 
-    model: ModelVersion
+    call: Answers
     chunks: AsyncIterator[AnsweredChunk]
 
 
-@asynccontextmanager
-async def open_transcription(
+def open_transcription(
     run: Run, task: Task, rows: Rows, progress: RowProgress
-) -> AsyncIterator[Transcribed]:
-    """Transcribe the rows; at most `limits.window_batches` batches of them are in memory."""
+) -> AbstractAsyncContextManager[Answered[Transcription]]:
+    """Transcribe the rows."""
+    return open_answers(run, task, rows, progress, run.peers.predictor.transcribe)
+
+
+@asynccontextmanager
+async def open_answers(
+    run: Run, task: Task, rows: Rows, progress: RowProgress, ask: Ask[Answers]
+) -> AsyncIterator[Answered[Answers]]:
+    """Have the rows answered; at most `limits.window_batches` batches of them are in memory."""
     limit_rows = run.limits.window_batches * task.batch_size
     window = OrderedWindow(limit_rows)
     # Never more answers than rows in the window, so that putting one never waits.
@@ -58,12 +70,11 @@ async def open_transcription(
     send = partial(_send_rows, rows, task, window, answers)
     async with AsyncExitStack() as stack:
         with placed_at(task.model.span):
-            call = run.peers.predictor.transcribe(name, version, send)
-            transcription = await stack.enter_async_context(call)
-        await stack.enter_async_context(answers.fed_by(partial(_forward, transcription, answers)))
-        run.outcome.model = transcription.model
+            call = await stack.enter_async_context(ask(name, version, send))
+        await stack.enter_async_context(answers.fed_by(partial(_forward, call.answers, answers)))
+        run.outcome.model = call.model
         chunks = _in_order(window, answers)
-        yield Transcribed(model=transcription.model, chunks=_accounted(run, task, chunks, progress))
+        yield Answered(call=call, chunks=_accounted(run, task, chunks, progress))
 
 
 async def _send_rows(
@@ -93,8 +104,8 @@ def _refusal(key: int, reason: Reason, message: str) -> RowAnswer:
     return RowAnswer(key=key, reason=reason.value, message=message)
 
 
-async def _forward(transcription: Transcription, answers: Pipe[RowAnswer]) -> None:
-    async for answer in transcription.answers:
+async def _forward(answered: AsyncIterator[RowAnswer], answers: Pipe[RowAnswer]) -> None:
+    async for answer in answered:
         await answers.put(answer)
 
 

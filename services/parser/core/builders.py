@@ -177,6 +177,9 @@ class PlanBuilder:
         if model is not None and kind is SearchKind.KEYWORD:
             remark = Notice(message="SEARCH KEYWORD needs no model", span=model.span)
             model, notices = None, (*notices, remark)
+        if model is None and kind is not SearchKind.KEYWORD:
+            message = f"SEARCH {kind.value} needs the model that made the embeddings"
+            raise fault(message, node.head, expected=["USING model"])
         return plan.Search(
             span=node.statement.span,
             notices=notices,

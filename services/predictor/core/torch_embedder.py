@@ -1,6 +1,6 @@
 """Embeddings of recordings through torch: the frames of a hidden layer of the model that transcribes.
 
-Which layer, and why, is in docs/adr/0015-embeddings-of-recordings.md.
+Which layer, and why, is in docs/adr/0017-embeddings-of-recordings.md.
 
 Shapes, as suffixes: b batch, t samples, f frames, h hidden.
 """

@@ -276,6 +276,13 @@ CONVERT USING m OPTIONS(audio_col='a', text_col='b') AS SELECT * FROM t
 --|           |                                          ^^^^^^^^ expected one of them
 --| INVALID_OPTION_VALUE
 
+--# a search by recording without a model
+SEARCH AUDIO OPTIONS(search_input='a.wav') AS SELECT * FROM t
+--| error: SEARCH AUDIO needs the model that made the embeddings
+--|   line 1  |   SEARCH AUDIO OPTIONS(search_input='a.wav') AS SELECT * FROM t
+--|           |   ^^^^^^^^^^^^ expected USING model
+--| SYNTAX_ERROR
+
 --# a name for a data set
 GET THANOSQL DATASET d OPTIONS(model_name='m') 
 --| error: unknown option 'model_name' for GET THANOSQL DATASET; it belongs to GET THANOSQL MODEL

@@ -1,5 +1,6 @@
 """In a terminal rows are boxed, nothing is cut, and progress is one bar a stage."""
 
+import json
 from io import StringIO
 
 import pyarrow as pa
@@ -35,6 +36,17 @@ def test_a_cell_wider_than_the_terminal_is_folded_not_cut(monkeypatch: pytest.Mo
     write_table(["audio_path", "n"], [[path, "1"], [path, "2"]], terminal)
     assert "…" not in terminal.getvalue()
     assert terminal.getvalue().count("x") == 160
+
+
+def test_an_embedding_is_shown_by_its_first_numbers_and_written_whole_as_data() -> None:
+    column = pa.array([[0.25, -0.5, 1.0, 0.125], None], pa.list_(pa.float32(), 4))
+    result = Result(_table=pa.table({"emb": column, "score": [0.5, 1.0]}))
+    plain, data = StringIO(), StringIO()
+    write_result(result, "table", plain)
+    assert "[0.2500, -0.5000, 1.0000, ... 4 numbers]  0.5000" in plain.getvalue()
+    assert "<td>[0.2500, -0.5000, 1.0000, ... 4 numbers]</td>" in result._repr_html_()
+    write_result(result, "json", data)
+    assert json.loads(data.getvalue())[0]["emb"] == [0.25, -0.5, 1.0, 0.125]
 
 
 def test_no_rows_still_show_the_columns() -> None:

@@ -1,0 +1,77 @@
+"""The columns that a model adds to the rows of a query: its result, and why a row has none."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pyarrow as pa
+
+from services.gateway.core.columns import check_texts, find_column, without
+from services.gateway.core.ordering import AnsweredChunk
+from services.gateway.core.places import option_place, place, placed_at
+from services.gateway.core.plans import Convert, Predict
+from services.gateway.core.records import RowAnswer
+from services.gateway.core.run import Run
+from thanosql_runtime.errors import Reason, error
+
+ERROR_COLUMN = "error"
+
+Results = Callable[[Sequence[RowAnswer]], pa.Array]
+"""The values of the result column; null where a row failed."""
+
+
+def extended_schema(
+    text: str, statement: Predict | Convert, inner: pa.Schema, result_type: pa.DataType
+) -> pa.Schema:
+    """The columns of the answer; raises where the query's columns do not fit the statement."""
+    with placed_at(option_place(text, statement, statement.audio_col)):
+        index = find_column(inner, statement.audio_col, "recordings")
+        check_texts(inner, index, "paths of recordings")
+    _check_names(text, statement)
+    fields = [inner.field(kept) for kept in kept_columns(statement, inner)]
+    added = [pa.field(statement.result_col, result_type), pa.field(ERROR_COLUMN, pa.string())]
+    return pa.schema([*fields, *added])
+
+
+def kept_columns(statement: Predict | Convert, inner: pa.Schema) -> list[int]:
+    """The query's columns that stay; one that has the name of an added one, whatever its case, does not."""
+    return without(inner, (statement.result_col, ERROR_COLUMN))
+
+
+async def tell_replaced(run: Run, statement: Predict | Convert, inner: pa.Schema) -> None:
+    """Say which columns of the query do not stay."""
+    kept = kept_columns(statement, inner)
+    replaced = [name for index, name in enumerate(inner.names) if index not in kept]
+    if replaced:
+        names = ", ".join(f"'{name}'" for name in replaced)
+        await run.notify(
+            f"the new columns take the place of the query's {names}; "
+            "to keep both, rename them in the query or set result_col",
+            statement.query.span,
+        )
+
+
+async def extended(
+    chunks: AsyncIterator[AnsweredChunk], schema: pa.Schema, kept: Sequence[int], results: Results
+) -> AsyncIterator[pa.RecordBatch]:
+    """The rows with the columns added."""
+    async for chunk in chunks:
+        columns = [chunk.batch.column(index) for index in kept]
+        failed = pa.array([_explanation(answer) for answer in chunk.answers], pa.string())
+        yield pa.RecordBatch.from_arrays([*columns, results(chunk.answers), failed], schema=schema)
+
+
+def _check_names(text: str, statement: Predict | Convert) -> None:
+    name = statement.result_col
+    taken = {ERROR_COLUMN: "the reasons of failed rows", statement.audio_col.casefold(): "the recordings"}
+    if name.casefold() in taken:
+        raise place(
+            error(
+                Reason.INVALID_OPTION_VALUE,
+                f"result_col cannot be '{name}': that column holds {taken[name.casefold()]}; choose another",
+                option="result_col",
+            ),
+            option_place(text, statement, name),
+        )
+
+
+def _explanation(answer: RowAnswer) -> str | None:
+    return f"{answer.reason}: {answer.message}" if answer.failed else None
