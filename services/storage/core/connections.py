@@ -8,6 +8,7 @@ import structlog
 
 from services.storage.core import pushdown
 from services.storage.core.guards import GUARDS
+from services.storage.core.loose_filters import FilteredRows, loose_filter
 from services.storage.core.sandbox import CheckedQuery
 
 _log = structlog.get_logger("storage")
@@ -70,7 +71,8 @@ def source(dataset: Any, query: CheckedQuery, *, single: bool) -> Any:
     """Return what DuckDB reads: the dataset, or just the part of it that a simple query can need."""
     handed_down = pushdown.plan(query.tree, dataset.schema) if single else None
     if handed_down is None:
-        return dataset
+        condition = loose_filter(query.tree, dataset.schema) if single else None
+        return dataset if condition is None else FilteredRows(dataset, condition)
     try:
         scanner = dataset.scanner(
             columns=list(handed_down.columns),

@@ -5,6 +5,7 @@ and a WHERE of plain comparisons between columns and literals of the same kind. 
 again, so that a filter handed down can only save work.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -21,7 +22,8 @@ _COMPARISONS: dict[type, str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-_SELECT_PARTS = frozenset({"expressions", "from_", "from", "where", "limit", "offset", "kind"})
+_SELECT_PARTS = frozenset({"expressions", "from_", "from", "where", "kind"})
+_LIMITED_PARTS = frozenset({"limit", "offset"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class Pushdown:
 
 def plan(tree: exp.Expr, schema: pa.Schema) -> Pushdown | None:
     """Return what can be handed down for a query over one table, or None."""
-    if not isinstance(tree, exp.Select) or not _is_plain(tree):
+    if not isinstance(tree, exp.Select) or not is_of_one_table(tree, _LIMITED_PARTS):
         return None
     limit = _literal(tree.args.get("limit"))
     offset = _literal(tree.args.get("offset")) if tree.args.get("offset") else 0
@@ -49,14 +51,15 @@ def plan(tree: exp.Expr, schema: pa.Schema) -> Pushdown | None:
         return None
     columns = _columns(tree, schema)
     where = tree.args.get("where")
-    condition = _condition(where.this, schema) if where else ""
+    condition = _condition(where.this, tree, schema) if where else ""
     if columns is None or condition is None:
         return None
     return Pushdown(limit=limit + offset, columns=columns, condition=condition)
 
 
-def _is_plain(tree: exp.Select) -> bool:
-    if any(value and key not in _SELECT_PARTS for key, value in tree.args.items()):
+def is_of_one_table(tree: exp.Select, more: Collection[str]) -> bool:
+    """Tell whether a query reads one table under one name, and has no parts but the plainest and `more`."""
+    if any(value and key not in _SELECT_PARTS and key not in more for key, value in tree.args.items()):
         return False
     source = tree.args.get("from_") or tree.args.get("from")
     if source is None or not isinstance(source.this, exp.Table):
@@ -85,7 +88,7 @@ def _columns(tree: exp.Select, schema: pa.Schema) -> tuple[str, ...] | None:
         node = item.this if isinstance(item, exp.Alias) else item
         if isinstance(node, exp.Star) and not any(node.args.values()):
             return tuple(schema.names)
-        if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier):
+        if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier) and _is_of(node, tree):
             wanted.add(fold(node.name))
         elif not isinstance(node, exp.Literal):
             return None
@@ -96,26 +99,34 @@ def _columns(tree: exp.Select, schema: pa.Schema) -> tuple[str, ...] | None:
     return tuple(name for name in schema.names if fold(name) in wanted)
 
 
-def _condition(node: exp.Expr, schema: pa.Schema) -> str | None:
+def _condition(node: exp.Expr, tree: exp.Select, schema: pa.Schema) -> str | None:
     """Write a condition in Lance's language; None where the two might not agree."""
     if isinstance(node, exp.Paren):
-        return _condition(node.this, schema)
+        return _condition(node.this, tree, schema)
     if isinstance(node, exp.And):
-        left, right = _condition(node.left, schema), _condition(node.right, schema)
+        left, right = _condition(node.left, tree, schema), _condition(node.right, tree, schema)
         return f"{left} AND {right}" if left and right else None
     operator = _COMPARISONS.get(type(node))
     if operator is None or not isinstance(node, exp.Binary):
         return None
-    field = _field(node.left, schema)
+    field = field_of(node.left, tree, schema)
     value = _value(node.right, field) if field is not None else None
     return f"`{field.name}` {operator} {value}" if field is not None and value is not None else None
 
 
-def _field(node: exp.Expr, schema: pa.Schema) -> pa.Field | None:
-    if not isinstance(node, exp.Column):
+def field_of(node: exp.Expr, tree: exp.Select, schema: pa.Schema) -> pa.Field | None:
+    """Return the column that an expression is, in a query that reads one table."""
+    if not isinstance(node, exp.Column) or not _is_of(node, tree):
         return None
     matches = [field for field in schema if fold(field.name) == fold(node.name)]
     return matches[0] if len(matches) == 1 and "`" not in matches[0].name else None
+
+
+def _is_of(column: exp.Column, tree: exp.Select) -> bool:
+    """Tell a column of the table from a part of a structure: `s.k` may be either."""
+    source = tree.args.get("from_") or tree.args["from"]
+    is_named = not column.table or fold(column.table) == fold(source.this.alias_or_name)
+    return is_named and not column.args.get("db")
 
 
 def _value(node: exp.Expr, field: pa.Field) -> str | None:

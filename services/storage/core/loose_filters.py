@@ -1,0 +1,100 @@
+"""Filters on floating point that Lance applies first and DuckDB again.
+
+DuckDB hands most comparisons down by itself, but not that floating point is greater than a number: it holds
+every NaN for the greatest, and Lance holds some for the least. What is handed down here lets them pass, with
+the numbers just beyond the limit, so that rows are saved and answers stay DuckDB's.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+from sqlglot import exp
+
+from services.storage.core.pushdown import field_of, is_of_one_table
+
+_PARTS = frozenset({"group", "having", "qualify", "windows", "order", "distinct", "limit", "offset"})
+# Far more than what the two lose when they read a number, also one of 32 bits.
+_RELATIVE, _LEAST = 1e-6, 1e-300
+# From here on, a limit with its margin may be infinite.
+_LARGEST = {pa.float32(): 3e38, pa.float64(): 1e308}
+
+
+def loose_filter(tree: exp.Expr, schema: pa.Schema) -> Any | None:  # Any: pyarrow ships no types
+    """Return a filter that every row behind the answer passes, or None where none is known."""
+    if not isinstance(tree, exp.Select) or not is_of_one_table(tree, _PARTS):
+        return None
+    where = tree.args.get("where")
+    if where is None or len(list(tree.find_all(exp.Table))) != 1 or tree.find(exp.With):
+        return None
+    filters = [_loose(part, tree, schema) for part in _parts(where.this)]
+    return _all_of([each for each in filters if each is not None])
+
+
+class FilteredRows(pads.Dataset):  # type: ignore[misc]  # pyarrow ships no types
+    """A table as DuckDB reads it, of which Lance leaves out rows that the query cannot need.
+
+    Args:
+        dataset: The table.
+        condition: Which rows stay, beside what DuckDB asks for.
+    """
+
+    def __init__(self, dataset: Any, condition: Any) -> None:  # Any: as above
+        self._dataset = dataset
+        self._condition = condition
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the table."""
+        return self._dataset.schema
+
+    def scanner(self, columns: Any = None, filter: Any = None, **options: Any) -> Any:  # noqa: A002 - pyarrow's name
+        """Read it, as DuckDB asks of a dataset."""
+        both = self._condition if filter is None else self._condition & filter
+        return self._dataset.scanner(columns=columns, filter=both, **options)
+
+
+def _parts(node: exp.Expr) -> Iterator[exp.Expr]:
+    if isinstance(node, exp.Paren):
+        yield from _parts(node.this)
+    elif isinstance(node, exp.And):
+        yield from _parts(node.left)
+        yield from _parts(node.right)
+    else:
+        yield node
+
+
+def _all_of(filters: Sequence[Any]) -> Any | None:
+    found = None
+    for each in filters:
+        found = each if found is None else found & each
+    return found
+
+
+def _loose(node: exp.Expr, tree: exp.Select, schema: pa.Schema) -> Any | None:
+    if not isinstance(node, exp.GT | exp.GTE | exp.LT | exp.LTE):
+        return None
+    field, limit = field_of(node.left, tree, schema), _number(node.right)
+    if field is None or limit is None or field.type not in _LARGEST:
+        return None
+    column, is_unbounded = pc.field(field.name), abs(limit) >= _LARGEST[field.type]
+    margin = max(abs(limit) * _RELATIVE, _LEAST)
+    if isinstance(node, exp.GT | exp.GTE):
+        return None if is_unbounded else (column >= limit - margin) | pc.is_nan(column)
+    # DuckDB hands this one down too, and Lance would take a negative NaN for the least number.
+    is_number = ~pc.is_nan(column)
+    return is_number if is_unbounded else (column <= limit + margin) & is_number
+
+
+def _number(node: exp.Expr) -> float | None:
+    if isinstance(node, exp.Neg):
+        number = _number(node.this)
+        return None if number is None else -number
+    if not isinstance(node, exp.Literal) or node.is_string:
+        return None
+    try:
+        return float(node.name)
+    except ValueError:
+        return None
