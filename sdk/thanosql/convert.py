@@ -96,6 +96,8 @@ def to_job(message: _JobMessage) -> Job:
         model=message.model,
         base=message.base,
         attempt=message.attempt,
+        checkpoint_step=message.checkpoint_step,
+        notices=tuple(notice.message for notice in message.notices),
         step=message.step,
         step_total=message.step_total,
         epoch=message.epoch,

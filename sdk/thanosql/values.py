@@ -138,6 +138,9 @@ class Job:
             `succeeded`, `failed` or `cancelled`.
         wer: Newest word error rate on the held-out rows; `wer_before` is that of the base.
         audio_s_per_s: Seconds of audio learned from in a second.
+        attempt: Number of the try; each after the first goes on from the newest checkpoint.
+        checkpoint_step: Step of that; 0 without one.
+        notices: What befell it without ending it, such as a lost training process.
         left_out: The first rows that could not be used.
         failure_reason: One of the closed list, empty unless it failed.
         result: The model version that it made.
@@ -149,6 +152,8 @@ class Job:
     model: str
     base: str
     attempt: int = 1
+    checkpoint_step: int = 0
+    notices: tuple[str, ...] = ()
     step: int = 0
     step_total: int = 0
     epoch: int = 0

@@ -11,6 +11,7 @@ from services.gateway.core.execution import Explanation
 from services.gateway.core.records import (
     CopyProgress,
     CopyResult,
+    JobNotice,
     ModelVersion,
     RowAnswer,
     RowError,
@@ -89,6 +90,11 @@ def job(message: trainer_pb2.TrainingJob) -> TrainingJob:
         state=trainer_pb2.TrainingJob.State.Name(message.state).removeprefix("STATE_"),
         model=message.model,
         base=message.base,
+        attempt=message.attempt,
+        checkpoint_step=message.checkpoint_step,
+        notices=[
+            JobNotice(time=notice.time.ToDatetime(UTC), message=notice.message) for notice in message.notices
+        ],
         step=message.step,
         step_total=message.step_total,
         epoch=message.epoch,

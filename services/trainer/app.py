@@ -7,13 +7,16 @@ from functools import partial
 
 import grpc
 
+from services.trainer.core.blocking import Blocking
 from services.trainer.core.board import JobBoard
 from services.trainer.core.flow import FlowParts, JobFlow
 from services.trainer.core.holding import BaseHolding
 from services.trainer.core.jobs import Jobs, QueueLimits
 from services.trainer.core.journal import Journal
+from services.trainer.core.patience import Patience
 from services.trainer.core.registering import Registrar
 from services.trainer.core.runner import WORKER_COMMAND, ProcessRunner
+from services.trainer.core.saving import Saver
 from services.trainer.peers import StorageCatalog, StorageSnapshots, storage_stub
 from services.trainer.servicer import TrainerServicer
 from services.trainer.settings import TrainerSettings, worker_environment
@@ -95,16 +98,19 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         silence_limit_s=settings.silence_limit_s,
         cancel_grace_s=settings.cancel_grace_s,
     )
+    store, blocking = open_objects(objects).store, Blocking(executor)
     parts = FlowParts(
         board=board,
         journal=journal,
         catalog=catalog,
-        registrar=Registrar(catalog),
         snapshots=StorageSnapshots(stub),
-        store=open_objects(objects).store,
+        store=store,
         runner=runner,
-        executor=executor,
+        saver=Saver(store, Registrar(catalog), blocking, seed=settings.seed),
+        patience=Patience(board, outage_limit_s=settings.outage_limit_s),
+        blocking=blocking,
         worker=settings.worker(),
+        max_resumes=settings.max_resumes,
     )
     holding = BaseHolding(board, catalog, context.stopping, partial(context.report_health, FULL_NAME, False))
     jobs = Jobs(

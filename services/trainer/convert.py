@@ -73,6 +73,11 @@ def job_to_message(job: Job) -> trainer_pb2.TrainingJob:
         create_time=_timestamp(job.create_time_s),
         end_time=None if job.end_time_s is None else _timestamp(job.end_time_s),
         heartbeat_time=_timestamp(job.heartbeat_time_s),
+        checkpoint_step=job.checkpoint_step,
+        notices=[
+            trainer_pb2.JobNotice(time=_timestamp(notice.time_s), message=notice.message)
+            for notice in job.notices
+        ],
     )
     for name in _OPTIONAL:
         value = getattr(job, name)

@@ -37,6 +37,17 @@ class TrainerSettings(Settings):
     cancel_grace_s: float = Field(
         default=5.0, ge=0, description="seconds between asking a training process to end and killing it"
     )
+    checkpoint_interval_s: float = Field(
+        default=600.0, gt=0, description="longest time between two checkpoints; each epoch ends with one too"
+    )
+    max_resumes: int = Field(
+        default=3,
+        ge=0,
+        description="times in a row that a lost training process is started again without a new checkpoint",
+    )
+    outage_limit_s: float = Field(
+        default=3600.0, ge=0, description="longest absence of storage or the object store that jobs wait out"
+    )
     objects: ObjectSettings = Field(
         default_factory=ObjectSettings, description="the object store, from THANOSQL_OBJECTS__*"
     )
@@ -54,6 +65,7 @@ class TrainerSettings(Settings):
             audio_cache_bytes=self.audio_cache_bytes,
             store_half=self.store_half,
             heartbeat_s=self.heartbeat_s,
+            checkpoint_interval_s=self.checkpoint_interval_s,
         )
 
     def objects_in(self, home: Path) -> ObjectSettings:

@@ -1,5 +1,6 @@
 """A storage service that knows models and snapshots alone, over real gRPC."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         lose_answers: Raised by the next registrations, one each, after the version is registered.
         refuse_deletion: Raised by the next deletions of snapshots.
         held: The versions that jobs train from, by job.
+        lose_snapshots: Raised by the next readings of snapshots, one each.
+        may_register: Registrations wait for it.
+        registrations: Asked for so far.
     """
 
     full_name = "thanosql.v1.StorageService"
@@ -42,6 +46,10 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         self.lose_answers: list[Exception] = []
         self.refuse_deletion: Exception | None = None
         self.held: dict[str, tuple[str, int]] = {}
+        self.lose_snapshots: list[Exception] = []
+        self.may_register = asyncio.Event()
+        self.may_register.set()
+        self.registrations = 0
         self._registered: dict[str, types_pb2.ModelVersion] = {}
 
     def add_rows(
@@ -88,6 +96,8 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
     async def RegisterModel(
         self, request: storage_pb2.RegisterModelRequest, context: _Context
     ) -> storage_pb2.RegisterModelResponse:
+        self.registrations += 1
+        await self.may_register.wait()
         if self.refuse_registration:
             raise self.refuse_registration
         if request.request_id not in self._registered:
@@ -115,6 +125,8 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
     async def ReadSnapshot(
         self, request: storage_pb2.ReadSnapshotRequest, context: _Context
     ) -> AsyncIterator[storage_pb2.ReadSnapshotResponse]:
+        if self.lose_snapshots:
+            raise self.lose_snapshots.pop(0)
         if request.snapshot_id not in self.snapshots:
             raise error(Reason.TABLE_NOT_FOUND, f"no rows are kept as {request.snapshot_id!r}")
         table = self.snapshots[request.snapshot_id]

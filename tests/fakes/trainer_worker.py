@@ -5,6 +5,7 @@ Run as a script with the job's folder; the messages are those of the real one.
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -57,9 +58,29 @@ def _hang(folder: Path, _argument: str) -> None:
     (folder / "parent_gone").touch()
 
 
-def _deaf(folder: Path, argument: str) -> None:
-    import signal
+def _first(folder: Path, argument: str) -> int | None:
+    """Do something in the first process of the job alone."""
+    marker = folder / "not_the_first"
+    if marker.exists():
+        return None
+    marker.touch()
+    status: int | None = _ACTIONS[argument](folder, "")
+    return status
 
+
+def _die(_folder: Path, _argument: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _kept(_folder: Path, argument: str) -> None:
+    _tell(kind="kept", step=int(argument))
+
+
+def _notice(_folder: Path, argument: str) -> None:
+    _tell(kind="notice", message=argument)
+
+
+def _deaf(folder: Path, argument: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _hang(folder, argument)
 
@@ -80,7 +101,7 @@ def _crash(_folder: Path, argument: str) -> int:
 
 def _finish(folder: Path, _argument: str) -> None:
     model = folder / "model"
-    model.mkdir()
+    model.mkdir(exist_ok=True)
     (model / "model.safetensors").write_bytes(b"weights of the best epoch")
     (model / "config.json").write_text("{}")
     _tell(kind="finished", metrics={"wer": 0.25, "loss": 0.5}, properties={"rows_used": "7"})
@@ -92,6 +113,10 @@ _ACTIONS: dict[str, Any] = {
     "steps": _steps,
     "garbage": _garbage,
     "hang": _hang,
+    "first": _first,
+    "die": _die,
+    "kept": _kept,
+    "notice": _notice,
     "deaf": _deaf,
     "silent": _silent,
     "fail": _fail,

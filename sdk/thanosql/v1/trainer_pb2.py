@@ -28,7 +28,7 @@ from thanosql.v1 import parser_pb2 as thanosql_dot_v1_dot_parser__pb2
 from thanosql.v1 import types_pb2 as thanosql_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19thanosql/v1/trainer.proto\x12\x0bthanosql.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18thanosql/v1/errors.proto\x1a\x18thanosql/v1/parser.proto\x1a\x17thanosql/v1/types.proto\"\xd1\x01\n\x18\x43reateTrainingJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x03 \x01(\t\x12-\n\x07options\x18\x04 \x01(\x0b\x32\x1c.thanosql.v1.TrainingOptions\x12\x13\n\x0bsnapshot_id\x18\x05 \x01(\t\x12\x11\n\tstatement\x18\x06 \x01(\t\x12-\n\nbuilt_from\x18\x07 \x03(\x0b\x32\x19.thanosql.v1.TableVersion\"B\n\x19\x43reateTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\x98\x08\n\x0bTrainingJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.thanosql.v1.TrainingJob.State\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0c\n\x04step\x18\x07 \x01(\x03\x12\x12\n\nstep_total\x18\x08 \x01(\x03\x12\r\n\x05\x65poch\x18\t \x01(\x05\x12\x13\n\x0b\x65poch_total\x18\n \x01(\x05\x12\x11\n\x04loss\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x03wer\x18\r \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x03\x63\x65r\x18\x0e \x01(\x01H\x03\x88\x01\x01\x12\x17\n\nwer_before\x18\x0f \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\raudio_s_per_s\x18\x10 \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0cseconds_left\x18\x11 \x01(\x01H\x06\x88\x01\x01\x12\x11\n\trows_used\x18\x12 \x01(\x03\x12\x15\n\rrows_held_out\x18\x13 \x01(\x03\x12\x15\n\rrows_left_out\x18\x14 \x01(\x03\x12\'\n\x08left_out\x18\x15 \x03(\x0b\x32\x15.thanosql.v1.RowError\x12\x30\n\x0e\x66\x61ilure_reason\x18\x16 \x01(\x0e\x32\x18.thanosql.v1.ErrorReason\x12\x17\n\x0f\x66\x61ilure_message\x18\x17 \x01(\t\x12)\n\x06result\x18\x18 \x01(\x0b\x32\x19.thanosql.v1.ModelVersion\x12\x11\n\tstatement\x18\x19 \x01(\t\x12/\n\x0b\x63reate_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x1b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eheartbeat_time\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbd\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x13\n\x0fSTATE_PREPARING\x10\x02\x12\x12\n\x0eSTATE_TRAINING\x10\x03\x12\x14\n\x10STATE_EVALUATING\x10\x04\x12\x10\n\x0cSTATE_SAVING\x10\x05\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x06\x12\x10\n\x0cSTATE_FAILED\x10\x07\x12\x13\n\x0fSTATE_CANCELLED\x10\x08\x42\x07\n\x05_lossB\x10\n\x0e_learning_rateB\x06\n\x04_werB\x06\n\x04_cerB\r\n\x0b_wer_beforeB\x10\n\x0e_audio_s_per_sB\x0f\n\r_seconds_left\"\'\n\x15GetTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"?\n\x16GetTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"@\n\x17ListTrainingJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x18ListTrainingJobsResponse\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.thanosql.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x17WatchTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"A\n\x18WatchTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"*\n\x18\x43\x61ncelTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"B\n\x19\x43\x61ncelTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"Y\n\x0f\x45valuateRequest\x12\x11\n\treference\x18\x01 \x01(\t\x12\x12\n\nhypothesis\x18\x02 \x01(\t\x12\x0f\n\x07\x61udio_s\x18\x03 \x01(\x01\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x08\"7\n\x10\x45valuateResponse\x12#\n\x06scores\x18\x01 \x01(\x0b\x32\x13.thanosql.v1.Scores2\xc2\x04\n\x0eTrainerService\x12\x62\n\x11\x43reateTrainingJob\x12%.thanosql.v1.CreateTrainingJobRequest\x1a&.thanosql.v1.CreateTrainingJobResponse\x12Y\n\x0eGetTrainingJob\x12\".thanosql.v1.GetTrainingJobRequest\x1a#.thanosql.v1.GetTrainingJobResponse\x12_\n\x10ListTrainingJobs\x12$.thanosql.v1.ListTrainingJobsRequest\x1a%.thanosql.v1.ListTrainingJobsResponse\x12\x61\n\x10WatchTrainingJob\x12$.thanosql.v1.WatchTrainingJobRequest\x1a%.thanosql.v1.WatchTrainingJobResponse0\x01\x12\x62\n\x11\x43\x61ncelTrainingJob\x12%.thanosql.v1.CancelTrainingJobRequest\x1a&.thanosql.v1.CancelTrainingJobResponse\x12I\n\x08\x45valuate\x12\x1c.thanosql.v1.EvaluateRequest\x1a\x1d.thanosql.v1.EvaluateResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19thanosql/v1/trainer.proto\x12\x0bthanosql.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18thanosql/v1/errors.proto\x1a\x18thanosql/v1/parser.proto\x1a\x17thanosql/v1/types.proto\"\xd1\x01\n\x18\x43reateTrainingJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x03 \x01(\t\x12-\n\x07options\x18\x04 \x01(\x0b\x32\x1c.thanosql.v1.TrainingOptions\x12\x13\n\x0bsnapshot_id\x18\x05 \x01(\t\x12\x11\n\tstatement\x18\x06 \x01(\t\x12-\n\nbuilt_from\x18\x07 \x03(\x0b\x32\x19.thanosql.v1.TableVersion\"B\n\x19\x43reateTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\xda\x08\n\x0bTrainingJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.thanosql.v1.TrainingJob.State\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0c\n\x04step\x18\x07 \x01(\x03\x12\x12\n\nstep_total\x18\x08 \x01(\x03\x12\r\n\x05\x65poch\x18\t \x01(\x05\x12\x13\n\x0b\x65poch_total\x18\n \x01(\x05\x12\x11\n\x04loss\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x03wer\x18\r \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x03\x63\x65r\x18\x0e \x01(\x01H\x03\x88\x01\x01\x12\x17\n\nwer_before\x18\x0f \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\raudio_s_per_s\x18\x10 \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0cseconds_left\x18\x11 \x01(\x01H\x06\x88\x01\x01\x12\x11\n\trows_used\x18\x12 \x01(\x03\x12\x15\n\rrows_held_out\x18\x13 \x01(\x03\x12\x15\n\rrows_left_out\x18\x14 \x01(\x03\x12\'\n\x08left_out\x18\x15 \x03(\x0b\x32\x15.thanosql.v1.RowError\x12\x30\n\x0e\x66\x61ilure_reason\x18\x16 \x01(\x0e\x32\x18.thanosql.v1.ErrorReason\x12\x17\n\x0f\x66\x61ilure_message\x18\x17 \x01(\t\x12)\n\x06result\x18\x18 \x01(\x0b\x32\x19.thanosql.v1.ModelVersion\x12\x11\n\tstatement\x18\x19 \x01(\t\x12/\n\x0b\x63reate_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x1b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eheartbeat_time\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x07notices\x18\x1d \x03(\x0b\x32\x16.thanosql.v1.JobNotice\x12\x17\n\x0f\x63heckpoint_step\x18\x1e \x01(\x03\"\xbd\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x13\n\x0fSTATE_PREPARING\x10\x02\x12\x12\n\x0eSTATE_TRAINING\x10\x03\x12\x14\n\x10STATE_EVALUATING\x10\x04\x12\x10\n\x0cSTATE_SAVING\x10\x05\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x06\x12\x10\n\x0cSTATE_FAILED\x10\x07\x12\x13\n\x0fSTATE_CANCELLED\x10\x08\x42\x07\n\x05_lossB\x10\n\x0e_learning_rateB\x06\n\x04_werB\x06\n\x04_cerB\r\n\x0b_wer_beforeB\x10\n\x0e_audio_s_per_sB\x0f\n\r_seconds_left\"F\n\tJobNotice\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x02 \x01(\t\"\'\n\x15GetTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"?\n\x16GetTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"@\n\x17ListTrainingJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x18ListTrainingJobsResponse\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.thanosql.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x17WatchTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"A\n\x18WatchTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"*\n\x18\x43\x61ncelTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"B\n\x19\x43\x61ncelTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"Y\n\x0f\x45valuateRequest\x12\x11\n\treference\x18\x01 \x01(\t\x12\x12\n\nhypothesis\x18\x02 \x01(\t\x12\x0f\n\x07\x61udio_s\x18\x03 \x01(\x01\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x08\"7\n\x10\x45valuateResponse\x12#\n\x06scores\x18\x01 \x01(\x0b\x32\x13.thanosql.v1.Scores2\xc2\x04\n\x0eTrainerService\x12\x62\n\x11\x43reateTrainingJob\x12%.thanosql.v1.CreateTrainingJobRequest\x1a&.thanosql.v1.CreateTrainingJobResponse\x12Y\n\x0eGetTrainingJob\x12\".thanosql.v1.GetTrainingJobRequest\x1a#.thanosql.v1.GetTrainingJobResponse\x12_\n\x10ListTrainingJobs\x12$.thanosql.v1.ListTrainingJobsRequest\x1a%.thanosql.v1.ListTrainingJobsResponse\x12\x61\n\x10WatchTrainingJob\x12$.thanosql.v1.WatchTrainingJobRequest\x1a%.thanosql.v1.WatchTrainingJobResponse0\x01\x12\x62\n\x11\x43\x61ncelTrainingJob\x12%.thanosql.v1.CancelTrainingJobRequest\x1a&.thanosql.v1.CancelTrainingJobResponse\x12I\n\x08\x45valuate\x12\x1c.thanosql.v1.EvaluateRequest\x1a\x1d.thanosql.v1.EvaluateResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,29 +40,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETRAININGJOBRESPONSE']._serialized_start=364
   _globals['_CREATETRAININGJOBRESPONSE']._serialized_end=430
   _globals['_TRAININGJOB']._serialized_start=433
-  _globals['_TRAININGJOB']._serialized_end=1481
-  _globals['_TRAININGJOB_STATE']._serialized_start=1199
-  _globals['_TRAININGJOB_STATE']._serialized_end=1388
-  _globals['_GETTRAININGJOBREQUEST']._serialized_start=1483
-  _globals['_GETTRAININGJOBREQUEST']._serialized_end=1522
-  _globals['_GETTRAININGJOBRESPONSE']._serialized_start=1524
-  _globals['_GETTRAININGJOBRESPONSE']._serialized_end=1587
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=1589
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=1653
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=1655
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=1746
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=1748
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=1813
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=1815
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=1880
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=1882
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=1924
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=1926
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=1992
-  _globals['_EVALUATEREQUEST']._serialized_start=1994
-  _globals['_EVALUATEREQUEST']._serialized_end=2083
-  _globals['_EVALUATERESPONSE']._serialized_start=2085
-  _globals['_EVALUATERESPONSE']._serialized_end=2140
-  _globals['_TRAINERSERVICE']._serialized_start=2143
-  _globals['_TRAINERSERVICE']._serialized_end=2721
+  _globals['_TRAININGJOB']._serialized_end=1547
+  _globals['_TRAININGJOB_STATE']._serialized_start=1265
+  _globals['_TRAININGJOB_STATE']._serialized_end=1454
+  _globals['_JOBNOTICE']._serialized_start=1549
+  _globals['_JOBNOTICE']._serialized_end=1619
+  _globals['_GETTRAININGJOBREQUEST']._serialized_start=1621
+  _globals['_GETTRAININGJOBREQUEST']._serialized_end=1660
+  _globals['_GETTRAININGJOBRESPONSE']._serialized_start=1662
+  _globals['_GETTRAININGJOBRESPONSE']._serialized_end=1725
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=1727
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=1791
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=1793
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=1884
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=1886
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=1951
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=1953
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=2018
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=2020
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=2062
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=2064
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=2130
+  _globals['_EVALUATEREQUEST']._serialized_start=2132
+  _globals['_EVALUATEREQUEST']._serialized_end=2221
+  _globals['_EVALUATERESPONSE']._serialized_start=2223
+  _globals['_EVALUATERESPONSE']._serialized_end=2278
+  _globals['_TRAINERSERVICE']._serialized_start=2281
+  _globals['_TRAINERSERVICE']._serialized_end=2859
 # @@protoc_insertion_point(module_scope)

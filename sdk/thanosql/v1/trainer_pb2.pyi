@@ -178,6 +178,8 @@ class TrainingJob(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     HEARTBEAT_TIME_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_STEP_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Id."""
     sequence: _builtins.int
@@ -189,7 +191,7 @@ class TrainingJob(_message.Message):
     base: _builtins.str
     """Name and version of the model to start from."""
     attempt: _builtins.int
-    """Number of the try."""
+    """Number of the try; each after the first goes on from the newest checkpoint."""
     step: _builtins.int
     """Steps taken."""
     step_total: _builtins.int
@@ -224,6 +226,8 @@ class TrainingJob(_message.Message):
     """Why it failed, in words."""
     statement: _builtins.str
     """The statement that asked for it."""
+    checkpoint_step: _builtins.int
+    """Step of the newest checkpoint, from which the job goes on after a fault; 0 without one."""
     @_builtins.property
     def left_out(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RowError]:
         """The first rows left out, 100 at most."""
@@ -243,6 +247,10 @@ class TrainingJob(_message.Message):
     @_builtins.property
     def heartbeat_time(self) -> _timestamp_pb2.Timestamp:
         """When its process was last heard of."""
+
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobNotice]:
+        """What befell it without ending it, oldest first, the newest 50."""
 
     def __init__(
         self,
@@ -275,10 +283,12 @@ class TrainingJob(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         heartbeat_time: _timestamp_pb2.Timestamp | None = ...,
+        notices: _abc.Iterable[Global___JobNotice] | None = ...,
+        checkpoint_step: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_audio_s_per_s", b"_audio_s_per_s", "_cer", b"_cer", "_learning_rate", b"_learning_rate", "_loss", b"_loss", "_seconds_left", b"_seconds_left", "_wer", b"_wer", "_wer_before", b"_wer_before", "audio_s_per_s", b"audio_s_per_s", "cer", b"cer", "create_time", b"create_time", "end_time", b"end_time", "heartbeat_time", b"heartbeat_time", "learning_rate", b"learning_rate", "loss", b"loss", "result", b"result", "seconds_left", b"seconds_left", "wer", b"wer", "wer_before", b"wer_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio_s_per_s", b"_audio_s_per_s", "_cer", b"_cer", "_learning_rate", b"_learning_rate", "_loss", b"_loss", "_seconds_left", b"_seconds_left", "_wer", b"_wer", "_wer_before", b"_wer_before", "attempt", b"attempt", "audio_s_per_s", b"audio_s_per_s", "base", b"base", "cer", b"cer", "create_time", b"create_time", "end_time", b"end_time", "epoch", b"epoch", "epoch_total", b"epoch_total", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "heartbeat_time", b"heartbeat_time", "job_id", b"job_id", "learning_rate", b"learning_rate", "left_out", b"left_out", "loss", b"loss", "model", b"model", "result", b"result", "rows_held_out", b"rows_held_out", "rows_left_out", b"rows_left_out", "rows_used", b"rows_used", "seconds_left", b"seconds_left", "sequence", b"sequence", "state", b"state", "statement", b"statement", "step", b"step", "step_total", b"step_total", "wer", b"wer", "wer_before", b"wer_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio_s_per_s", b"_audio_s_per_s", "_cer", b"_cer", "_learning_rate", b"_learning_rate", "_loss", b"_loss", "_seconds_left", b"_seconds_left", "_wer", b"_wer", "_wer_before", b"_wer_before", "attempt", b"attempt", "audio_s_per_s", b"audio_s_per_s", "base", b"base", "cer", b"cer", "checkpoint_step", b"checkpoint_step", "create_time", b"create_time", "end_time", b"end_time", "epoch", b"epoch", "epoch_total", b"epoch_total", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "heartbeat_time", b"heartbeat_time", "job_id", b"job_id", "learning_rate", b"learning_rate", "left_out", b"left_out", "loss", b"loss", "model", b"model", "notices", b"notices", "result", b"result", "rows_held_out", b"rows_held_out", "rows_left_out", b"rows_left_out", "rows_used", b"rows_used", "seconds_left", b"seconds_left", "sequence", b"sequence", "state", b"state", "statement", b"statement", "step", b"step", "step_total", b"step_total", "wer", b"wer", "wer_before", b"wer_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__audio_s_per_s: _TypeAlias = _typing.Literal["audio_s_per_s"]  # noqa: Y015
     _WhichOneofArgType__audio_s_per_s: _TypeAlias = _typing.Literal["_audio_s_per_s", b"_audio_s_per_s"]  # noqa: Y015
@@ -310,6 +320,34 @@ class TrainingJob(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__wer_before) -> _WhichOneofReturnType__wer_before | None: ...
 
 Global___TrainingJob: _TypeAlias = TrainingJob  # noqa: Y015
+
+@_typing.final
+class JobNotice(_message.Message):
+    """What befell a job without ending it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """In words."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobNotice: _TypeAlias = JobNotice  # noqa: Y015
 
 @_typing.final
 class GetTrainingJobRequest(_message.Message):

@@ -73,6 +73,7 @@ JOBS = pa.schema(
         ("state", pa.string()),
         ("model", pa.string()),
         ("base", pa.string()),
+        ("attempt", pa.int64()),
         ("step", pa.int64()),
         ("step_total", pa.int64()),
         ("epoch", pa.int64()),
@@ -83,6 +84,8 @@ JOBS = pa.schema(
         ("seconds_left", pa.float64()),
         ("rows_used", pa.int64()),
         ("rows_left_out", pa.int64()),
+        ("checkpoint_step", pa.int64()),
+        ("notices", pa.list_(pa.string())),
         ("failure", pa.string()),
         ("create_time", _MOMENT),
         ("end_time", _MOMENT),
@@ -211,9 +214,10 @@ def _model_row(model: ModelVersion) -> dict[str, object]:
 
 def _job_row(job: TrainingJob) -> Mapping[str, object]:
     row: dict[str, int | float | str | datetime | None] = {
-        name: getattr(job, name) for name in JOBS.names if name != "failure"
+        name: getattr(job, name) for name in JOBS.names if name not in ("failure", "notices")
     }
-    return {**row, "failure": job.failure_message or None}
+    notices = [notice.message for notice in job.notices]
+    return {**row, "failure": job.failure_message or None, "notices": notices}
 
 
 async def _datasets(pages: AsyncIterator[Sequence[FileFacts]]) -> AsyncIterator[Sequence[dict[str, object]]]:

@@ -111,6 +111,14 @@ ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobNotice:
+    """What befell a job without ending it."""
+
+    time: datetime
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingJob:
     """One run of training, at one moment.
 
@@ -128,6 +136,9 @@ class TrainingJob:
     state: str
     model: str
     base: str
+    attempt: int = 1
+    checkpoint_step: int = 0
+    notices: Sequence[JobNotice] = ()
     step: int = 0
     step_total: int = 0
     epoch: int = 0

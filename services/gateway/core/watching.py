@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from services.gateway.core.events import JobChanged, Progress
 from services.gateway.core.records import TrainingJob
@@ -17,10 +18,11 @@ async def watch_job(run: Run, job: TrainingJob) -> TrainingJob:
 
     A connection that breaks is taken up again where it broke; the job does not notice.
     """
+    told = _Told()
     attempt = 0
     while True:
         try:
-            job = await _follow(run, job)
+            job = await _follow(run, job, told)
             break
         except ThanosqlError as failure:
             if failure.reason is Reason.JOB_NOT_FOUND:
@@ -40,10 +42,25 @@ async def watch_job(run: Run, job: TrainingJob) -> TrainingJob:
     return job
 
 
-async def _follow(run: Run, job: TrainingJob) -> TrainingJob:
+class _Told:
+    """Which notices of the job its caller has heard; a job keeps the newest alone."""
+
+    def __init__(self) -> None:
+        self._until = datetime.min.replace(tzinfo=UTC)
+
+    async def pass_on(self, run: Run, job: TrainingJob) -> None:
+        new = [notice for notice in job.notices if notice.time > self._until]
+        for notice in new:
+            await run.notify(notice.message)
+        if new:
+            self._until = new[-1].time
+
+
+async def _follow(run: Run, job: TrainingJob, told: _Told) -> TrainingJob:
     if job.ended:
         return job
     async for job in run.peers.trainer.watch(job.job_id, job.sequence - 1):  # noqa: B020 - the newest is wanted
+        await told.pass_on(run, job)
         await run.emit(_progress(job))
     if not job.ended:
         raise error(Reason.PEER_UNAVAILABLE, f"the trainer stopped telling about job '{job.job_id}'")

@@ -6,16 +6,23 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from services.trainer.core.journal import Journal
-from services.trainer.core.types import Job
+from services.trainer.core.types import MOST_NOTICES, Job, JobNotice
 from thanosql_runtime.errors import Reason, error
 
 _LARGEST_PAGE = 1000
 _USUAL_PAGE = 100
 
+_log = structlog.get_logger("board")
+
 
 class JobBoard:
     """All jobs in memory, each change written to the journal before anybody sees it.
+
+    A change that the disk has no room for stops no job: it stands in memory, and the next one is written
+    again. What is lost so at a restart, the job's folder tells.
 
     Args:
         journal: Keeps them.
@@ -27,6 +34,7 @@ class JobBoard:
         self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._changed: dict[str, asyncio.Event] = {}
+        self._stopping = False
 
     def load(self, jobs: Iterable[Job]) -> None:
         """Take over what the journal holds."""
@@ -73,13 +81,33 @@ class JobBoard:
         job = replace(job, sequence=job.sequence + 1, heartbeat_time_s=now_s, **changes)
         if job.state.ended:
             job = replace(job, end_time_s=now_s, seconds_left=None)
-        await self._journal.write(job)
+        try:
+            await self._journal.write(job)
+        except OSError as failure:
+            _log.error("a job's change was not written", job=job_id, error=str(failure))
         self._jobs[job_id] = job
         self._changed.pop(job_id, asyncio.Event()).set()
         return job
 
+    async def notify(self, job_id: str, message: str, **changes: Any) -> Job:  # Any: as in `update`
+        """Say what befell a job, and change it."""
+        _log.warning("job notice", job=job_id, message=message)
+        notice = JobNotice(time_s=self._clock(), message=message)
+        notices = (*self._jobs[job_id].notices, notice)[-MOST_NOTICES:]
+        return await self.update(job_id, notices=notices, **changes)
+
+    def release(self) -> None:
+        """Let go of everybody who watches: nothing changes any more until the next start."""
+        self._stopping = True
+        for changed in self._changed.values():
+            changed.set()
+
     async def watch(self, job_id: str, after_sequence: int) -> AsyncGenerator[Job, None]:
-        """Yield the job when it is newer than what was seen, until it has ended; changes may be skipped."""
+        """Yield the job when it is newer than what was seen, until it has ended; changes may be skipped.
+
+        Raises:
+            ThanosqlError: PEER_UNAVAILABLE where the trainer stops first.
+        """
         while True:
             job = self.get(job_id)
             if job.sequence > after_sequence:
@@ -88,6 +116,9 @@ class JobBoard:
                 continue
             if job.state.ended:
                 return
+            if self._stopping:
+                message = f"the trainer is stopping; job {job_id!r} goes on at its next start"
+                raise error(Reason.PEER_UNAVAILABLE, message, job=job_id)
             await self._changed.setdefault(job_id, asyncio.Event()).wait()
 
 

@@ -1,44 +1,40 @@
-"""The course of one job, from its rows to a registered model."""
+"""The course of one job, from its rows to a registered model, begun again where it was broken off."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import structlog
 
-from services.trainer.core.artefacts import fetch_model, model_prefix, put_model
+from services.trainer.core.artefacts import fetch_model
+from services.trainer.core.blocking import Blocking
 from services.trainer.core.board import JobBoard
 from services.trainer.core.journal import Journal
-from services.trainer.core.messages import Finished, Heartbeat, Message, Progress, RowsChecked
+from services.trainer.core.messages import Finished, Heartbeat, Kept, Message, Notice, Progress, RowsChecked
 from services.trainer.core.naming import split_model_name
+from services.trainer.core.patience import Patience
 from services.trainer.core.ports import Catalog, Snapshots
-from services.trainer.core.registering import Registrar, UnclearRegistrationError
 from services.trainer.core.runner import ProcessRunner
+from services.trainer.core.saving import Saver
 from services.trainer.core.snapshot import keep_rows
 from services.trainer.core.spec import (
     BASE_FOLDER,
     LOG_FILE,
-    MODEL_FOLDER,
     ROWS_FILE,
     SPEC_FILE,
     WorkerSettings,
     WorkerSpec,
     write_spec,
 )
-from services.trainer.core.types import Artefact, Job, JobState, Model, ModelKind
-from services.trainer.core.uninterrupted import uninterrupted
+from services.trainer.core.types import Job, JobState, Model
+from services.trainer.core.uninterrupted import is_being_cancelled, uninterrupted
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _KEPT_FILES = frozenset({LOG_FILE, SPEC_FILE})
-_Parameters = ParamSpec("_Parameters")
-_Result = TypeVar("_Result")
 
 _log = structlog.get_logger("job")
 
@@ -51,39 +47,49 @@ class FlowParts:
         board: Where the job stands.
         journal: Knows the job's folder.
         catalog: Knows the models.
-        registrar: Makes new ones known.
         snapshots: Keeps the rows.
         store: Keeps the models' files.
         runner: Runs the training process.
-        executor: Takes what blocks.
+        saver: Stores and registers what it made.
+        patience: Waits for what is away.
+        blocking: Does what blocks.
         worker: How the training process works.
+        max_resumes: Times in a row that a lost process is started again without a new checkpoint.
     """
 
     board: JobBoard
     journal: Journal
     catalog: Catalog
-    registrar: Registrar
     snapshots: Snapshots
     store: ObjectStore
     runner: ProcessRunner
-    executor: Executor
+    saver: Saver
+    patience: Patience
+    blocking: Blocking
     worker: WorkerSettings
+    max_resumes: int
 
 
 class JobFlow:
-    """Takes jobs through their states; one object serves all jobs."""
+    """Takes jobs through their states; one object serves all jobs.
 
-    def __init__(self, parts: FlowParts) -> None:
+    What is done is told by the job's folder: the order to the child is written when it has all that it
+    needs, and the child's last word when only saving is left. So a job that was broken off anywhere is
+    simply run again.
+    """
+
+    def __init__(self, parts: FlowParts, clock: Callable[[], float] = time.time) -> None:
         self._parts = parts
         self._board = parts.board
+        self._clock = clock
 
     async def run(self, job_id: str, was_cancelled: Callable[[], bool]) -> None:
-        """Take a job to its end; nothing is raised, the job tells everything.
+        """Take a job to its end, or back to the queue; nothing is raised, the job tells everything.
 
         Args:
             job_id: A queued job.
             was_cancelled: Tells, when the task is cancelled, whether a user asked for it; otherwise the
-                service is stopping.
+                service is stopping, and the job waits for its next start.
         """
         try:
             result = await self._to_the_end(job_id)
@@ -91,55 +97,64 @@ class JobFlow:
         except ThanosqlError as failure:
             ending = _failure(job_id, failure)
         except asyncio.CancelledError:
-            ending = {"state": JobState.CANCELLED} if was_cancelled() else _failure(job_id, _stopped())
+            ending = {"state": JobState.CANCELLED}
         except Exception:  # noqa: BLE001 - the job's owner is gone; its log and its state must tell
             _log.exception("job failed unexpectedly", job=job_id)
             message = f"training failed unexpectedly; the trainer's log has the details under job {job_id}"
             ending = _failure(job_id, error(Reason.INTERNAL, message))
-        await uninterrupted(self._close(job_id, ending))
+        stopped = is_being_cancelled() and not was_cancelled()
+        if stopped and ending["state"] is not JobState.SUCCEEDED:
+            await uninterrupted(self._put_back(job_id))
+        else:
+            await uninterrupted(self._close(job_id, ending))
 
     async def abandon(self, job_id: str) -> None:
-        """End a job that was cancelled before it began, and forget its rows."""
-        await self._close(job_id, {"state": JobState.CANCELLED})
+        """End a job that was cancelled while it waited, and forget its rows.
 
-    async def recover(self, job_id: str) -> None:
-        """End a job whose process was lost with the service, unless its model was registered before."""
+        One that was broken off while its model was saved may have been registered: then it has succeeded.
+        """
         job = self._board.get(job_id)
-        prefix = model_prefix(job.request.model, job_id)
+        ending: dict[str, object] = {"state": JobState.CANCELLED}
+        if self._parts.saver.finished(self._parts.journal.folder(job_id)):
+            model = await self._parts.saver.find(job)
+            ending = {"state": JobState.SUCCEEDED, "result": model} if model else ending
+        await self._close(job_id, ending)
+
+    async def take_up(self, job_id: str) -> bool:
+        """Let a job wait that has not ended, also one that was running when the service died.
+
+        Answers False where it ends instead, since it comes to nothing time and again.
+        """
+        if self._board.get(job_id).state is JobState.QUEUED:
+            return True
         try:
-            saving = job.state is JobState.SAVING
-            model = await self._parts.registrar.find(job.request.model, prefix) if saving else None
-            if model is not None:
-                await self._close(job_id, {"state": JobState.SUCCEEDED, "result": model})
-                return
-            await self._blocking(self._parts.store.delete_prefix, prefix)
+            await self._lost(job_id, error(Reason.WORKER_LOST, "the trainer ended while it ran this job"))
         except ThanosqlError as failure:
-            _log.warning("files of a lost job were left", job=job_id, prefix=prefix, error=str(failure))
-        message = "the trainer ended while it ran this job; run the statement again"
-        await self._close(job_id, _failure(job_id, error(Reason.WORKER_LOST, message)))
+            await self._close(job_id, _failure(job_id, failure))
+            return False
+        await self._board.update(job_id, state=JobState.QUEUED)
+        return True
 
     async def _to_the_end(self, job_id: str) -> Model:
-        begun_s = time.monotonic()
-        job = await self._board.update(job_id, state=JobState.PREPARING)
         folder = self._parts.journal.folder(job_id)
-        await self._prepare(job, folder)
-        finished = await self._train(job_id, folder)
+        finished = self._parts.saver.finished(folder)
+        again = finished is not None
+        if finished is None:
+            job = self._board.get(job_id)
+            begun_s = self._clock() if job.begin_time_s is None else job.begin_time_s
+            await self._board.update(job_id, state=JobState.PREPARING, begin_time_s=begun_s)
+            patience = self._parts.patience
+            await patience.until_done(job_id, lambda: self._prepare(job, folder))
+            finished = await patience.until_done(job_id, lambda: self._train(job_id, folder))
+            await self._parts.saver.note_finished(folder, finished)
+        if is_being_cancelled():  # while its process was ended, which nothing interrupts
+            raise asyncio.CancelledError
         await self._board.update(job_id, state=JobState.SAVING)
-        prefix = model_prefix(job.request.model, job_id)
-        try:
-            artefacts = await self._blocking(put_model, self._parts.store, folder / MODEL_FOLDER, prefix)
-            model = self._model(job, artefacts, finished, time.monotonic() - begun_s)
-            return await self._parts.registrar.register(
-                model, prefix=prefix, overwrite=job.request.options.overwrite, request_id=job_id
-            )
-        except UnclearRegistrationError:
-            _log.error("files of a job were left: its model may be registered", job=job_id, prefix=prefix)
-            raise
-        except BaseException:
-            await self._delete_files(prefix)
-            raise
+        return await self._save(job_id, folder, finished, again=again)
 
     async def _prepare(self, job: Job, folder: Path) -> None:
+        if (folder / SPEC_FILE).exists():
+            return
         await self._fetch_base(job, folder / BASE_FOLDER)
         options = job.request.options
         rows = self._parts.snapshots.read(job.request.snapshot_id)
@@ -150,7 +165,7 @@ class JobFlow:
     async def _fetch_base(self, job: Job, folder: Path) -> None:
         base = await self._base(job, "while the job waited")
         try:
-            await self._blocking(fetch_model, self._parts.store, base, folder)
+            await self._parts.blocking.run(fetch_model, self._parts.store, base, folder)
         except ThanosqlError as failure:
             if failure.reason is Reason.FILE_NOT_FOUND:
                 await self._base(job, "while the job read its files")
@@ -164,33 +179,54 @@ class JobFlow:
         return base
 
     async def _train(self, job_id: str, folder: Path) -> Finished:
+        while True:
+            try:
+                return await self._attempt(job_id, folder)
+            except ThanosqlError as failure:
+                if failure.reason is not Reason.WORKER_LOST or is_being_cancelled():
+                    raise
+                await self._lost(job_id, failure)
+
+    async def _attempt(self, job_id: str, folder: Path) -> Finished:
         async with aclosing(self._parts.runner.run(folder)) as messages:
             async for message in messages:
-                if isinstance(message, Finished):
-                    finished = message
-                else:
-                    await self._board.update(job_id, **_changes(message))
+                match message:
+                    case Finished():
+                        finished = message
+                    case Notice():
+                        await self._board.notify(job_id, message.message)
+                    case _:
+                        await self._board.update(job_id, **_changes(message))
         return finished
 
-    def _model(self, job: Job, artefacts: tuple[Artefact, ...], finished: Finished, seconds: float) -> Model:
-        options = job.request.options
-        properties = {
-            "options": json.dumps(asdict(options)),
-            "seed": str(self._parts.worker.seed),
-            "base": job.base,
-            "job": job.job_id,
-            "seconds": f"{seconds:.1f}",
-            "statement": job.request.statement,
-        }
-        return Model(
-            name=job.request.model,
-            kind=ModelKind.TRAINED,
-            base=job.base,
-            artefacts=artefacts,
-            metrics=finished.metrics,
-            properties={**finished.properties, **properties},
-            built_from=job.request.built_from,
+    async def _lost(self, job_id: str, failure: ThanosqlError) -> None:
+        """Count a fault; raises it where the job does not get any further."""
+        job = self._board.get(job_id)
+        if job.faults >= self._parts.max_resumes:
+            tries = job.faults + 1
+            message = f"{failure.message}; that was try {tries} in a row that came to no new checkpoint"
+            raise error(Reason.WORKER_LOST, message, **failure.metadata)
+        since = f"its checkpoint at step {job.checkpoint_step}" if job.checkpoint_step else "the beginning"
+        await self._board.notify(
+            job_id,
+            f"{failure.message}; the job goes on from {since}",
+            attempt=job.attempt + 1,
+            faults=job.faults + 1,
         )
+
+    async def _save(self, job_id: str, folder: Path, finished: Finished, *, again: bool) -> Model:
+        tried = again
+
+        async def save() -> Model:
+            nonlocal tried
+            before, tried = tried, True
+            return await self._parts.saver.save(self._board.get(job_id), folder, finished, again=before)
+
+        return await self._parts.patience.until_done(job_id, save)
+
+    async def _put_back(self, job_id: str) -> None:
+        message = "the trainer was stopped; the job goes on at its next start"
+        await self._board.notify(job_id, message, state=JobState.QUEUED)
 
     async def _close(self, job_id: str, ending: Mapping[str, object]) -> None:
         await self._board.update(job_id, **ending)
@@ -208,28 +244,6 @@ class JobFlow:
         else:
             await self._parts.journal.note_rows_left(job_id, left=False)
 
-    async def _delete_files(self, prefix: str) -> None:
-        try:
-            await self._blocking(self._parts.store.delete_prefix, prefix)
-        except ThanosqlError as failure:
-            _log.warning("files of a failed job were left", prefix=prefix, error=str(failure))
-
-    async def _blocking(
-        self,
-        function: Callable[_Parameters, _Result],
-        *args: _Parameters.args,
-        **kwargs: _Parameters.kwargs,
-    ) -> _Result:
-        """Run on the executor; a cancelled caller still waits, so that nothing happens behind its back."""
-        future = asyncio.get_running_loop().run_in_executor(
-            self._parts.executor, lambda: function(*args, **kwargs)
-        )
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            raise
-
 
 def _changes(message: Message) -> dict[str, object]:
     """The fields of the job that a message changes."""
@@ -244,6 +258,8 @@ def _changes(message: Message) -> dict[str, object]:
         case Progress():
             fields = asdict(message)
             return {name: value for name, value in fields.items() if name != "kind" and value is not None}
+        case Kept():
+            return {"checkpoint_step": message.step, "faults": 0}
         case Heartbeat():
             return {}
         case _:
@@ -257,7 +273,3 @@ def _failure(job_id: str, failure: ThanosqlError) -> dict[str, object]:
         "failure_reason": failure.reason.value,
         "failure_message": failure.message,
     }
-
-
-def _stopped() -> ThanosqlError:
-    return error(Reason.WORKER_LOST, "the trainer was stopped while it ran this job; run the statement again")

@@ -17,7 +17,7 @@ from services.trainer.core.holding import BaseHolding
 from services.trainer.core.journal import Journal
 from services.trainer.core.naming import check_model_name, split_model_name, unknown_base, unknown_version
 from services.trainer.core.ports import Catalog
-from services.trainer.core.types import Job, JobRequest, JobState, Model, ModelKind
+from services.trainer.core.types import Job, JobRequest, Model, ModelKind
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _COME_BACK_S = 30.0
@@ -78,16 +78,14 @@ class Jobs:
         self._stopping = False
 
     async def start(self) -> None:
-        """Take up the journal: what waited waits again, what ran is lost."""
+        """Take up the journal: what waited waits again, what ran goes on."""
         jobs = await asyncio.to_thread(self._journal.read_all)
         self._board.load(jobs)
         for job in reversed(self._board.all()):
             if job.request.request_id:
                 self._by_request_id[job.request.request_id] = job.job_id
-            if job.state is JobState.QUEUED:
+            if not job.state.ended and await self._flow.take_up(job.job_id):
                 self._queue.append(job.job_id)
-            elif not job.state.ended:
-                self._in_background(self._flow.recover(job.job_id))
         for job_id in await asyncio.to_thread(self._journal.rows_left):
             self._in_background(self._flow.forget_rows(job_id))
         self._start_next()
@@ -98,13 +96,15 @@ class Jobs:
         await asyncio.to_thread(self._journal.close)
 
     async def wind_down(self) -> None:
-        """End what runs, in order, and start nothing more; what waits is kept for the next start."""
+        """End what runs, in order, and start nothing more; all of it goes on at the next start."""
+        running = {} if self._stopping else self._running  # each is cancelled once
         self._stopping = True
-        for job_id, task in self._running.items():
+        for job_id, task in running.items():
             if job_id not in self._cancelled and not self._board.get(job_id).state.ended:
                 task.cancel()
         while ending := (*self._running.values(), *self._ending):
             await asyncio.wait(ending)
+        self._board.release()
 
     async def create(self, request: JobRequest) -> Job:
         """Queue a job, or find the one that the same request id has started.

@@ -47,6 +47,22 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What whoever waits for the job should know, and that did not end it."""
+
+    message: str
+    kind: Literal["notice"] = "notice"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A checkpoint is written: after a fault the job goes on from this step."""
+
+    step: int
+    kind: Literal["kept"] = "kept"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failed:
     """Why training ended badly; `reason` is the name of a `Reason`."""
 
@@ -64,7 +80,7 @@ class Finished:
     kind: Literal["finished"] = "finished"
 
 
-Message = Heartbeat | RowsChecked | Progress | Failed | Finished
+Message = Heartbeat | RowsChecked | Progress | Notice | Kept | Failed | Finished
 
 
 class MessageCodec:

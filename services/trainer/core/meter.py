@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from services.trainer.core.messages import Progress
 from services.trainer.core.scoring import Scores
@@ -12,6 +12,18 @@ from services.trainer.core.types import JobState
 _INTERVAL_S = 0.5
 _SMOOTHING = 0.9
 _WINDOW_STEPS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeterState:
+    """What the figures to come are reckoned from."""
+
+    left_audio_s: float
+    left_evaluations: int
+    evaluation_s: float
+    average: float
+    weight: float
+    progress: Progress
 
 
 class Meter:
@@ -91,6 +103,24 @@ class Meter:
         last = self._progress.step == self._progress.step_total
         if last or self._clock() - self._reported_s >= _INTERVAL_S:
             self._send()
+
+    def state(self) -> MeterState:
+        """All that counts, for a checkpoint."""
+        return MeterState(
+            left_audio_s=self._left_audio_s,
+            left_evaluations=self._left_evaluations,
+            evaluation_s=self._evaluation_s,
+            average=self._average,
+            weight=self._weight,
+            progress=self._progress,
+        )
+
+    def put_back(self, state: MeterState) -> None:
+        """Go on from a state taken before; the speed is measured anew."""
+        self._left_audio_s = state.left_audio_s
+        self._left_evaluations, self._evaluation_s = state.left_evaluations, state.evaluation_s
+        self._average, self._weight = state.average, state.weight
+        self._progress = replace(state.progress, audio_s_per_s=None, seconds_left=None)
 
     def _rate(self) -> float | None:
         seconds = sum(seconds for _audio_s, seconds in self._window)

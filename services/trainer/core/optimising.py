@@ -4,6 +4,7 @@ Shapes, as suffixes: b batch, t samples, f frames, v labels.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -49,7 +50,8 @@ class Optimiser:
         self._blank_id = blank_id
         self._bf16 = bf16
         self._longest_mask = int(model.config.mask_time_length)
-        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._named = {name: value for name, value in model.named_parameters() if value.requires_grad}
+        self._parameters = list(self._named.values())
         self._adam = torch.optim.AdamW(
             self._parameters, lr=learning_rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY
         )
@@ -70,6 +72,28 @@ class Optimiser:
             self._adam.step()
         self._step += 1
         return StepResult(loss=loss, learning_rate=learning_rate, finite=finite)
+
+    def state(self) -> tuple[int, dict[str, Tensor]]:
+        """The steps taken, and what the optimiser has gathered, by field and parameter."""
+        gathered = self._adam.state
+        tensors = {
+            f"{field}.{name}": tensor
+            for name, parameter in self._named.items()
+            if parameter in gathered
+            for field, tensor in gathered[parameter].items()
+        }
+        return self._step, tensors
+
+    def put_back(self, steps: int, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from a state taken before."""
+        self._step = steps
+        self._adam.state.clear()
+        for key, tensor in tensors.items():
+            field, _, name = key.partition(".")
+            parameter = self._named[name]
+            # AdamW counts its steps on the CPU.
+            device = tensor.device if field == "step" else parameter.device
+            self._adam.state[parameter][field] = tensor.to(device)
 
     def _backward(self, rows: Pass, batch_rows: int) -> float:
         config, device = self._model.config, self._model.lm_head.weight.device

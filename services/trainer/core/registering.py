@@ -12,7 +12,7 @@ import structlog
 
 from services.trainer.core.ports import Catalog
 from services.trainer.core.types import Model
-from services.trainer.core.uninterrupted import uninterrupted
+from services.trainer.core.uninterrupted import is_being_cancelled, uninterrupted
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -100,8 +100,7 @@ class Registrar:
 
 async def _waited(delay_s: float) -> bool:
     """Wait; False at once where the job is being cancelled, since it shall end soon."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    if is_being_cancelled():
         return False
     try:
         await asyncio.sleep(delay_s)

@@ -11,7 +11,8 @@ from pathlib import Path
 import structlog
 
 from services.trainer.core.messages import Failed, Finished, Message, MessageCodec
-from services.trainer.core.spec import LOG_FILE
+from services.trainer.core.spec import LOG_FILE, STOPPED_STATUS
+from services.trainer.core.uninterrupted import uninterrupted
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 WORKER_COMMAND = (sys.executable, "-m", "services.trainer.core.worker")
@@ -70,7 +71,7 @@ class ProcessRunner:
             if status != 0 or not finished:
                 raise _ended_badly(status, log_path)
         finally:
-            await asyncio.shield(self._end(process))
+            await uninterrupted(self._end(process))
 
     async def _start(self, folder: Path, log_path: Path) -> asyncio.subprocess.Process:
         with log_path.open("ab") as log:
@@ -127,6 +128,8 @@ def _ended_badly(status: int, log_path: Path) -> ThanosqlError:
         name = signal.Signals(-status).name
         hint = "; memory may have run out, try a smaller batch_size" if -status == signal.SIGKILL else ""
         return error(Reason.WORKER_LOST, f"the training process was ended by {name}{hint}", signal=name)
+    if status == STOPPED_STATUS:
+        return error(Reason.WORKER_LOST, "the training process was asked to end")
     return error(
         Reason.TRAINING_FAILED,
         f"the training process ended with status {status}: {_tail(log_path)}",

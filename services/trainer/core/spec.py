@@ -7,13 +7,19 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from services.trainer.core.types import TrainingOptions
+from services.trainer.core.whole_files import write_whole
 
 SPEC_FILE = "spec.json"
 ROWS_FILE = "rows.arrow"
 BASE_FOLDER = "base"
+DATASET_FILE = "dataset.json"
+CHECKPOINTS_FOLDER = "checkpoints"
 MODEL_FOLDER = "model"
+FINISHED_FILE = "finished.json"
 LOG_FILE = "worker.log"
 METRICS_FILE = "metrics.json"
+STOPPED_STATUS = 75
+"""Exit status of a training process that ended because it was asked to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,7 @@ class WorkerSettings:
         audio_cache_bytes: Decoded audio kept in memory; the rest is read again each epoch.
         store_half: Store weights in float16.
         heartbeat_s: Seconds between two signs of life.
+        checkpoint_interval_s: Longest time between two checkpoints; each epoch ends with one too.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -43,6 +50,7 @@ class WorkerSettings:
     audio_cache_bytes: int = 1 << 30
     store_half: bool = False
     heartbeat_s: float = 2.0
+    checkpoint_interval_s: float = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +62,8 @@ class WorkerSpec:
 
 
 def write_spec(folder: Path, spec: WorkerSpec) -> None:
-    """Write the order into a job's folder."""
-    (folder / SPEC_FILE).write_bytes(TypeAdapter(WorkerSpec).dump_json(spec, indent=1))
+    """Write the order into a job's folder, last of all that the child needs."""
+    write_whole(folder / SPEC_FILE, TypeAdapter(WorkerSpec).dump_json(spec, indent=1))
 
 
 def read_spec(folder: Path) -> WorkerSpec:

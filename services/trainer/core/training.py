@@ -1,7 +1,6 @@
-"""One order from the parent, carried out: rows checked, model trained, checkpoint written."""
+"""One order from the parent, carried out: rows checked, model trained, its files written."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,14 +9,19 @@ from typing import Any, cast
 import torch
 
 from services.trainer.core.audio import AudioReader
+from services.trainer.core.checkpoints import CheckpointFolder
 from services.trainer.core.dataset import Dataset, RowChecker, no_usable_rows, prepare, read_rows
 from services.trainer.core.finetune import FineTuning, Outcome
+from services.trainer.core.keeping import Keeper
+from services.trainer.core.kept_rows import KeptRows, digest_of
 from services.trainer.core.messages import Finished, Message, Progress, RowsChecked
 from services.trainer.core.meter import Meter
 from services.trainer.core.optimising import Optimiser
 from services.trainer.core.scoring import NORMALISER
 from services.trainer.core.spec import (
     BASE_FOLDER,
+    CHECKPOINTS_FOLDER,
+    DATASET_FILE,
     METRICS_FILE,
     MODEL_FOLDER,
     ROWS_FILE,
@@ -25,6 +29,7 @@ from services.trainer.core.spec import (
     WorkerSpec,
 )
 from services.trainer.core.types import JobState
+from services.trainer.core.whole_files import sync
 from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from thanosql_objects.workspace import Workspace
 
@@ -39,21 +44,30 @@ class Training:
         spec: The order.
         workspace: Where the rows' paths lead.
         tell: Receives the messages for the parent.
+        stopping: Tells whether the process was asked to end.
     """
 
-    def __init__(self, folder: Path, spec: WorkerSpec, workspace: Workspace, tell: Tell) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        spec: WorkerSpec,
+        workspace: Workspace,
+        tell: Tell,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._folder = folder
         self._spec = spec
         self._workspace = workspace
         self._tell = tell
+        self._stopping = stopping
 
     def run(self) -> None:
-        """Train and write the model.
+        """Train and write the model; what an earlier process has kept in the folder is gone on from.
 
         Raises:
             ThanosqlError: The reason for which there is no model.
+            StoppedError: The process was asked to end.
         """
-        begun_s = time.monotonic()
         self._tell(Progress(state=JobState.PREPARING, epoch_total=self._spec.options.epochs))
         checkpoint = load_checkpoint(self._folder / BASE_FOLDER)
         audio = self._audio(checkpoint)
@@ -64,7 +78,7 @@ class Training:
         outcome = self._fine_tuning(checkpoint, dataset, audio, meter, device).run()
         meter.enter(JobState.SAVING)
         self._save(checkpoint, dataset, outcome)
-        self._tell(self._finished(dataset, outcome, time.monotonic() - begun_s))
+        self._tell(self._finished(dataset, outcome))
 
     def _audio(self, checkpoint: Checkpoint) -> AudioReader:
         settings = self._spec.settings
@@ -77,10 +91,8 @@ class Training:
         )
 
     def _dataset(self, checkpoint: Checkpoint, audio: AudioReader) -> Dataset:
-        options, settings = self._spec.options, self._spec.settings
-        rows = read_rows(self._folder / ROWS_FILE, options.audio_col, options.text_col)
-        checker = RowChecker(checkpoint.model.config, checkpoint.vocabulary, audio, checkpoint.sample_rate_hz)
-        dataset = prepare(rows, checker, seed=settings.seed, threads=torch.get_num_threads())
+        kept = KeptRows(self._folder / DATASET_FILE, self._tell)
+        dataset = kept.read() or kept.write(self._prepared(checkpoint, audio))
         self._tell(
             RowsChecked(
                 rows_used=len(dataset.training),
@@ -92,6 +104,12 @@ class Training:
         if not dataset.training:
             raise no_usable_rows(dataset)
         return dataset
+
+    def _prepared(self, checkpoint: Checkpoint, audio: AudioReader) -> Dataset:
+        options = self._spec.options
+        rows = read_rows(self._folder / ROWS_FILE, options.audio_col, options.text_col)
+        checker = RowChecker(checkpoint.model.config, checkpoint.vocabulary, audio, checkpoint.sample_rate_hz)
+        return prepare(rows, checker, seed=self._spec.settings.seed, threads=torch.get_num_threads())
 
     def _meter(self, dataset: Dataset) -> Meter:
         options = self._spec.options
@@ -125,8 +143,21 @@ class Training:
             options=options,
             meter=meter,
             optimiser=optimiser,
+            keeper=self._keeper(checkpoint, dataset, meter, optimiser),
             seed=settings.seed,
             max_pass_audio_s=settings.max_pass_audio_s,
+        )
+
+    def _keeper(self, checkpoint: Checkpoint, dataset: Dataset, meter: Meter, optimiser: Optimiser) -> Keeper:
+        return Keeper(
+            CheckpointFolder(self._folder / CHECKPOINTS_FOLDER),
+            model=checkpoint.model,
+            optimiser=optimiser,
+            meter=meter,
+            rows=digest_of(dataset),
+            interval_s=self._spec.settings.checkpoint_interval_s,
+            tell=self._tell,
+            stopping=self._stopping,
         )
 
     def _save(self, checkpoint: Checkpoint, dataset: Dataset, outcome: Outcome) -> None:
@@ -148,8 +179,10 @@ class Training:
             "kept_epoch": outcome.best.epoch,
         }
         (folder / METRICS_FILE).write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+        for path in (*folder.iterdir(), folder, self._folder):
+            sync(path)  # saving may be begun anew after the power went
 
-    def _finished(self, dataset: Dataset, outcome: Outcome, seconds: float) -> Finished:
+    def _finished(self, dataset: Dataset, outcome: Outcome) -> Finished:
         best = outcome.best
         metrics = {"loss": best.loss}
         if best.wer is not None and best.cer is not None and outcome.before is not None:
@@ -160,7 +193,9 @@ class Training:
             "rows_left_out": str(dataset.left_out_count),
             "kept_epoch": str(best.epoch),
             "normaliser": NORMALISER,
-            "training_seconds": f"{seconds:.1f}",
+            "training_seconds": f"{outcome.seconds:.1f}",
+            "checkpoints": str(outcome.checkpoints),
+            "checkpoint_seconds": f"{outcome.checkpoint_s:.3f}",
             "audio_seconds": f"{sum(example.duration_s for example in dataset.training):.1f}",
         }
         return Finished(metrics=metrics, properties=properties)

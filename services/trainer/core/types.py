@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 MOST_LEFT_OUT = 100
 """Rows left out that a job names one by one; it counts the rest."""
 
+MOST_NOTICES = 50
+"""Notices that a job keeps, the newest of them."""
+
 
 class JobState(enum.StrEnum):
     """How a job stands."""
@@ -62,6 +65,14 @@ class LeftOutRow:
     row: int
     subject: str
     reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobNotice:
+    """What befell a job without ending it."""
+
+    time_s: float
     message: str
 
 
@@ -130,7 +141,14 @@ class JobRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One run of training; every change makes a new one with a higher sequence."""
+    """One run of training; every change makes a new one with a higher sequence.
+
+    Attributes:
+        attempt: Number of the try; each try after the first goes on from the newest checkpoint.
+        checkpoint_step: The step of that; 0 without one.
+        faults: Times in a row that the job lost its process without a checkpoint in between.
+        begin_time_s: When its first try began.
+    """
 
     job_id: str
     request: JobRequest
@@ -140,6 +158,10 @@ class Job:
     sequence: int = 1
     state: JobState = JobState.QUEUED
     attempt: int = 1
+    checkpoint_step: int = 0
+    faults: int = 0
+    begin_time_s: float | None = None
+    notices: tuple[JobNotice, ...] = ()
     step: int = 0
     step_total: int = 0
     epoch: int = 0

@@ -15,3 +15,9 @@ async def uninterrupted(work: Coroutine[Any, Any, _Result]) -> _Result:
         with suppress(asyncio.CancelledError):
             await asyncio.wait([task])
     return task.result()
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody has cancelled the task at work, also where it let no cancellation stop it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

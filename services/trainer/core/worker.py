@@ -1,11 +1,14 @@
 """The training process: `python -m services.trainer.core.worker <job folder>`.
 
 Reads its order from the folder, tells its parent what happens by lines on standard output, leaves the model
-in the folder. It ends when its parent does: the end of standard input is the sign.
+in the folder. It ends when its parent does: the end of standard input is the sign. Started again in the same
+folder it goes on from the newest checkpoint.
 """
 
+import fcntl
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -16,14 +19,35 @@ import numpy as np
 import structlog
 import torch
 
+from services.trainer.core.keeping import StoppedError
 from services.trainer.core.messages import Failed, Heartbeat, Message, MessageCodec
-from services.trainer.core.spec import WorkerSettings, read_spec
+from services.trainer.core.spec import STOPPED_STATUS, WorkerSettings, WorkerSpec, read_spec
 from services.trainer.core.training import Tell, Training
 from thanosql_objects.opening import open_objects
 from thanosql_objects.settings import ObjectSettings
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 _PARENT_GONE = 70
+_LOCK_FILE = "lock"
+
+
+class StopSign:
+    """SIGTERM: the process ends at once, or where it has begun to learn, after its next checkpoint."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._learning = False
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def seen(self) -> bool:
+        """Whether somebody asked; who looks will keep what is worth keeping."""
+        self._learning = True
+        return self._asked
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        if not self._learning:
+            os._exit(STOPPED_STATUS)
+        self._asked = True
 
 
 def main(folder: Path) -> int:
@@ -31,12 +55,21 @@ def main(folder: Path) -> int:
     messages = _claim_stdout()
     _end_with_parent()
     _log_to_stderr()
+    sign = StopSign()
     spec = read_spec(folder)
     tell = _teller(messages)
     _beat(tell, spec.settings.heartbeat_s)
+    with (folder / _LOCK_FILE).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a process that was given up may take a moment to end
+        return _train(folder, spec, tell, sign)
+
+
+def _train(folder: Path, spec: WorkerSpec, tell: Tell, sign: StopSign) -> int:
     _set_up(spec.settings)
     try:
-        Training(folder, spec, open_objects(ObjectSettings()).workspace, tell).run()
+        Training(folder, spec, open_objects(ObjectSettings()).workspace, tell, sign.seen).run()
+    except StoppedError:
+        return STOPPED_STATUS
     except ThanosqlError as failure:
         tell(Failed(reason=failure.reason.value, message=failure.message))
         return 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -352,9 +353,8 @@ class TestCancelling:
 
 
 class TestAJobThatGoesWrong:
-    async def test_a_killed_process_is_a_lost_worker(self, trainer: Trainer) -> None:
-        job = await trainer.create("hang")
-        os.kill(await trainer.in_training(job.job_id), signal.SIGKILL)
+    async def test_a_process_that_is_killed_time_and_again_is_a_lost_worker(self, trainer: Trainer) -> None:
+        job = await trainer.create("die")
 
         ended = await trainer.end(job.job_id)
         assert ended.state == State.STATE_FAILED
@@ -363,7 +363,7 @@ class TestAJobThatGoesWrong:
         await eventually(lambda: len(trainer.storage.deleted_snapshots) == 1)
 
     async def test_a_silent_process_is_a_lost_worker(self, tmp_path: Path, storage: TrainerStorage) -> None:
-        async with running(tmp_path, storage, silence_limit_s=1.0) as trainer:
+        async with running(tmp_path, storage, silence_limit_s=1.0, max_resumes=0) as trainer:
             ended = await trainer.end((await trainer.create("rows:7 silent")).job_id)
         assert ended.failure_reason == errors_pb2.ERROR_REASON_WORKER_LOST
 
@@ -426,53 +426,127 @@ class TestAJobThatGoesWrong:
         assert (await trainer.end(job.job_id)).failure_reason == errors_pb2.ERROR_REASON_TABLE_NOT_FOUND
 
 
+class TestAJobWhoseProcessIsLost:
+    async def test_goes_on_in_a_new_process_and_says_so(self, trainer: Trainer) -> None:
+        job = await trainer.create("kept:5 first:die rows:7 finish")
+        ended = await trainer.end(job.job_id)
+
+        assert (ended.state, ended.attempt, ended.checkpoint_step) == (State.STATE_SUCCEEDED, 2, 5)
+        (notice,) = ended.notices
+        assert "SIGKILL" in notice.message
+        assert notice.message.endswith("the job goes on from its checkpoint at step 5")
+
+    async def test_goes_on_from_the_beginning_without_a_checkpoint(self, trainer: Trainer) -> None:
+        ended = await trainer.end((await trainer.create("first:die finish")).job_id)
+
+        assert ended.state == State.STATE_SUCCEEDED
+        assert ended.notices[0].message.endswith("the job goes on from the beginning")
+
+    async def test_keeps_what_the_process_said(self, trainer: Trainer) -> None:
+        ended = await trainer.end((await trainer.create("notice:careful finish")).job_id)
+        assert [notice.message for notice in ended.notices] == ["careful"]
+
+    async def test_does_not_need_storage_to_go_on(self, trainer: Trainer) -> None:
+        job = await trainer.create("first:hang rows:7 finish")
+        pid = await trainer.in_training(job.job_id)
+        trainer.storage.snapshots.clear()
+        os.kill(pid, signal.SIGKILL)
+
+        assert (await trainer.end(job.job_id)).state == State.STATE_SUCCEEDED
+
+
+class TestStorageThatIsAway:
+    async def test_is_waited_for_before_the_training(self, trainer: Trainer) -> None:
+        trainer.storage.lose_snapshots = [error(Reason.PEER_UNAVAILABLE, "storage is away")]
+        ended = await trainer.end((await trainer.create()).job_id)
+
+        assert ended.state == State.STATE_SUCCEEDED
+        assert "storage is away" in ended.notices[0].message
+
+    async def test_fails_the_job_when_the_limit_is_over(
+        self, tmp_path: Path, storage: TrainerStorage
+    ) -> None:
+        storage.lose_snapshots = [error(Reason.PEER_UNAVAILABLE, "storage is away")]
+        async with running(tmp_path, storage, outage_limit_s=0) as trainer:
+            ended = await trainer.end((await trainer.create()).job_id)
+        assert ended.failure_reason == errors_pb2.ERROR_REASON_PEER_UNAVAILABLE
+
+
 class TestStoppingAndStarting:
-    async def test_a_stop_ends_what_runs_and_keeps_what_waits(
+    async def test_a_stop_ends_what_runs_and_all_of_it_goes_on_at_the_next_start(
         self, tmp_path: Path, storage: TrainerStorage
     ) -> None:
         async with running(tmp_path, storage) as trainer:
-            running_job = await trainer.create("hang", model="one")
+            running_job = await trainer.create("first:hang finish", model="one")
             waiting_job = await trainer.create(model="two")
             pid = await trainer.in_training(running_job.job_id)
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
         async with running(tmp_path, storage) as trainer:
-            lost = await trainer.get(running_job.job_id)
-            assert lost.failure_reason == errors_pb2.ERROR_REASON_WORKER_LOST
+            resumed = await trainer.end(running_job.job_id)
+            assert resumed.state == State.STATE_SUCCEEDED
+            assert "the trainer was stopped" in resumed.notices[0].message
             assert (await trainer.end(waiting_job.job_id)).state == State.STATE_SUCCEEDED
 
-    async def test_a_job_that_ran_when_everything_died_is_lost(
+    async def test_a_job_that_ran_when_everything_died_goes_on(
         self, tmp_path: Path, storage: TrainerStorage
     ) -> None:
-        job_id = await _leave_running_job(tmp_path, storage, "STATE_TRAINING")
         async with running(tmp_path, storage) as trainer:
+            job_id = (await trainer.create("kept:5 first:hang finish")).job_id
+            await trainer.in_training(job_id)
+            died = _as_it_is(tmp_path)
+        async with running(died, storage) as trainer:
             ended = await trainer.end(job_id)
-        assert ended.state == State.STATE_FAILED
+        assert (ended.state, ended.attempt) == (State.STATE_SUCCEEDED, 2)
+        assert "the trainer ended while it ran this job" in ended.notices[0].message
+
+    async def test_a_job_with_which_everything_dies_time_and_again_is_given_up(
+        self, tmp_path: Path, storage: TrainerStorage
+    ) -> None:
+        async with running(tmp_path, storage) as trainer:
+            job_id = (await trainer.create("hang")).job_id
+            await trainer.in_training(job_id)
+            died = _as_it_is(tmp_path)
+        async with running(died, storage, max_resumes=0) as trainer:
+            ended = await trainer.end(job_id)
         assert ended.failure_reason == errors_pb2.ERROR_REASON_WORKER_LOST
-        assert not list((tmp_path / "objects").rglob("models/mine/*/*"))
 
-    async def test_a_job_that_was_registered_when_everything_died_has_succeeded(
+    async def test_a_job_that_was_being_registered_when_everything_died_is_registered_once(
         self, tmp_path: Path, storage: TrainerStorage
     ) -> None:
-        job_id = await _leave_running_job(tmp_path, storage, "STATE_SAVING")
-        artefacts = put_files(tmp_path / "objects", f"models/mine/{job_id}/", {"config.json": b"{}"})
-        storage.add_model("mine", artefacts, "MODEL_KIND_TRAINED")
+        storage.may_register.clear()
         async with running(tmp_path, storage) as trainer:
+            job_id = (await trainer.create()).job_id
+            await eventually(lambda: storage.registrations == 1)
+            died = _as_it_is(tmp_path)
+            storage.may_register.set()
+            await trainer.end(job_id)
+        async with running(died, storage) as trainer:
             ended = await trainer.end(job_id)
-        assert ended.state == State.STATE_SUCCEEDED
-        assert ended.result.version == 1
-
-    async def test_a_job_whose_version_was_replaced_meanwhile_has_succeeded_too(
-        self, tmp_path: Path, storage: TrainerStorage
-    ) -> None:
-        job_id = await _leave_running_job(tmp_path, storage, "STATE_SAVING")
-        artefacts = put_files(tmp_path / "objects", f"models/mine/{job_id}/", {"config.json": b"{}"})
-        storage.add_model("mine", artefacts, "MODEL_KIND_TRAINED")
-        storage.add_model("mine", kind="MODEL_KIND_TRAINED")
-        async with running(tmp_path, storage) as trainer:
-            ended = await trainer.end(job_id)
-            assert trainer.model_files()
+            assert len(trainer.model_files()) == 2
         assert (ended.state, ended.result.version) == (State.STATE_SUCCEEDED, 1)
+        assert len(storage.models["mine"]) == 1
+
+    async def test_a_job_that_was_storing_its_files_when_everything_died_stores_them_all(
+        self, tmp_path: Path, storage: TrainerStorage
+    ) -> None:
+        storage.may_register.clear()
+        async with running(tmp_path, storage) as trainer:
+            job_id = (await trainer.create()).job_id
+            await eventually(lambda: storage.registrations == 1)
+            died = _as_it_is(tmp_path)
+            await trainer.cancel(job_id)
+            storage.refuse_registration = error(Reason.MODEL_ALREADY_EXISTS, "not this time")
+            storage.may_register.set()
+            await trainer.end(job_id)
+        storage.refuse_registration = None
+        one, *_others = (died / "objects").rglob("models/mine/*/*")
+        one.unlink()
+        async with running(died, storage) as trainer:
+            ended = await trainer.end(job_id)
+            assert {file.name for file in ended.result.artefacts} == {"config.json", "model.safetensors"}
+            assert len(trainer.model_files()) == 2
+        assert ended.state == State.STATE_SUCCEEDED
 
     async def test_rows_that_could_not_be_forgotten_are_at_the_next_start(
         self, tmp_path: Path, storage: TrainerStorage
@@ -495,12 +569,8 @@ class TestStoppingAndStarting:
             assert (await trainer.create(request_id="once")).job_id == job.job_id
 
 
-async def _leave_running_job(home: Path, storage: TrainerStorage, state: str) -> str:
-    """Make a journal such as a killed server leaves it."""
-    async with running(home, storage) as trainer:
-        job_id = (await trainer.end((await trainer.create("crash:1")).job_id)).job_id
-    path = home / "jobs" / job_id / "job.json"
-    record = path.read_text()
-    path.write_text(record.replace('"FAILED"', f'"{state.removeprefix("STATE_")}"'))
-    put_files(home / "objects", f"models/mine/{job_id}/", {"model.safetensors": b"half of it"})
-    return job_id
+def _as_it_is(home: Path) -> Path:
+    """A copy of the home: what a server leaves that is killed now."""
+    died = home.with_name(f"{home.name}-died")
+    shutil.copytree(home, died)
+    return died

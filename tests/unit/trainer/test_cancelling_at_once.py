@@ -33,6 +33,9 @@ class FakeFlow:
         self.begun.append(job_id)
         await asyncio.Event().wait()
 
+    async def take_up(self, _job_id: str) -> bool:
+        return True
+
     async def abandon(self, job_id: str) -> None:
         await self._board.update(job_id, state=JobState.CANCELLED)
 

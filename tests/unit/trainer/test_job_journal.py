@@ -1,5 +1,7 @@
 """Jobs on disk."""
 
+import asyncio
+import errno
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from services.trainer.core.board import JobBoard
 from services.trainer.core.journal import Journal
 from services.trainer.core.types import (
+    MOST_NOTICES,
     Artefact,
     Job,
     JobRequest,
@@ -17,6 +20,7 @@ from services.trainer.core.types import (
     Model,
     TrainingOptions,
 )
+from thanosql_runtime.errors import Reason, ThanosqlError
 
 REQUEST = JobRequest(
     request_id="r",
@@ -78,4 +82,39 @@ async def test_an_ended_job_has_an_end_and_nothing_left_to_wait_for(journal: Jou
     await board.update("j1", state=JobState.TRAINING, seconds_left=5.0)
     job = await board.update("j1", state=JobState.FAILED)
     assert (job.sequence, job.end_time_s, job.heartbeat_time_s, job.seconds_left) == (3, 99.0, 99.0, None)
+    assert journal.read_all() == [job]
+
+
+async def test_who_watches_is_let_go_when_the_trainer_stops(journal: Journal) -> None:
+    board = JobBoard(journal)
+    await board.add(JOB)
+    watched = board.watch("j1", 0)
+    assert await anext(watched) == JOB
+    waiting = asyncio.create_task(anext(watched))
+    await asyncio.sleep(0)
+    board.release()
+    with pytest.raises(ThanosqlError) as raised:
+        await waiting
+    assert raised.value.reason is Reason.PEER_UNAVAILABLE
+
+
+async def test_a_full_disk_stops_no_job(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = JobBoard(journal)
+    await board.add(JOB)
+
+    async def full(_job: Job) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal, "write", full)
+    assert (await board.update("j1", state=JobState.TRAINING)).state is JobState.TRAINING
+    assert board.get("j1").state is JobState.TRAINING
+
+
+async def test_notices_say_what_befell_a_job_the_newest_of_them(journal: Journal) -> None:
+    board = JobBoard(journal, clock=lambda: 7.0)
+    await board.add(JOB)
+    for number in range(MOST_NOTICES + 1):
+        job = await board.notify("j1", f"notice {number}", faults=number)
+    assert [notice.message for notice in job.notices] == [f"notice {i}" for i in range(1, MOST_NOTICES + 1)]
+    assert (job.notices[0].time_s, job.faults) == (7.0, MOST_NOTICES)
     assert journal.read_all() == [job]

@@ -42,6 +42,22 @@ class CountingOptimiser:
         return StepResult(loss=loss, learning_rate=1e-4, finite=loss == loss)
 
 
+class NoKeeper:
+    """Keeps nothing."""
+
+    def resume(self) -> None:
+        return None
+
+    def after_step(self, *_args: object) -> None:
+        pass
+
+    def keep(self, *_args: object) -> None:
+        pass
+
+    def seconds(self, _course: object) -> float:
+        return 1.0
+
+
 class Run:
     """A run of one step an epoch, with the losses and word errors that a test wants."""
 
@@ -66,6 +82,7 @@ class Run:
             options=options,
             meter=Meter(lambda _progress: None, epochs=1, steps_per_epoch=1, epoch_audio_s=1.0),
             optimiser=CountingOptimiser(model, losses),  # type: ignore[arg-type]
+            keeper=NoKeeper(),  # type: ignore[arg-type]
             seed=0,
             max_pass_audio_s=10.0,
         )
