@@ -12,6 +12,7 @@ from torch import Tensor
 
 from services.trainer.core.audio import AudioReader
 from services.trainer.core.dataset import Example
+from services.trainer.core.memory import passes_that_fit
 
 _LENGTH_JITTER = 0.1
 _READ_AHEAD = 2
@@ -70,6 +71,14 @@ def plan_passes(examples: Sequence[Example], max_audio_s: float) -> list[tuple[E
     return [tuple(rows) for rows in passes]
 
 
+def smaller_passes(examples: Sequence[Example], max_audio_s: float) -> float | None:
+    """The limit that cuts the largest pass of a batch in two; None where every pass is one row."""
+    several = [rows for rows in plan_passes(examples, max_audio_s) if len(rows) > 1]
+    if not several:
+        return None
+    return max(rows[0].duration_s * len(rows) for rows in several) / 2
+
+
 def load_pass(examples: Sequence[Example], audio: AudioReader) -> Pass:
     """Read the rows' audio into one tensor."""
     waveforms = [audio.read(example.path) for example in examples]
@@ -111,7 +120,8 @@ def read_ahead(
     try:
         while (item := ready.get()) is not None:
             if isinstance(item, BaseException):
-                raise item
+                with passes_that_fit():
+                    raise item
             yield item
     finally:
         closed.set()

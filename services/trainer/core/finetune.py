@@ -1,7 +1,7 @@
 """The training loop: score the base, then for each epoch learn and score, and keep the best."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -9,11 +9,12 @@ from torch import Tensor
 
 from services.trainer.core.audio import AudioReader
 from services.trainer.core.augment import fitted_regularisation
-from services.trainer.core.batching import plan_batches, read_ahead
+from services.trainer.core.batching import plan_batches, read_ahead, smaller_passes
 from services.trainer.core.course import Course, EpochResult, Stopwatch, Tally
 from services.trainer.core.dataset import Dataset, Example
 from services.trainer.core.evaluating import HeldOutScores, score_held_out
 from services.trainer.core.keeping import Keeper
+from services.trainer.core.memory import PassesTooLargeError, free_memory, passes_that_fit
 from services.trainer.core.meter import Meter
 from services.trainer.core.optimising import Optimiser
 from services.trainer.core.scoring import Scores
@@ -135,6 +136,20 @@ class FineTuning:
         self._keeper.keep(course, self._best_weights)
 
     def _learn(self, batches: list[tuple[Example, ...]]) -> None:
+        while left := self._left_over(batches):
+            self._take_smaller_passes(left[0])
+            batches = left
+
+    def _left_over(self, batches: list[tuple[Example, ...]]) -> list[tuple[Example, ...]]:
+        """Take steps; answers the batches that are left where memory ran out."""
+        begun = self._course.tally.batches
+        try:
+            self._take_steps(batches)
+        except PassesTooLargeError:
+            return batches[self._course.tally.batches - begun :]
+        return []
+
+    def _take_steps(self, batches: list[tuple[Example, ...]]) -> None:
         course, watch = self._course, Stopwatch()
         for batch in read_ahead(batches, self._audio, course.max_pass_audio_s):
             result = self._optimiser.step(batch)
@@ -159,11 +174,41 @@ class FineTuning:
             return None
         self._meter.enter(JobState.EVALUATING)
         watch = Stopwatch()
-        held_out = score_held_out(
-            self._checkpoint, self._dataset.held_out, self._audio, self._course.max_pass_audio_s
-        )
+        while (held_out := self._try_to_score()) is None:
+            self._take_smaller_passes(self._dataset.held_out)
         self._meter.evaluated(held_out.scores, watch.lap(), evaluations_left=evaluations_left)
         return held_out
+
+    def _try_to_score(self) -> HeldOutScores | None:
+        """The scores; None where memory ran out."""
+        try:
+            with passes_that_fit():
+                return score_held_out(
+                    self._checkpoint, self._dataset.held_out, self._audio, self._course.max_pass_audio_s
+                )
+        except PassesTooLargeError:
+            return None
+
+    def _take_smaller_passes(self, examples: Sequence[Example]) -> None:
+        """Let no pass be larger than half of the largest one, and say so."""
+        before_s = self._course.max_pass_audio_s
+        limit_s = smaller_passes(examples, before_s)
+        if limit_s is None:
+            raise _too_long(max(example.duration_s for example in examples))
+        free_memory()
+        self._course.max_pass_audio_s = limit_s
+        self._keeper.notify(
+            f"memory ran out; from here on at most {limit_s:.3g} s of padded audio are computed at once, and"
+            " gradients are added up over more passes, so that a batch counts as before"
+        )
+
+
+def _too_long(seconds: float) -> ThanosqlError:
+    return error(
+        Reason.TRAINING_FAILED,
+        f"memory ran out over one recording of {seconds:.3g} s; leave longer ones out with"
+        " THANOSQL_TRAINER__MAX_CLIP_S, or train where there is more memory",
+    )
 
 
 def _fell_silent() -> ThanosqlError:

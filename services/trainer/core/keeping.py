@@ -126,6 +126,10 @@ class Keeper:
         course.checkpoint_s += self._tried_s - begun_s
         course.seconds += self._tried_s - begun_s
 
+    def notify(self, message: str) -> None:
+        """Tell the parent what befell the run without ending it."""
+        self._tell(Notice(message=message))
+
     def seconds(self, course: Course) -> float:
         """What the run has taken, in all its processes."""
         return course.seconds + self._clock() - self._seen_s

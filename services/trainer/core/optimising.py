@@ -14,6 +14,7 @@ from transformers import Wav2Vec2ForCTC
 
 from services.trainer.core.augment import mask_length
 from services.trainer.core.batching import Batch, Pass
+from services.trainer.core.memory import PassesTooLargeError, passes_that_fit
 from thanosql_ctc.batch_invariant import output_frames, padded_forward
 
 _WARM_UP_SHARE = 0.1
@@ -60,10 +61,13 @@ class Optimiser:
         self._step = 0
 
     def step(self, batch: Batch) -> StepResult:
-        """Learn from one batch; a step whose gradient is no number changes nothing."""
+        """Learn from one batch; a step whose gradient is no number changes nothing.
+
+        Raises:
+            PassesTooLargeError: Memory ran out before anything was changed.
+        """
         self._model.train()
-        self._adam.zero_grad(set_to_none=True)
-        loss = sum(self._backward(rows, batch.rows) for rows in batch.passes)
+        loss = self._gradients(batch)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, _LARGEST_NORM)
         learning_rate = self._learning_rate * schedule_factor(self._step, self._steps)
         finite = math.isfinite(loss) and bool(torch.isfinite(norm))
@@ -94,6 +98,15 @@ class Optimiser:
             # AdamW counts its steps on the CPU.
             device = tensor.device if field == "step" else parameter.device
             self._adam.state[parameter][field] = tensor.to(device)
+
+    def _gradients(self, batch: Batch) -> float:
+        self._adam.zero_grad(set_to_none=True)
+        try:
+            with passes_that_fit():
+                return sum(self._backward(rows, batch.rows) for rows in batch.passes)
+        except PassesTooLargeError:
+            self._adam.zero_grad(set_to_none=True)
+            raise
 
     def _backward(self, rows: Pass, batch_rows: int) -> float:
         config, device = self._model.config, self._model.lm_head.weight.device

@@ -20,6 +20,7 @@ import structlog
 import torch
 
 from services.trainer.core.keeping import StoppedError
+from services.trainer.core.memory import is_out_of_memory
 from services.trainer.core.messages import Failed, Heartbeat, Message, MessageCodec
 from services.trainer.core.spec import STOPPED_STATUS, WorkerSettings, WorkerSpec, read_spec
 from services.trainer.core.training import Tell, Training
@@ -73,7 +74,9 @@ def _train(folder: Path, spec: WorkerSpec, tell: Tell, sign: StopSign) -> int:
     except ThanosqlError as failure:
         tell(Failed(reason=failure.reason.value, message=failure.message))
         return 1
-    except (MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, RuntimeError) as failure:
+        if not is_out_of_memory(failure):
+            raise
         message = "memory ran out; try again with a smaller batch_size"
         tell(Failed(reason=Reason.TRAINING_FAILED.value, message=message))
         return 1

@@ -54,6 +54,9 @@ class NoKeeper:
     def keep(self, *_args: object) -> None:
         pass
 
+    def notify(self, _message: str) -> None:
+        pass
+
     def seconds(self, _course: object) -> float:
         return 1.0
 
