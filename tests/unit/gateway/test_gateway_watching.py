@@ -1,15 +1,17 @@
 """A job whose trainer cannot be reached any more: the error says that the job goes on, and how to find it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
 from services.gateway.core import watching
-from services.gateway.core.events import Event
+from services.gateway.core.events import Event, Notice
 from services.gateway.core.plans import Plan
 from services.gateway.core.ports import Peers
-from services.gateway.core.records import TrainingJob
+from services.gateway.core.records import JobNotice, TrainingJob
 from services.gateway.core.run import Limits, Run
 from services.gateway.core.watching import RECONNECTS, watch_job
 from thanosql_runtime.errors import Reason, ThanosqlError, error
@@ -79,3 +81,32 @@ async def test_a_job_that_is_gone_does_not_go_on() -> None:
     with pytest.raises(ThanosqlError) as caught:
         await watch_job(run_with(LostTrainer(Reason.JOB_NOT_FOUND)), JOB)
     assert "goes on" not in caught.value.message
+
+
+class ResumedTrainer(LostTrainer):
+    """The job tells one thing after another; the second watch begins with all of it."""
+
+    async def watch(self, job_id: str, after_sequence: int) -> AsyncIterator[TrainingJob]:
+        self.watched += 1
+        said = [
+            JobNotice(time=datetime(2026, 11, 23, second=second, tzinfo=UTC), message=f"notice {second}")
+            for second in range(1, 4)
+        ]
+        if self.watched == 1:
+            yield replace(JOB, notices=said[:1])
+            yield replace(JOB, notices=said[:2])
+            raise error(Reason.PEER_UNAVAILABLE, "the connection broke")
+        yield replace(JOB, notices=said)
+        yield replace(JOB, notices=said, state="SUCCEEDED")
+
+
+async def test_what_befalls_the_job_is_told_once() -> None:
+    told: list[str] = []
+    run = run_with(ResumedTrainer(Reason.PEER_UNAVAILABLE))
+
+    async def emit(event: Event) -> None:
+        if isinstance(event, Notice):
+            told.append(event.message)
+
+    await watch_job(replace(run, emit=emit), JOB)
+    assert told == ["notice 1", "notice 2", "notice 3"]
