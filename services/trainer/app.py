@@ -14,6 +14,7 @@ from services.trainer.core.holding import BaseHolding
 from services.trainer.core.jobs import Jobs, QueueLimits
 from services.trainer.core.journal import Journal
 from services.trainer.core.patience import Patience
+from services.trainer.core.pruning import JobRetention
 from services.trainer.core.registering import Registrar
 from services.trainer.core.runner import WORKER_COMMAND, ProcessRunner
 from services.trainer.core.saving import Saver
@@ -28,6 +29,7 @@ from thanosql_runtime.service import Authoriser, Context
 from thanosql_runtime.settings import environment
 
 _FILE_THREADS = 2
+_HOUR_S = 3600.0
 FULL_NAME = trainer_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name
 
 
@@ -113,12 +115,16 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         max_resumes=settings.max_resumes,
     )
     holding = BaseHolding(board, catalog, context.stopping, partial(context.report_health, FULL_NAME, False))
+    retention = JobRetention(keep_s=settings.keep_jobs_h * _HOUR_S, most=settings.max_kept_jobs)
+    limits = QueueLimits(
+        max_running=settings.max_running_jobs, max_queued=settings.max_queued_jobs, retention=retention
+    )
     jobs = Jobs(
         board,
         journal,
         JobFlow(parts),
         catalog,
         holding,
-        limits=QueueLimits(max_running=settings.max_running_jobs, max_queued=settings.max_queued_jobs),
+        limits=limits,
     )
     return TrainerApp(jobs, holding, executor, context.stopping)

@@ -48,6 +48,12 @@ class TrainerSettings(Settings):
     outage_limit_s: float = Field(
         default=3600.0, ge=0, description="longest absence of storage or the object store that jobs wait out"
     )
+    keep_jobs_h: float = Field(
+        default=720.0, gt=0, description="hours that the record and the log of an ended job are kept"
+    )
+    max_kept_jobs: int = Field(
+        default=1000, ge=1, description="ended jobs kept; the oldest beyond them go before their time"
+    )
     objects: ObjectSettings = Field(
         default_factory=ObjectSettings, description="the object store, from THANOSQL_OBJECTS__*"
     )

@@ -96,6 +96,11 @@ class JobBoard:
         notices = (*self._jobs[job_id].notices, notice)[-MOST_NOTICES:]
         return await self.update(job_id, notices=notices, **changes)
 
+    async def forget(self, job_id: str) -> None:
+        """Remove an ended job, for good."""
+        del self._jobs[job_id]
+        await self._journal.remove(job_id)
+
     def release(self) -> None:
         """Let go of everybody who watches: nothing changes any more until the next start."""
         self._stopping = True

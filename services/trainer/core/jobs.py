@@ -17,6 +17,7 @@ from services.trainer.core.holding import BaseHolding
 from services.trainer.core.journal import Journal
 from services.trainer.core.naming import check_model_name, split_model_name, unknown_base, unknown_version
 from services.trainer.core.ports import Catalog
+from services.trainer.core.pruning import JobRetention, outlived
 from services.trainer.core.types import Job, JobRequest, Model, ModelKind
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -32,10 +33,12 @@ class QueueLimits:
     Attributes:
         max_running: Jobs that run at once.
         max_queued: Jobs that wait; one more is refused.
+        retention: How long those are kept that have ended.
     """
 
     max_running: int
     max_queued: int
+    retention: JobRetention
 
 
 class Jobs:
@@ -75,10 +78,12 @@ class Jobs:
         self._cancelled: set[str] = set()
         self._by_request_id: dict[str, str] = {}
         self._creating = asyncio.Lock()
+        self._pruning = asyncio.Lock()
         self._stopping = False
 
     async def start(self) -> None:
         """Take up the journal: what waited waits again, what ran goes on."""
+        await asyncio.to_thread(self._journal.remove_broken_off)
         jobs = await asyncio.to_thread(self._journal.read_all)
         self._board.load(jobs)
         for job in reversed(self._board.all()):
@@ -88,6 +93,7 @@ class Jobs:
                 self._queue.append(job.job_id)
         for job_id in await asyncio.to_thread(self._journal.rows_left):
             self._in_background(self._flow.forget_rows(job_id))
+        self._in_background(self._prune())
         self._start_next()
 
     async def stop(self) -> None:
@@ -162,6 +168,15 @@ class Jobs:
         if not task.cancelled() and task.exception() is not None:
             _log.error("a job's end was not kept", exc_info=task.exception())
 
+    async def _prune(self) -> None:
+        """Forget jobs that ended long ago, except those whose rows storage still keeps."""
+        async with self._pruning:
+            waiting = set(await asyncio.to_thread(self._journal.rows_left))
+            for job_id in outlived(self._board.all(), self._limits.retention, self._clock()):
+                if job_id not in waiting:
+                    self._by_request_id.pop(self._board.get(job_id).request.request_id, None)
+                    await self._board.forget(job_id)
+
     async def _enqueue(self, request: JobRequest, base: Model) -> Job:
         now_s = self._clock()
         job = Job(
@@ -177,6 +192,7 @@ class Jobs:
             self._by_request_id[request.request_id] = job.job_id
         await self._holding.take()
         self._queue.append(job.job_id)
+        self._in_background(self._prune())
         _log.info("job queued", job=job.job_id, model=request.model, base=job.base)
         self._start_next()
         return job

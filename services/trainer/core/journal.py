@@ -58,6 +58,16 @@ class Journal:
         change = note.touch if left else partial(note.unlink, missing_ok=True)
         await asyncio.get_running_loop().run_in_executor(self._executor, change)
 
+    async def remove(self, job_id: str) -> None:
+        """Forget a job, its record first."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._remove, self.folder(job_id))
+
+    def remove_broken_off(self) -> None:
+        """Remove what a killed service left of jobs without a record: half forgotten, or half asked for."""
+        for folder in self._root.glob("*/"):
+            if not (folder / _JOB_FILE).exists():
+                self._remove(folder)
+
     def rows_left(self) -> list[str]:
         """Jobs whose rows storage still keeps."""
         return [path.parent.name for path in sorted(self._root.glob(f"*/{_ROWS_LEFT_FILE}"))]
@@ -76,6 +86,10 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         temporary.replace(folder / _JOB_FILE)
+
+    def _remove(self, folder: Path) -> None:
+        (folder / _JOB_FILE).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _clear(self, job_id: str, keep: frozenset[str]) -> None:
         for path in self.folder(job_id).iterdir():

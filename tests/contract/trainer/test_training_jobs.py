@@ -569,6 +569,30 @@ class TestStoppingAndStarting:
             assert (await trainer.create(request_id="once")).job_id == job.job_id
 
 
+class TestForgettingJobs:
+    async def test_ended_jobs_beyond_the_newest_go_with_their_folders(
+        self, tmp_path: Path, storage: TrainerStorage
+    ) -> None:
+        async with running(tmp_path, storage, max_kept_jobs=1) as trainer:
+            ended = [(await trainer.end((await trainer.create("crash:1")).job_id)).job_id for _ in range(2)]
+            waiting = await trainer.create("hang")
+            await eventually(lambda: not (tmp_path / "jobs" / ended[0]).exists())
+            assert (await trainer.get(ended[1])).job_id == ended[1]
+            assert (await trainer.get(waiting.job_id)).job_id == waiting.job_id
+            async with refused() as why:
+                await trainer.get(ended[0])
+        assert why[0] is Reason.JOB_NOT_FOUND
+
+    async def test_a_job_that_was_half_forgotten_goes_at_the_next_start(
+        self, tmp_path: Path, storage: TrainerStorage
+    ) -> None:
+        half = tmp_path / "jobs" / "0123"
+        half.mkdir(parents=True)
+        (half / "worker.log").touch()
+        async with running(tmp_path, storage):
+            assert not half.exists()
+
+
 def _as_it_is(home: Path) -> Path:
     """A copy of the home: what a server leaves that is killed now."""
     died = home.with_name(f"{home.name}-died")

@@ -11,6 +11,7 @@ from services.trainer.core.holding import BaseHolding
 from services.trainer.core.jobs import Jobs, QueueLimits
 from services.trainer.core.journal import Journal
 from services.trainer.core.ports import HeldModel
+from services.trainer.core.pruning import JobRetention
 from services.trainer.core.types import Job, JobRequest, JobState, Model, ModelKind, TrainingOptions
 
 OPTIONS = TrainingOptions(
@@ -67,7 +68,8 @@ async def start_with_a_waiting_job(folder: Path) -> tuple[Jobs, FakeFlow]:
     flow = FakeFlow(board)
     catalog = FakeCatalog()
     holding = BaseHolding(board, catalog, asyncio.Event(), lambda: None)
-    limits = QueueLimits(max_running=1, max_queued=2)
+    retention = JobRetention(keep_s=1e12, most=100)
+    limits = QueueLimits(max_running=1, max_queued=2, retention=retention)
     jobs = Jobs(board, journal, flow, catalog, holding, limits=limits)  # type: ignore[arg-type]
     await jobs.start()
     return jobs, flow
