@@ -15,6 +15,7 @@ from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error
 
+from thanosql_objects.creating import Creation
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
 from thanosql_objects.scratch import ScratchFolder
@@ -34,6 +35,7 @@ class Bucket:
         prefix: Put before every key, so that several stores share a bucket; empty or ending in `/`.
         read_only: Refuse every change.
         signer: A client for the address by which browsers know the server, where that is another.
+        http: The client's pool of connections; one of its own where it is not given.
     """
 
     def __init__(
@@ -44,9 +46,11 @@ class Bucket:
         prefix: str = "",
         read_only: bool = False,
         signer: Minio | None = None,
+        http: urllib3.PoolManager | None = None,
     ) -> None:
         self._client = client
         self._signer = signer or client
+        self._creation = Creation(client, http or urllib3.PoolManager(), name)
         self._name = name
         self._prefix = prefix
         self._read_only = read_only
@@ -76,6 +80,13 @@ class Bucket:
             with path.open("wb") as file:
                 file.writelines(chunks)
             return self.upload_from(key, path)
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write an object where there is none, if the server honours `If-None-Match: *`."""
+        self._require_writable(key)
+        cleaned = clean_key(key)
+        with _translated(cleaned):
+            return self._creation.create(self._prefix + cleaned, content)
 
     def upload_from(self, key: str, path: Path) -> ObjectInfo:
         """Write an object from a local file."""

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from thanosql_objects.creating import create_file
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
@@ -79,6 +80,17 @@ class LocalDirectory:
         return ObjectInfo(
             key=clean_key(key), size_bytes=size_bytes, sha256=sha256, modified_s=goal.stat().st_mtime
         )
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write an object where there is none, through a temporary file and a link."""
+        goal = self._goal(key)
+        with _translated(key), self._incoming() as temporary:
+            temporary.write_bytes(content)
+            _sync(temporary)
+            created = create_file(temporary, goal)
+            if created:
+                _sync(goal.parent)
+        return created
 
     def upload_from(self, key: str, path: Path) -> ObjectInfo:
         """Write an object from a local file."""

@@ -56,11 +56,12 @@ class Place:
 
 def open_objects(settings: ObjectSettings) -> Objects:
     """Open the stores that the settings name; nothing is reached or written before the first use."""
-    client = _client(settings, _pool(settings)) if settings.is_bucket else None
+    pool = _pool(settings)
+    client = _client(settings, pool) if settings.is_bucket else None
     signer = _signer(settings) if client and settings.public_url else None
     store: ObjectStore = LocalDirectory(Path(settings.uri))
     if client:
-        store = Bucket(client, settings.bucket, signer=signer)
+        store = Bucket(client, settings.bucket, signer=signer, http=pool)
     files: ObjectStore
     if client is None or settings.workspace:
         files = LocalDirectory(Path(settings.workspace or "."), read_only=True, list_hidden=False)
@@ -83,7 +84,7 @@ def open_place(settings: ObjectSettings, uri: str) -> Place:
     trial = ConditionalWrites(client, pool, bucket)
     return Place(
         uri=f"s3://{bucket}/{prefix}".rstrip("/"),
-        store=Bucket(client, bucket, prefix=prefix),
+        store=Bucket(client, bucket, prefix=prefix, http=pool),
         unfinished=MultipartUploads(client, bucket, prefix),
         options=_options(settings),
         require_conditional_writes=lambda: trial.require(prefix),

@@ -57,6 +57,12 @@ class ObjectStore(Protocol):
     def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
         """Write an object: the whole of it becomes visible at once, or nothing does."""
 
+    def create(self, key: str, content: bytes) -> bool:
+        """Write an object where there is none, and say whether there was none.
+
+        Of several writers of one key, one wins. In a bucket no two of them may have the same content.
+        """
+
     def upload_from(self, key: str, path: Path) -> ObjectInfo:
         """Write an object from a local file, with the promise of `write`."""
 

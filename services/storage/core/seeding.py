@@ -106,7 +106,8 @@ class Seeder:
             name=name, version=version, kind=kind, base=base, origin=origin, artefacts=artefacts,
             metrics=_metrics(folder),
         )  # fmt: skip
-        self._catalog.register(model, overwrite=True)
+        # Two processes that start at once make one version of it.
+        self._catalog.register(model, overwrite=True, request_id=f"seed {version}")
 
     def _versions(self, name: str) -> tuple[ModelVersion, ...]:
         try:

@@ -88,6 +88,19 @@ def test_a_second_write_replaces_the_first(store: ObjectStore) -> None:
     assert store.read("k") == b"new"
 
 
+def test_an_object_is_created_only_where_there_is_none(store: ObjectStore) -> None:
+    assert store.create("a/b", b"first")
+    assert not store.create("a/b", b"second")
+    assert store.read("a/b") == b"first"
+
+
+def test_of_several_that_create_one_object_one_wins(store: ObjectStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda number: store.create("a/b", b"%d" % number), range(8)))
+    assert sum(won) == 1
+    assert store.read("a/b") == b"%d" % won.index(True)
+
+
 def test_a_writer_that_fails_leaves_the_old_object_and_nothing_else(store: ObjectStore) -> None:
     store.write("k", [b"old"])
 

@@ -64,10 +64,13 @@ class TestCatalog:
         self, catalog: ModelCatalog, model: Model, store: LocalDirectory
     ) -> None:
         catalog.register(model())
-        document = json.loads(store.read("catalog/models/m.json"))
+        document = json.loads(store.read("catalog/models/m/0000000001.json"))
         del document["versions"][0]["built_from"]
+        store.delete_prefix("catalog/models/")
         store.write("catalog/models/m.json", [json.dumps(document).encode()])
         assert catalog.get("m").built_from == ()
+        assert catalog.register(model(content=b"2"), overwrite=True).version == 2
+        assert [(m.version, m.active) for m in catalog.versions("m")] == [(2, True), (1, False)]
 
     def test_versions_count_from_one_and_the_newest_is_active(
         self, catalog: ModelCatalog, model: Model

@@ -1,0 +1,88 @@
+"""Objects that are written only where there is none: of several writers of one key, one wins."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import urllib3
+from minio import Minio
+from minio.error import S3Error
+
+from thanosql_runtime.errors import Reason, error
+
+_VALID = timedelta(minutes=5)
+_TRIES = 20
+_ACCEPTED = frozenset({200, 201, 204})
+# What a server says to the writer that lost; 409 where both wrote at the same moment.
+_REFUSED = frozenset({409, 412})
+_DENIED = 403
+
+
+def create_file(temporary: Path, goal: Path) -> bool:
+    """Give a file the name of a goal that is not there, at once and whole; False where it is."""
+    for attempt in range(_TRIES):
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(temporary, goal)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            # A delete removed the folder, which was empty in between.
+            if attempt == _TRIES - 1:
+                raise
+        else:
+            break
+    return True
+
+
+class Creation:
+    """Creates objects of a bucket.
+
+    Args:
+        client: How the server is reached.
+        http: Its pool of connections, for requests with a header that the client cannot send.
+        bucket: The bucket.
+    """
+
+    def __init__(self, client: Minio, http: urllib3.PoolManager, bucket: str) -> None:
+        self._client = client
+        self._http = http
+        self._bucket = bucket
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write an object that is not there; False where there is one with other content.
+
+        Where the answer is lost, the object that is there tells: no two writers have the same content.
+
+        Raises:
+            ThanosqlError: STORE_READ_ONLY, STORE_UNAVAILABLE.
+        """
+        url = self._client.get_presigned_url("PUT", self._bucket, key, expires=_VALID)
+        try:
+            # Without retries: a repeated request would lose against itself.
+            answer = self._http.request(
+                "PUT", url, body=content, headers={"If-None-Match": "*"}, retries=False
+            )
+            status = answer.status
+        except urllib3.exceptions.HTTPError as problem:
+            if self._has(key, content):
+                return True
+            message = f"the object store did not answer for {key!r}: {problem}; check its endpoint and keys"
+            raise error(Reason.STORE_UNAVAILABLE, message, path=key) from problem
+        if status in _ACCEPTED or self._has(key, content):
+            return True
+        if status in _REFUSED:
+            return False
+        reason = Reason.STORE_READ_ONLY if status == _DENIED else Reason.STORE_UNAVAILABLE
+        raise error(reason, f"the object store refused to write {key!r} with status {status}", path=key)
+
+    def _has(self, key: str, content: bytes) -> bool:
+        try:
+            answer = self._client.get_object(self._bucket, key)
+        except S3Error:
+            return False
+        try:
+            return bool(answer.data == content)
+        finally:
+            answer.close()
+            answer.release_conn()
