@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import storage_objects, storage_queries, storage_writes
+from benchmarks import storage_objects, storage_queries, storage_searches, storage_writes
 from benchmarks.reporting import Contest, parser_of, report
 
 ROWS = 1_000_000
@@ -46,8 +46,8 @@ def queries(options: argparse.Namespace, folder: Path) -> Outcome:
 
 
 def search(options: argparse.Namespace, folder: Path) -> Outcome:
-    """SEARCH KEYWORD, against reading every row."""
-    contests, recall = storage_queries.searches(folder, options.transcripts, options.rounds)
+    """Searches for words and for embeddings, against comparing every row."""
+    contests, recall = storage_searches.searches(folder, options.transcripts, options.rounds)
     return Outcome(contests=contests, more={**_milliseconds(contests), "least_recall_at_10": recall})
 
 

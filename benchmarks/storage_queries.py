@@ -1,4 +1,4 @@
-"""Queries and searches at the storage service, over a real socket."""
+"""Queries at the storage service, over a real socket, against DuckDB on parquet."""
 
 from functools import partial
 from pathlib import Path
@@ -6,14 +6,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from benchmarks import keyword_search
 from benchmarks.reporting import Contest, in_turn, timed
 from benchmarks.storage_service import StorageClient, StorageServer
-from thanosql.v1 import storage_pb2
 
 _LEAST_RATIO = 1 / 1.3
 _LIMIT_S = 0.02
-_SEARCH_S = 0.1
 _THREADS = 2
 _CALLS = """
 SELECT 'calls/' || lpad(i::VARCHAR, 8, '0') || '.wav' AS audio_path,
@@ -78,32 +75,3 @@ def _sorted(table: pa.Table) -> list[tuple[object, ...]]:
         for column in table.columns
     ]
     return sorted(zip(*columns, strict=True))
-
-
-def searches(folder: Path, transcripts: int, rounds: int) -> tuple[list[Contest], float]:
-    """Searches of each kind through the index, against all rows; and the least recall of the ten best."""
-    with StorageServer(folder) as server, server.client() as client:
-        keyword_search.table(transcripts).to_parquet(server.workspace / "spoken.parquet")
-        client.copy("spoken", "spoken.parquet")
-        _search(client, "w00000", "SELECT * FROM spoken")
-        keyword_search.wait_for_index(server.home)
-        contests, recalls = [], []
-        for name, words in keyword_search.INPUTS.items():
-            ours, theirs = (
-                partial(_search, client, words, sql)
-                for sql in ("SELECT * FROM spoken", keyword_search.READING)
-            )
-            contest = in_turn(name, "reading every row", timed(ours), timed(theirs), rounds)
-            contests.append(contest.asking(most_s=_SEARCH_S))
-            recalls.append(_recall(ours(), theirs()))
-    return contests, min(recalls)
-
-
-def _search(client: StorageClient, words: str, sql: str) -> pa.Table:
-    search = storage_pb2.KeywordSearch(search_input=words, text_col="text", result_col="score", top_k=10)
-    return client.rows(sql, "spoken", search)
-
-
-def _recall(found: pa.Table, best: pa.Table) -> float:
-    wanted = set(best.column("audio_path").to_pylist())
-    return len(wanted & set(found.column("audio_path").to_pylist())) / max(1, len(wanted))

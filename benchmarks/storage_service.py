@@ -106,9 +106,16 @@ class StorageClient:
     ) -> None:
         self._channel.close()
 
-    def rows(self, sql: str, table: str, search: storage_pb2.KeywordSearch | None = None) -> pa.Table:
+    def rows(
+        self,
+        sql: str,
+        table: str,
+        *,
+        search: storage_pb2.KeywordSearch | None = None,
+        vector_search: storage_pb2.VectorSearch | None = None,
+    ) -> pa.Table:
         """The rows of a query, or of a search in them."""
-        start = storage_pb2.QueryStart(sql=sql, tables=[table], search=search)
+        start = storage_pb2.QueryStart(sql=sql, tables=[table], search=search, vector_search=vector_search)
         call = self._stub.Query(iter([storage_pb2.QueryRequest(start=start)]), metadata=self._metadata)
         schema = decode_schema(next(call).schema)
         messages = (part.record_batch for part in call if part.HasField("record_batch"))
