@@ -14,6 +14,7 @@ from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
 from services.storage.core.holds import ModelHolds
 from services.storage.core.homes import TableHome
+from services.storage.core.listing import TableListing
 from services.storage.core.maintenance import Keeping, Maintenance
 from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
@@ -172,6 +173,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         indexes=indexes,
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, quarantines, objects.workspace),
+        listing=TableListing(tables, quarantines),
         quarantines=quarantines,
         models=models,
         objects=objects,

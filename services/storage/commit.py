@@ -29,7 +29,7 @@ def commit_rows(parts: Parts, received: ReceivedRows, cancellation: Cancellation
 
 def _positional(parts: Parts, table: str, rows: Rows) -> tuple[str, ...]:
     """Name all columns, as an INSERT without names means them."""
-    names = parts.tables.schema(table).names
+    names = parts.tables.dataset(table).schema.names
     if len(rows.schema.names) != len(names):
         message = f"table {table!r} has {len(names)} columns, but the rows have {len(rows.schema.names)}"
         raise error(Reason.INVALID_DATA, message, table=table)

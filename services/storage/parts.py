@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.history import TableHistory
+from services.storage.core.listing import TableListing
 from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
@@ -28,6 +29,7 @@ class Parts:
         indexes: What SEARCH KEYWORD reads instead of large tables.
         changes: UPDATE, DELETE and ALTER.
         copying: COPY.
+        listing: Tables page by page.
         quarantines: Tables with those that COPY keeps beside them.
         models: The catalog.
         objects: Files of the workspace, and the object store.
@@ -43,6 +45,7 @@ class Parts:
     indexes: KeywordIndexes
     changes: TableChanges
     copying: CopyCommand
+    listing: TableListing
     quarantines: Quarantines
     models: ModelCatalog
     objects: Objects

@@ -118,7 +118,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.ListTablesResponse:
         """List the tables by name."""
         page = await self._parts.work.step(
-            self._parts.quarantines.page, page_size=request.page_size, page_token=request.page_token
+            self._parts.listing.page, page_size=request.page_size, page_token=request.page_token
         )
         return convert.to_table_page(page)
 

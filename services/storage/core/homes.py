@@ -31,7 +31,12 @@ class TableHome:
 
     def names(self) -> list[str]:
         """Return the folded names of all tables, sorted."""
-        return sorted(name for name in self._begun() if self.is_committed(name))
+        return [name for name in self.folders() if self.is_committed(name)]
+
+    def folders(self) -> list[str]:
+        """Return the folded names of all tables, and of what dead writers left, in one look."""
+        folders = (name for name in self._store.folders() if name.endswith(_SUFFIX))
+        return sorted(from_file_name(name.removesuffix(_SUFFIX)) for name in folders)
 
     def uncommitted(self) -> Iterator[tuple[str, tuple[ObjectInfo, ...]]]:
         """Yield the names under which there are files but no table, with these files.
@@ -39,7 +44,7 @@ class TableHome:
         A table that is being made is among them, and what is left of one whose writer was killed, or whose
         removal was.
         """
-        for name in self._begun():
+        for name in self.folders():
             if not self.is_committed(name):
                 files = tuple(self._store.walk(_folder(name)))
                 if files and not any(_is_manifest(info.key) for info in files):
@@ -57,11 +62,6 @@ class TableHome:
         """Tell a table from what a writer left that died before its first commit."""
         # Not one page: what killed writers left there may come before all manifests.
         return any(_is_manifest(info.key) for info in self._store.walk(f"{_folder(folded)}_versions/"))
-
-    def commit_time_s(self, folded: str) -> float:
-        """Return when a table was last changed, without reading its manifests."""
-        page = self._store.list(f"{_folder(folded)}_versions/")
-        return max((info.modified_s for info in page.objects if _is_manifest(info.key)), default=0.0)
 
     def table_uri(self, folded: str) -> str:
         """Return what Lance opens."""
@@ -93,10 +93,6 @@ class TableHome:
         for key in keys:
             if not _is_manifest(key):
                 self._store.delete(key)
-
-    def _begun(self) -> Iterator[str]:
-        folders = (name for name in self._store.folders() if name.endswith(_SUFFIX))
-        return (from_file_name(name.removesuffix(_SUFFIX)) for name in folders)
 
 
 def directory_home(path: Path) -> TableHome:

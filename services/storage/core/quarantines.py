@@ -15,7 +15,7 @@ import structlog
 from services.storage.core.names import fold
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
-from services.storage.core.types import Operation, TableInfo, TablePage
+from services.storage.core.types import Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("storage")
@@ -43,12 +43,7 @@ class Quarantines:
 
     def of(self, name: str) -> str:
         """Return the name of a table's quarantine, or an empty string if it has none."""
-        try:
-            return self._found(fold(name))
-        except ThanosqlError as problem:
-            if problem.reason is not Reason.TABLE_NOT_FOUND:
-                raise
-            return ""  # Dropped meanwhile.
+        return self._found(fold(name))
 
     def commit(
         self, name: str, left_out: Rows | None, write: Callable[[], TableInfo], *, keep: bool
@@ -64,7 +59,7 @@ class Quarantines:
         Raises:
             ThanosqlError: TABLE_ALREADY_EXISTS if the quarantine's name is taken; what `write` raises.
         """
-        quarantine = fold(name) + _SUFFIX
+        quarantine = quarantine_name(fold(name))
         with self._tables.writing(quarantine):
             self._settle(fold(name))
             known = self._found(fold(name))
@@ -97,18 +92,12 @@ class Quarantines:
         """Describe a table as it is now, with its quarantine."""
         return self._described(self._tables.describe(name))
 
-    def page(self, *, page_size: int, page_token: str) -> TablePage:
-        """List tables by name; a quarantine is told with its table, and has no entry of its own."""
-        page = self._tables.page(page_size=page_size, page_token=page_token)
-        shown = (table for table in page.tables if not self._belongs(table.name))
-        return replace(page, tables=tuple(self._described(table) for table in shown))
-
     def recover(self) -> list[str]:
         """Take back what was left half done, drop what has outlived its table; return the tables' names."""
         mended = []
         for quarantine in self._tables.names():
-            owner = quarantine.removesuffix(_SUFFIX)
-            if owner == quarantine or not self._found(owner):
+            owner = quarantined_name(quarantine)
+            if not owner or not self._found(owner):
                 continue
             with self._tables.writing(owner), self._tables.writing(quarantine):
                 if not self._tables.exists(owner):
@@ -123,11 +112,12 @@ class Quarantines:
 
     def _found(self, name: str) -> str:
         """Tell a quarantine from a table of a user, which may have its name and columns, but no remark."""
-        quarantine = name + _SUFFIX
-        if not self._tables.exists(quarantine):
+        quarantine = quarantine_name(name)
+        dataset = self._tables.found(quarantine)
+        if dataset is None:
             return ""
-        schema = self._tables.schema(quarantine)
-        return quarantine if schema.equals(QUARANTINE) and _remark(schema, _OWNER) == name else ""
+        is_ours = dataset.schema.equals(QUARANTINE) and _remark(dataset.schema, _OWNER) == name
+        return quarantine if is_ours else ""
 
     def _forget(self, quarantine: str) -> None:
         """Drop a quarantine after the change of its table; what fails now is done at the next start."""
@@ -135,10 +125,6 @@ class Quarantines:
             self._tables.drop(quarantine)
         except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
             _log.warning("quarantine_not_dropped", quarantine=quarantine, error=str(problem)[:200])
-
-    def _belongs(self, name: str) -> bool:
-        owner = name.removesuffix(_SUFFIX)
-        return owner != name and self._tables.exists(owner) and self.of(owner) == name
 
     def _put(self, name: str, left_out: Rows | None, kept: Iterator[pa.RecordBatch]) -> None:
         def batches() -> Iterator[pa.RecordBatch]:
@@ -148,7 +134,7 @@ class Quarantines:
         remarks = {_OWNER: name, _BEFORE: str(self._version(name))}
         if left_out is None:
             remarks[_OVER] = "true"
-        self._tables.replace(name + _SUFFIX, Rows(QUARANTINE, batches(), remarks), Operation.COPY)
+        self._tables.replace(quarantine_name(name), Rows(QUARANTINE, batches(), remarks), Operation.COPY)
 
     def _kept(self, quarantine: str) -> Iterator[pa.RecordBatch]:
         yield from self._tables.dataset(quarantine).to_batches()
@@ -184,7 +170,19 @@ class Quarantines:
         return bool(_remark(dataset.schema, _OVER)) and dataset.count_rows() == 0
 
     def _version(self, name: str) -> int:
-        return int(self._tables.dataset(name).version) if self._tables.exists(name) else 0
+        dataset = self._tables.found(name)
+        return 0 if dataset is None else int(dataset.version)
+
+
+def quarantine_name(folded: str) -> str:
+    """Return the name that a table's quarantine has."""
+    return folded + _SUFFIX
+
+
+def quarantined_name(folded: str) -> str:
+    """Return the name of the table whose quarantine has this name; empty where none can have it."""
+    owner = folded.removesuffix(_SUFFIX)
+    return owner if owner != folded else ""
 
 
 def _remark(schema: pa.Schema, key: str) -> str:

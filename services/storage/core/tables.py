@@ -1,16 +1,14 @@
 """Tables in LanceDB: every change is one commit, and a name is written by one writer at a time."""
 
-import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import lancedb
-import pyarrow as pa
 import structlog
 from lance.dataset import LanceOperation, Transaction
 
@@ -21,13 +19,12 @@ from services.storage.core.names import checked, file_name, fold, table_not_foun
 from services.storage.core.outages import columns_unknown, is_outage
 from services.storage.core.readers import DoomedError, Readers
 from services.storage.core.rows import Rows, aligned
-from services.storage.core.types import ColumnInfo, Operation, TableInfo, TablePage
+from services.storage.core.types import ColumnInfo, Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("storage")
 _COMMITS_BETWEEN_COMPACTIONS = 50
 _MANY_PIECES = 16
-_MAX_PAGE = 1000
 _EVER = timedelta(days=36_500)
 _COPY_OVER = "use OPTIONS (overwrite=True) to replace it, or if_exists='append' to add to it"
 _CREATE_OVER = "write CREATE OR REPLACE TABLE, or choose another name"
@@ -51,9 +48,8 @@ class Tables:
         self._locks = NameLocks()
 
     @cached_property
-    def _database(
-        self,
-    ) -> Any:  # Any: lancedb's connection; made on first use, because that reaches the server
+    def _database(self) -> Any:  # Any: lancedb's connection
+        # Made on first use, because that reaches the server.
         return lancedb.connect(
             self._home.uri,
             # Without it a connection keeps showing the version that it saw first.
@@ -65,6 +61,10 @@ class Tables:
         """Return the names of all tables, sorted."""
         return self._home.names()
 
+    def folders(self) -> list[str]:
+        """Return the names of all tables, sorted, and of some that were never committed; in one look."""
+        return self._home.folders()
+
     def exists(self, name: str) -> bool:
         """Tell whether there is a table of that name."""
         return self._home.is_committed(fold(name))
@@ -75,14 +75,25 @@ class Tables:
         Raises:
             ThanosqlError: TABLE_NOT_FOUND, with the nearest name.
         """
+        found = self.found(name)
+        if found is None:
+            raise table_not_found(name, self.names())
+        return found
+
+    def found(self, name: str) -> Any | None:
+        """Open the newest version of a table for reading; None where there is no such table.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE.
+        """
         while True:
             try:
                 return self._readers.opened(fold(name), lambda: self._home.open(fold(name)))
             except DoomedError:
                 # It was the newest when it was opened, and there is a newer one now.
                 self._readers.wait_for_cleaning(fold(name))
-            except ValueError as problem:
-                raise table_not_found(name, self.names()) from problem
+            except ValueError:
+                return None
 
     def dataset_at(self, name: str, version: int) -> Any:
         """Open one version of a table for reading.
@@ -93,28 +104,14 @@ class Tables:
         """
         return self._readers.opened(fold(name), lambda: self._home.open(fold(name), version))
 
-    def schema(self, name: str) -> pa.Schema:
-        """Return the columns of a table."""
-        return self.dataset(name).schema
-
     def describe(self, name: str) -> TableInfo:
         """Describe a table as it is now."""
-        return _described(fold(name), self.dataset(name), self._home.commit_time_s(fold(name)))
+        return _described(fold(name), self.dataset(name))
 
-    def page(self, *, page_size: int = 100, page_token: str = "") -> TablePage:
-        """List tables by name; one that is dropped meanwhile is left out."""
-        size = max(1, min(page_size or 100, _MAX_PAGE))
-        names = [name for name in self.names() if name > page_token]
-        described = []
-        for name in names[:size]:
-            try:
-                described.append(self.describe(name))
-            except ThanosqlError as problem:
-                if problem.reason is not Reason.TABLE_NOT_FOUND:
-                    raise
-        return TablePage(
-            tables=tuple(described), next_page_token=names[size - 1] if len(names) > size else ""
-        )
+    def described(self, name: str) -> TableInfo | None:
+        """Describe a table as it is now; None where there is no such table."""
+        dataset = self.found(name)
+        return None if dataset is None else _described(fold(name), dataset)
 
     def require_absent(self, name: str, operation: Operation = Operation.CREATE) -> None:
         """Raise TABLE_ALREADY_EXISTS if there is a table of that name, with what its maker may do."""
@@ -299,13 +296,14 @@ class Tables:
     def _committed(self, name: str, transaction: Transaction, operation: str) -> TableInfo:
         saying = replace(transaction, transaction_properties={OPERATION: str(operation)})
         # Described from what the commit returned: a store that fails after it has still kept the rows.
-        table = _described(fold(name), commit(self._home, fold(name), saying), time.time())
+        table = _described(fold(name), commit(self._home, fold(name), saying))
         if table.version % _COMMITS_BETWEEN_COMPACTIONS == 0:
             self._compact_if_possible(name)
         return table
 
     def _version(self, name: str) -> int:
-        return int(self.dataset(name).version) if self.exists(name) else 0
+        dataset = self.found(name)
+        return 0 if dataset is None else int(dataset.version)
 
     def _compact_if_possible(self, name: str) -> None:
         # The commit before it is whole; what is not done now, because of other writers, is later.
@@ -315,19 +313,19 @@ class Tables:
             _log.warning("table_not_compacted", error=str(problem)[:200])
 
     def _open(self, name: str) -> Any:
-        if not self.exists(name):
-            raise table_not_found(name, self.names())
         try:
             return self._database.open_table(file_name(fold(name)))
         except (FileNotFoundError, ValueError) as problem:
             raise table_not_found(name, self.names()) from problem
 
 
-def _described(folded: str, dataset: Any, update_time_s: float) -> TableInfo:
+def _described(folded: str, dataset: Any) -> TableInfo:
+    # What the manifest says, which was read when the dataset was opened: nothing is asked of the store.
+    committed: datetime = dataset.get_version()["timestamp"]
     return TableInfo(
         name=folded,
         row_count=dataset.count_rows(),
         columns=tuple(ColumnInfo(name=field.name, type=str(field.type)) for field in dataset.schema),
         version=dataset.version,
-        update_time_s=update_time_s,
+        update_time_s=committed.timestamp(),
     )

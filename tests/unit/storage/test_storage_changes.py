@@ -222,4 +222,7 @@ def test_columns_that_changed_before_the_store_went_away_are_said_to_have_change
     assert "table 't' was changed" in caught.value.message
     assert "connection refused; do not run the statement again" in caught.value.message
     assert caught.value.metadata["outcome"] == "changed"
-    assert tables.schema("t").names == {"add": ["a", "b", "c"], "drop": ["a"], "rename": ["a", "c"]}[verb]
+    assert (
+        tables.dataset("t").schema.names
+        == {"add": ["a", "b", "c"], "drop": ["a"], "rename": ["a", "c"]}[verb]
+    )

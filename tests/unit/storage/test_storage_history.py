@@ -145,7 +145,7 @@ def test_a_restore_can_be_undone(make: Make, history: TableHistory, tables: Tabl
     assert history.restore("t", 1).row_count == 1
     undone = history.restore("T", 2)
     assert (undone.version, undone.row_count) == (4, 2)
-    assert tables.schema("t").names == ["m"]
+    assert tables.dataset("t").schema.names == ["m"]
 
 
 @both_homes

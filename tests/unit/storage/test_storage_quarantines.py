@@ -9,6 +9,7 @@ import pytest
 from services.storage.core.assigning import Assignment
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand, CopyRequest
+from services.storage.core.listing import TableListing
 from services.storage.core.quarantines import QUARANTINE, Quarantines
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
@@ -89,11 +90,12 @@ def test_dropping_a_table_drops_its_quarantine(copy: Copy, quarantines: Quaranti
 
 def test_a_quarantine_is_told_with_its_table(copy: Copy, quarantines: Quarantines, tables: Tables) -> None:
     copy("a,b\n1,2\nbad\n")
-    page = quarantines.page(page_size=10, page_token="")
+    listing = TableListing(tables, quarantines)
+    page = listing.page()
     assert [(table.name, table.quarantine) for table in page.tables] == [("t", "t_quarantine")]
     assert quarantines.describe("t_quarantine").row_count == 1
     tables.drop("t")
-    assert [table.name for table in quarantines.page(page_size=10, page_token="").tables] == ["t_quarantine"]
+    assert [table.name for table in listing.page().tables] == ["t_quarantine"]
 
 
 def test_a_table_of_the_user_is_not_taken_for_a_quarantine(
@@ -118,7 +120,7 @@ def test_a_copy_of_a_quarantine_is_a_table_of_the_user(
     kept = tables.dataset("t_quarantine").to_table()
     tables.create("mine", Rows(kept.schema, kept.to_batches()))
     tables.create("mine_quarantine", Rows(kept.schema, kept.to_batches()))
-    listed = {table.name: table.quarantine for table in quarantines.page(page_size=10, page_token="").tables}
+    listed = {table.name: table.quarantine for table in TableListing(tables, quarantines).page().tables}
     assert listed == {"mine": "", "mine_quarantine": "", "t": "t_quarantine"}
     assert quarantines.drop("mine")
     assert Quarantines(tables).recover() == []

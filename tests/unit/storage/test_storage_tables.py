@@ -10,7 +10,9 @@ import pytest
 from services.storage.core.assigning import Assignment
 from services.storage.core.changes import TableChanges
 from services.storage.core.homes import TableHome
+from services.storage.core.listing import TableListing
 from services.storage.core.names import file_name, from_file_name
+from services.storage.core.quarantines import Quarantines
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -174,7 +176,7 @@ def test_update_keeps_types_or_fails_whole(make: Make, changes: TableChanges, ta
     for expression in ("'abc'", "age * 1.01", "1e30"):
         with pytest.raises(ThanosqlError):
             changes.update("t", [Assignment(column="age", expression=expression)], "age = 30 OR age = 50")
-    assert tables.schema("t").equals(PEOPLE.schema)
+    assert tables.dataset("t").schema.equals(PEOPLE.schema)
     assert tables.describe("t").version == 1
 
 
@@ -203,7 +205,7 @@ def test_delete_without_a_condition_empties_the_table(
     make("t", PEOPLE)
     assert changes.delete("t") == 3
     assert tables.describe("t").row_count == 0
-    assert tables.schema("t").names == ["name", "age"]
+    assert tables.dataset("t").schema.names == ["name", "age"]
 
 
 def test_columns_come_go_and_change_their_name(make: Make, changes: TableChanges, select: Select) -> None:
@@ -250,9 +252,10 @@ def test_pages_of_tables_cover_each_once(tables: Tables) -> None:
     names = ["b", "a", "d", "c", "e"]
     for name in names:
         tables.create(name, rows())
+    listing = TableListing(tables, Quarantines(tables))
     seen, token = [], ""
     while True:
-        page = tables.page(page_size=2, page_token=token)
+        page = listing.page(page_size=2, page_token=token)
         seen += [table.name for table in page.tables]
         token = page.next_page_token
         if not token:
