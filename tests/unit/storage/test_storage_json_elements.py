@@ -119,6 +119,24 @@ class TestCopies:
         ]
         assert select("SELECT a FROM t") == [{"a": 1}, {"a": 3}]
 
+    def test_what_is_wrong_with_a_line_is_not_said_of_the_next(
+        self, copy: Callable[..., CopyOutcome], select: Select
+    ) -> None:
+        lines = [
+            '{"a": 1, "A": 2}',
+            '\ufeff{"a": 1}',
+            '{"a": "\\ud800"}',
+            '{"a": {"b": 1, "b": 2}} x',
+            '{"a": 3}',
+        ]
+        copy("\n".join(["", *lines]), "t.jsonl")
+        assert [row["message"] for row in select("SELECT message FROM t_quarantine")] == [
+            "not JSON: a name stands twice in an object",
+            "not JSON: Unexpected UTF-8 BOM (decode using utf-8-sig): line 1 column 1 (char 0)",
+            "not JSON: an escape that is half of a character",
+            "not JSON: a name stands twice in an object",
+        ]
+
     def test_text_and_numbers_in_one_column_become_plain_text(
         self, copy: Callable[..., CopyOutcome], select: Select
     ) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
+from services.storage.core.copying.decoding import JsonDecoder
+
 _CHUNK_CHARACTERS = 1 << 20
 _LONGEST_VALUE = 64 << 20
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -19,11 +21,19 @@ class BrokenJsonError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Element:
-    """One value: the line where it begins, its text, and what it is; numbers may be approximate."""
+    """One value of a file.
+
+    Attributes:
+        line: Where it begins.
+        text: How it is written.
+        value: What it is; numbers may be approximate.
+        problem: Why it cannot be kept although it is JSON; empty where nothing speaks against it.
+    """
 
     line: int
     text: str
     value: object
+    problem: str
 
 
 class JsonElements:
@@ -37,7 +47,7 @@ class JsonElements:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._decoder = json.JSONDecoder()
+        self._decoder = JsonDecoder()
         self._buffer = ""
         self._position = 0
         self._line = 1
@@ -67,23 +77,18 @@ class JsonElements:
         value, end = self._decoded()
         text, line = self._buffer[self._position : end], self._line
         self._advance(end)
-        return Element(line=line, text=text, value=value)
+        return Element(line=line, text=text, value=value, problem=self._decoder.problem)
 
     def _decoded(self) -> tuple[object, int]:
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._buffer, self._position)
+                value, end = self._decoder.decode_at(self._buffer, self._position)
             except json.JSONDecodeError as problem:
                 if self._may_go_on(problem) and self._read_more():
                     continue
                 raise self._broken(_words(problem), problem.pos) from problem
             except RecursionError as problem:
                 raise self._broken("it is nested too deeply") from problem
-            except ValueError:
-                # A number of more digits than Python turns into an int. A float takes any number, so
-                # this cannot happen again.
-                self._decoder = json.JSONDecoder(parse_int=float)
-                continue
             # Near the end of what was read, `1` may become `1.5e10`.
             if end + _LONGEST_TOKEN < len(self._buffer) or not self._read_more():
                 return value, end

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from services.storage.core.copying.columns import renamed
+from services.storage.core.copying.decoding import JsonDecoder
 from services.storage.core.copying.elements import BrokenJsonError, JsonElements
 from services.storage.core.copying.encoding import require_utf8
 from services.storage.core.copying.report import CopyReport
@@ -25,6 +25,7 @@ from thanosql_runtime.errors import Reason, error
 
 _BATCH_ROWS = 8192
 _NO_OBJECT = "not a JSON object"
+_NESTED_TOO_DEEPLY = "not JSON that can be kept: nested too deeply"
 _MAX_RECORD_BYTES = 64 << 20
 _READER: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "1GiB",
@@ -75,10 +76,11 @@ class _Record:
 
 
 def _line_records(path: Path) -> Iterator[_Record]:
+    decoder = JsonDecoder()
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-            problem = _line_problem(text) if text else ""
+            problem = _line_problem(text, decoder) if text else ""
             yield _Record(line=number, text=text, size_bytes=len(line), problem=problem)
 
 
@@ -86,7 +88,8 @@ def _element_records(file: TextIO) -> Iterator[_Record]:
     for element in JsonElements(file):
         # In a valid value, a line break stands between tokens alone.
         text = element.text.replace("\n", " ").replace("\r", " ")
-        problem = _line_problem(text) if isinstance(element.value, dict) else _NO_OBJECT
+        is_object = isinstance(element.value, dict)
+        problem = element.problem or _value_problem(element.value, text) if is_object else _NO_OBJECT
         yield _Record(line=element.line, text=text, size_bytes=len(text), problem=problem)
 
 
@@ -128,29 +131,27 @@ def _keep(records: Iterator[_Record], clean: Path, name: str, total: int, report
     return rows
 
 
-def _line_problem(line: str) -> str:
+def _line_problem(line: str, decoder: JsonDecoder) -> str:
     try:
-        record = json.loads(line, object_pairs_hook=_members)
-        if "\\u" in line:
-            json.dumps(record, ensure_ascii=False).encode()  # Half of a surrogate pair is no text.
+        value = decoder.decode(line)
+    except ValueError as problem:
+        return decoder.problem or f"not JSON: {problem}"
+    except RecursionError:
+        return decoder.problem or _NESTED_TOO_DEEPLY
+    return decoder.problem or _value_problem(value, line)
+
+
+def _value_problem(value: object, text: str) -> str:
+    try:
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # Half of a surrogate pair is no text.
     except UnicodeEncodeError:
         return "not JSON: an escape that is half of a character"
-    except ValueError as problem:
-        if "int_max_str_digits" in str(problem):
-            return f"not JSON that can be kept: a number has more than {sys.get_int_max_str_digits()} digits"
-        return f"not JSON: {problem}"
     except RecursionError:
-        return "not JSON that can be kept: nested too deeply"
-    if not isinstance(record, dict):
+        return _NESTED_TOO_DEEPLY
+    if not isinstance(value, dict):
         return _NO_OBJECT
-    return "" if record else "an object without a single name"
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len({name.lower() for name in members}) != len(pairs):
-        raise ValueError("a name stands twice in an object")
-    return members
+    return "" if value else "an object without a single name"
 
 
 @contextlib.contextmanager
