@@ -71,13 +71,14 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
         except BrokenPipeError:
             raise  # the reader has left; click ends the command without a word
         except UnicodeDecodeError as failure:
-            _failed(f"the statements are not UTF-8: byte {failure.start} cannot be read")
+            fail(f"the statements are not UTF-8: byte {failure.start} cannot be read")
         except OSError as failure:
-            _failed(f"{failure.filename or 'a file'}: {failure.strerror or failure}")
+            fail(f"{failure.filename or 'a file'}: {failure.strerror or failure}")
 
     return run
 
 
-def _failed(message: str) -> NoReturn:
+def fail(message: str) -> NoReturn:
+    """Say what went wrong, and end the command."""
     click.echo(f"error: {message}", err=True)
     sys.exit(EXIT_FAILED)

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,10 +59,33 @@ def test_a_token_that_is_typed_is_not_shown(address: str) -> None:
 
 
 def test_every_address_has_its_own(run: Run, address: str) -> None:
-    run("token", "set", "--address", "there:1", "theirs")
+    run("token", "set", "--no-verify", "--address", "there:1", "theirs")
     assert read_token(address) == ""
     assert "the token of there:1 is kept" in run("token", "--address", "there:1").stdout
     assert run("sql", "SELECT * FROM t").exit_code == 1
+
+
+def test_a_token_that_the_server_does_not_take_is_not_kept(run: Run, address: str) -> None:
+    run("token", "set", TOKEN)
+    result = run("token", "set", "thanosql_other", env={"THANOSQL_API_TOKEN": TOKEN})
+    assert result.exit_code == 1
+    assert f"{address} does not take this token, so it was not kept" in result.stderr
+    assert read_token(address) == TOKEN
+    assert run("token", "set", "--no-verify", "thanosql_other").exit_code == 0
+    assert read_token(address) == "thanosql_other"
+
+
+def test_a_token_of_a_server_that_does_not_answer_is_kept_only_unverified(run: Run) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        silent = f"127.0.0.1:{unused.getsockname()[1]}"
+        result = run("token", "set", TOKEN, "--address", silent)
+        assert result.exit_code == 1
+        assert f"no server answers at {silent} to verify the token" in result.stderr
+        assert "add --no-verify" in result.stderr
+        assert read_token(silent) == ""
+        assert run("token", "set", TOKEN, "--address", silent, "--no-verify").exit_code == 0
+        assert read_token(silent) == TOKEN
 
 
 def test_something_that_is_no_token_is_not_kept(run: Run, address: str) -> None:
@@ -86,6 +110,5 @@ def test_a_token_of_the_environment_that_has_ended_is_warned_of(run: Run, addres
     assert "THANOSQL_API_TOKEN is set here" in result.stderr
     assert "unset it" in result.stderr
     assert read_token(address) == "thanosql_rotated"
-    assert (
-        "THANOSQL_API_TOKEN is set here" in run("token", "set", "x", env={"THANOSQL_API_TOKEN": "y"}).stderr
-    )
+    kept = run("token", "set", TOKEN, "--no-verify", env={"THANOSQL_API_TOKEN": "y"})
+    assert "THANOSQL_API_TOKEN is set here" in kept.stderr
