@@ -11,26 +11,44 @@ import os
 import secrets
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from thanosql_runtime.errors import Reason, error
+import structlog
 
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_log = structlog.get_logger("gateway")
 TOKEN_PREFIX = "thanosql_"  # noqa: S105 - the public start of every token
 _SCHEME = "bearer "
 _RANDOM_BYTES = 32
+_LOOK_AGAIN_S = 1.0
+
+_Written = tuple[int, int, int]
 
 
 class TokenKeeper:
-    """Makes, keeps and compares the token of one server; safe in several threads."""
+    """Makes, keeps and compares the token of one server; safe in several threads.
 
-    def __init__(self, path: Path, announce: Callable[[str], None]) -> None:
-        """Keep the hash at `path`; `announce` tells a new token to the person who started the server."""
+    Args:
+        path: Where the hash is kept; a file that takes its place is noticed within a second.
+        announce: Tells a new token to the person who started the server.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self, path: Path, announce: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = path
         self._announce = announce
+        self._clock = clock
         self._digest = ""
-        self._rotating = threading.Lock()
+        self._written: _Written | None = None
+        self._look_again_s = 0.0
+        # Whoever holds it may change the digest, or what it came from.
+        self._changing = threading.Lock()
 
     def start(self) -> None:
         """Read the hash, or make the first token and tell it.
@@ -38,9 +56,11 @@ class TokenKeeper:
         Raises:
             ThanosqlError: INVALID_DATA where the file is not readable as ours.
         """
-        if self._path.exists():
-            self._digest = _read_digest(self._path)
-            return
+        with self._changing:
+            self._written = _written(self._path)
+            if self._written is not None:
+                self._digest = _read_digest(self._path)
+                return
         token, _created = self.rotate()
         self._announce(f"token: {token}")
         self._announce("shown this once; `thanosql token set` keeps it for you")
@@ -51,9 +71,10 @@ class TokenKeeper:
         created = datetime.now(UTC)
         digest = _digest_of(token)
         # Two at once must leave the same hash on disk and in memory.
-        with self._rotating:
+        with self._changing:
             _write_private(self._path, json.dumps({"sha256": digest, "create_time": created.isoformat()}))
             self._digest = digest
+            self._written = _written(self._path)
         return token, created
 
     def authorise(self, metadata: Mapping[str, str]) -> None:
@@ -69,6 +90,7 @@ class TokenKeeper:
                 "the call has no token; set API_TOKEN or THANOSQL_API_TOKEN to the token that the server "
                 "printed at its first start",
             )
+        self._notice_change()
         token = header[len(_SCHEME) :].strip() if header.lower().startswith(_SCHEME) else ""
         if not (self._digest and hmac.compare_digest(_digest_of(token), self._digest)):
             raise error(
@@ -78,9 +100,37 @@ class TokenKeeper:
                 "in its home directory, and starting it again",
             )
 
+    def _notice_change(self) -> None:
+        """Take up the hash of a file that took the place of ours; one that cannot be read changes nothing."""
+        now_s = self._clock()
+        if not self._digest or now_s < self._look_again_s or not self._changing.acquire(blocking=False):
+            return
+        try:
+            self._look_again_s = now_s + _LOOK_AGAIN_S
+            written = _written(self._path)
+            if written is None or written == self._written:
+                return
+            # Known before it is read: what takes its place meanwhile is another one, and read next time.
+            self._written = written
+            self._digest = _read_digest(self._path)
+            _log.info("token_changed")
+        except (ThanosqlError, OSError) as problem:
+            _log.warning("token_not_read", error=str(problem)[:200])
+        finally:
+            self._changing.release()
+
 
 def _digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _written(path: Path) -> _Written | None:
+    """Tell one file from what takes its place; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _read_digest(path: Path) -> str:

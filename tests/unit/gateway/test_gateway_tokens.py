@@ -99,3 +99,59 @@ def test_two_rotations_at_once_leave_one_hash_on_disk_and_in_memory(
     kept = json.loads(path.read_text())["sha256"]
     (on_disk,) = [token for token in tokens if hashlib.sha256(token.encode()).hexdigest() == kept]
     keeper.authorise({"authorization": f"Bearer {on_disk}"})
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def opens(keeper: TokenKeeper, token: str) -> bool:
+    try:
+        keeper.authorise({"authorization": f"Bearer {token}"})
+    except ThanosqlError:
+        return False
+    return True
+
+
+def hash_file(token: str) -> str:
+    return json.dumps({"sha256": hashlib.sha256(token.encode()).hexdigest()})
+
+
+def test_a_file_that_took_the_place_of_ours_is_noticed_without_a_restart(path: Path) -> None:
+    told: list[str] = []
+    clock = Clock()
+    keeper = TokenKeeper(path, told.append, clock)
+    keeper.start()
+    ours = told[0].rpartition(" ")[2]
+    assert opens(keeper, ours)
+    path.write_text(hash_file("theirs"))
+    clock.now_s += 1
+    assert (opens(keeper, ours), opens(keeper, "theirs")) == (False, True)
+    fresh, _created = keeper.rotate()
+    clock.now_s += 1
+    assert (opens(keeper, "theirs"), opens(keeper, fresh)) == (False, True)
+
+
+@pytest.mark.parametrize("content", ["", "{}", None], ids=["empty", "not ours", "deleted"])
+def test_a_file_that_cannot_be_read_leaves_the_token_as_it_was(path: Path, content: str | None) -> None:
+    told: list[str] = []
+    clock = Clock()
+    keeper = TokenKeeper(path, told.append, clock)
+    keeper.start()
+    ours = told[0].rpartition(" ")[2]
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    for _ in range(2):
+        clock.now_s += 1
+        assert opens(keeper, ours)
+        assert not opens(keeper, "")
+    path.write_text(hash_file("theirs"))
+    clock.now_s += 1
+    assert (opens(keeper, ours), opens(keeper, "theirs")) == (False, True)
