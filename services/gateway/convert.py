@@ -9,8 +9,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.gateway.core import events
 from services.gateway.core.execution import Explanation
 from services.gateway.core.records import (
-    CopyProgress,
-    CopyResult,
     JobNotice,
     ModelVersion,
     RowAnswer,
@@ -20,7 +18,7 @@ from services.gateway.core.records import (
     TableVersion,
     TrainingJob,
 )
-from thanosql.v1 import errors_pb2, gateway_pb2, predictor_pb2, storage_pb2, trainer_pb2, types_pb2
+from thanosql.v1 import errors_pb2, gateway_pb2, predictor_pb2, trainer_pb2, types_pb2
 from thanosql_runtime.arrow import encode_schema
 from thanosql_runtime.errors import Span
 from thanosql_runtime.status import from_status
@@ -153,22 +151,6 @@ def embed_answer(message: predictor_pb2.EmbedResult) -> RowAnswer:
         return RowAnswer(key=message.row_key, reason=failure.reason.value, message=failure.message)
     seconds = message.embedding.audio_duration.ToMicroseconds() / 1e6
     return RowAnswer(key=message.row_key, embedding=list(message.embedding.values), audio_s=seconds)
-
-
-def copy_part(message: storage_pb2.CopyTableResponse) -> CopyProgress | CopyResult:
-    """Part of a copy's answer."""
-    if message.HasField("progress"):
-        part = message.progress
-        return CopyProgress(rows=part.rows, done=part.done, total=part.total, unit=part.unit or "bytes")
-    result = message.result
-    return CopyResult(
-        table=table(result.table),
-        rows_copied=result.rows_copied,
-        rows_quarantined=result.rows_quarantined,
-        quarantined=row_errors(result.quarantined),
-        quarantine=result.quarantine,
-        notices=[notice.message for notice in result.notices],
-    )
 
 
 def explanation(item: Explanation) -> gateway_pb2.Explanation:

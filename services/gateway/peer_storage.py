@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from services.gateway import convert
+from services.gateway.convert_copies import copy_explanation, copy_part
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plan_changes import AddColumn, AlterTable, DropColumn
 from services.gateway.core.ports import (
@@ -17,6 +18,7 @@ from services.gateway.core.ports import (
     Written,
 )
 from services.gateway.core.records import (
+    CopyExplanation,
     CopyProgress,
     CopyResult,
     FileFacts,
@@ -92,7 +94,15 @@ class StorageTables:
             table=table, source=source, if_exists=parser_pb2.IfExists.Value(f"IF_EXISTS_{if_exists}")
         )
         async for message in answers(self._stub.CopyTable(request), _PEER):
-            yield convert.copy_part(message)
+            yield copy_part(message)
+
+    async def explain_copy(self, table: str, source: str, if_exists: str) -> CopyExplanation:
+        """See `Tables.explain_copy`."""
+        request = storage_pb2.ExplainCopyRequest(
+            table=table, source=source, if_exists=parser_pb2.IfExists.Value(f"IF_EXISTS_{if_exists}")
+        )
+        with peer_call(_PEER):
+            return copy_explanation(await self._stub.ExplainCopy(request, timeout=_REWRITE_TIMEOUT_S))
 
     async def update(self, table: str, assignments: Sequence[tuple[str, str]], condition: str) -> int:
         """See `Tables.update`."""

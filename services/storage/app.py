@@ -11,6 +11,7 @@ import structlog
 from services.storage.core.changes import TableChanges
 from services.storage.core.connections import QueryLimits, open_connection
 from services.storage.core.copying.command import CopyCommand
+from services.storage.core.copying.explaining import CopyExplainer
 from services.storage.core.history import TableHistory
 from services.storage.core.holds import ModelHolds
 from services.storage.core.homes import TableHome
@@ -173,6 +174,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         indexes=indexes,
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, quarantines, objects.workspace),
+        copy_explainer=CopyExplainer(tables, quarantines, objects.workspace),
         listing=TableListing(tables, quarantines),
         quarantines=quarantines,
         models=models,

@@ -18,6 +18,8 @@ from services.storage.core.searching.nearest import VectorSearch
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import (
     Artefact,
+    ColumnInfo,
+    CopyExplanation,
     CopyOutcome,
     CopyProgress,
     IfExists,
@@ -25,6 +27,7 @@ from services.storage.core.types import (
     ModelKind,
     ModelPage,
     ModelVersion,
+    RowProblem,
     TableAtVersion,
     TableInfo,
     TablePage,
@@ -55,11 +58,10 @@ _KINDS_OUT = {kind: number for number, kind in _KINDS.items()}
 
 def to_table(info: TableInfo) -> types_pb2.Table:
     """A table as the wire tells it."""
-    columns = [types_pb2.Column(name=column.name, type=column.type) for column in info.columns]
     return types_pb2.Table(
         name=info.name,
         row_count=info.row_count,
-        columns=columns,
+        columns=_columns(info.columns),
         version=info.version,
         update_time=_timestamp(info.update_time_s),
         quarantine=info.quarantine,
@@ -110,7 +112,7 @@ def from_versions(start: storage_pb2.QueryStart) -> list[TableAtVersion]:
     ]
 
 
-def from_copy_request(request: storage_pb2.CopyTableRequest) -> CopyRequest:
+def from_copy_request(request: storage_pb2.CopyTableRequest | storage_pb2.ExplainCopyRequest) -> CopyRequest:
     """What is copied where."""
     if_exists = _IF_EXISTS.get(request.if_exists)
     if if_exists is None:
@@ -128,19 +130,41 @@ def to_copy_progress(progress: CopyProgress) -> storage_pb2.CopyTableResponse:
 
 def to_copy_result(outcome: CopyOutcome) -> storage_pb2.CopyTableResponse:
     """What a copy made."""
-    problems = [
-        types_pb2.RowError(row=row.row, subject=row.subject, reason=row.reason.value, message=row.message)
-        for row in outcome.quarantined
-    ]
     result = storage_pb2.CopyResult(
         table=to_table(outcome.table),
         rows_copied=outcome.rows_copied,
         rows_quarantined=outcome.rows_quarantined,
-        quarantined=problems,
+        quarantined=_row_errors(outcome.quarantined),
         quarantine=outcome.table.quarantine if outcome.rows_quarantined else "",
         notices=[types_pb2.Notice(message=notice) for notice in outcome.notices],
     )
     return storage_pb2.CopyTableResponse(result=result)
+
+
+def to_copy_explanation(explanation: CopyExplanation) -> storage_pb2.ExplainCopyResponse:
+    """What a copy would do."""
+    return storage_pb2.ExplainCopyResponse(
+        format=explanation.format,
+        files=explanation.files,
+        size_bytes=explanation.size_bytes,
+        is_final=explanation.is_final,
+        columns=_columns(explanation.columns),
+        rows_read=explanation.rows_read,
+        rows_quarantined=explanation.rows_quarantined,
+        quarantined=_row_errors(explanation.quarantined),
+        notices=[types_pb2.Notice(message=notice) for notice in explanation.notices],
+    )
+
+
+def _row_errors(problems: Iterable[RowProblem]) -> list[types_pb2.RowError]:
+    return [
+        types_pb2.RowError(row=row.row, subject=row.subject, reason=row.reason.value, message=row.message)
+        for row in problems
+    ]
+
+
+def _columns(columns: Iterable[ColumnInfo]) -> list[types_pb2.Column]:
+    return [types_pb2.Column(name=column.name, type=column.type) for column in columns]
 
 
 def from_assignments(request: storage_pb2.UpdateRowsRequest) -> list[Assignment]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
+from services.storage.core.copying.explaining import CopyExplainer
 from services.storage.core.history import TableHistory
 from services.storage.core.listing import TableListing
 from services.storage.core.models import ModelCatalog
@@ -29,6 +30,7 @@ class Parts:
         indexes: What SEARCH KEYWORD reads instead of large tables.
         changes: UPDATE, DELETE and ALTER.
         copying: COPY.
+        copy_explainer: What it would do.
         listing: Tables page by page.
         quarantines: Tables with those that COPY keeps beside them.
         models: The catalog.
@@ -45,6 +47,7 @@ class Parts:
     indexes: KeywordIndexes
     changes: TableChanges
     copying: CopyCommand
+    copy_explainer: CopyExplainer
     listing: TableListing
     quarantines: Quarantines
     models: ModelCatalog

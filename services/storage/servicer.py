@@ -53,6 +53,14 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             async for response in responses:
                 yield response
 
+    async def ExplainCopy(
+        self, request: storage_pb2.ExplainCopyRequest, context: _Context
+    ) -> storage_pb2.ExplainCopyResponse:
+        """Say what a copy would do."""
+        copy = convert.from_copy_request(request)
+        explanation = await self._parts.work.command(self._parts.copy_explainer.run, copy)
+        return convert.to_copy_explanation(explanation)
+
     async def UpdateRows(
         self, request: storage_pb2.UpdateRowsRequest, context: _Context
     ) -> storage_pb2.UpdateRowsResponse:

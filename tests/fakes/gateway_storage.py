@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from tests.fakes.gateway_peer import FakeService
-from thanosql.v1 import storage_pb2, storage_pb2_grpc, types_pb2
+from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc, types_pb2
 from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, encode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -138,6 +138,16 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
             notices=[types_pb2.Notice(message="column 'a' was widened from int64 to double")],
         )
         yield storage_pb2.CopyTableResponse(result=result)
+
+    async def ExplainCopy(self, request: Any, context: Any) -> storage_pb2.ExplainCopyResponse:
+        self.calls.append("ExplainCopy")
+        if request.table in self.tables and request.if_exists == parser_pb2.IF_EXISTS_FAIL:
+            raise error(Reason.TABLE_ALREADY_EXISTS, f"table '{request.table}' exists", table=request.table)
+        if request.source not in self.sources:
+            raise error(Reason.FILE_NOT_FOUND, f"no file '{request.source}'")
+        rows = self.sources[request.source]
+        columns = [types_pb2.Column(name=field.name, type=str(field.type)) for field in rows.schema]
+        return storage_pb2.ExplainCopyResponse(format="csv", files=1, size_bytes=9, columns=columns)
 
     async def UpdateRows(self, request: Any, context: Any) -> storage_pb2.UpdateRowsResponse:
         return storage_pb2.UpdateRowsResponse(rows_changed=self._table(request.table).num_rows)

@@ -54,9 +54,41 @@ COPY t OPTIONS(if_exists='append') FROM '[{"age": 30.5}]'
 
 --# what EXPLAIN says
 EXPLAIN COPY t OPTIONS(if_exists='append') FROM 'people.csv'
---| 1  read 'people.csv', and keep rows that cannot be read in table 't_quarantine'
---| 2  add to table 't' in one commit
---| 2 rows
+--| 1  read 'people.csv', csv, 50 bytes: name string, age int64, born date32[day]
+--| 2  keep rows that cannot be read in table 't_quarantine'
+--| 3  add to table 't' in one commit
+--| 3 rows
+
+--# what EXPLAIN says of rows that cannot be read
+EXPLAIN COPY u FROM 'broken.csv'
+--| 1  read 'broken.csv', csv, 24 bytes: a int64, b int64
+--| 2  keep rows that cannot be read in table 'u_quarantine': 2 rows, the first is line 3: 1 field where the header has 2
+--| 3  make table 'u' in one commit
+--| 3 rows
+
+--# what EXPLAIN says of records that widen a column and lack another
+EXPLAIN COPY t OPTIONS(if_exists='append') FROM '[{"age": 30.5}]'
+--| 1  read the JSON text, 15 bytes: age double
+--| 2  keep rows that cannot be read in table 't_quarantine'
+--| 3  add to table 't' in one commit
+--| 4  column 'age' would be widened from int64 to double
+--| 5  column 'name' is not in the JSON text: NULL in these rows
+--| 6  column 'born' is not in the JSON text: NULL in these rows
+--| 6 rows
+
+--# what EXPLAIN says of a LibriSpeech tree
+EXPLAIN COPY t OPTIONS(overwrite=True) FROM 'libri'
+--| 1  read 'libri', LibriSpeech tree, 3 files, 235 bytes: audio_path string, text string, speaker_id string, chapter_id string, duration double
+--| 2  keep rows that cannot be read in table 't_quarantine': 2 rows, the first is libri/84/1/84-1-0002: the transcript names a recording that is not there
+--| 3  replace table 't' in one commit
+--| 3 rows
+
+--# what EXPLAIN says of text for a column of numbers
+EXPLAIN COPY t OPTIONS(if_exists='append') FROM 'text_age.csv'
+--| error: column 'age' of table 't' holds int64, but 'text_age.csv' gives text such as 'unknown'; mend the file, or copy into another table
+--|   line 1  |   EXPLAIN COPY t OPTIONS(if_exists='append') FROM 'text_age.csv'
+--|           |                                                   ^^^^^^^^^^^^^^
+--| INVALID_DATA
 
 --# a table that is there
 COPY t FROM 'people.csv'
@@ -67,7 +99,7 @@ COPY t FROM 'people.csv'
 
 --# a table that is there, in EXPLAIN
 EXPLAIN COPY t FROM 'people.csv'
---| error: table 't' exists; add overwrite=True
+--| error: table 't' exists already; use OPTIONS (overwrite=True) to replace it, or if_exists='append' to add to it
 --|   line 1  |   EXPLAIN COPY t FROM 'people.csv'
 --|           |                ^
 --| TABLE_ALREADY_EXISTS

@@ -80,6 +80,21 @@ def answer_text(answer: Answer, text: str) -> str:
     return "\n".join(lines)
 
 
+async def test_explain_fails_where_and_as_the_copy_does(client: Client) -> None:
+    for case in read_cases(GOLDEN):
+        if not case.text.startswith("COPY"):
+            continue
+        await client.succeed(BEFORE)
+        explained = await client.run(f"EXPLAIN {case.text}")
+        tables = await client.run("SELECT name, version FROM (LIST TABLE) ORDER BY name")
+        assert [row["name"] for row in tables.rows] == ["t", "wide"], case.title
+        copied = await client.run(case.text)
+        assert (explained.failure is None) is (copied.failure is None), case.title
+        if explained.failure is not None and copied.failure is not None:
+            assert explained.failure.reason is copied.failure.reason, case.title
+            assert explained.failure.message == copied.failure.message, case.title
+
+
 async def test_copy_answers_what_the_golden_file_says(client: Client) -> None:
     cases, answered = read_cases(GOLDEN), list[Case]()
     for case in cases:

@@ -607,6 +607,96 @@ class CopyResult(_message.Message):
 Global___CopyResult: _TypeAlias = CopyResult  # noqa: Y015
 
 @_typing.final
+class ExplainCopyRequest(_message.Message):
+    """What would be copied where."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    IF_EXISTS_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    """The table."""
+    source: _builtins.str
+    """Path in the workspace, or a JSON array of records."""
+    if_exists: _parser_pb2.IfExists.ValueType
+    """What to do with a table that exists."""
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        source: _builtins.str = ...,
+        if_exists: _parser_pb2.IfExists.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["if_exists", b"if_exists", "source", b"source", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainCopyRequest: _TypeAlias = ExplainCopyRequest  # noqa: Y015
+
+@_typing.final
+class ExplainCopyResponse(_message.Message):
+    """What a copy would read, and what it would do to its table."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    IS_FINAL_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ROWS_READ_FIELD_NUMBER: _builtins.int
+    ROWS_QUARANTINED_FIELD_NUMBER: _builtins.int
+    QUARANTINED_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
+    format: _builtins.str
+    """What the source is: an ending such as `csv`, `folder of audio`, `LibriSpeech tree`, or `the JSON text`."""
+    files: _builtins.int
+    """Files that would be read; at least so many where the look is not final."""
+    size_bytes: _builtins.int
+    """Bytes that they take."""
+    is_final: _builtins.bool
+    """Whether the source was seen as far as it decides the columns."""
+    rows_read: _builtins.int
+    """Rows that were looked at."""
+    rows_quarantined: _builtins.int
+    """Rows that cannot be read, of those that were looked at."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Column]:
+        """The columns that it becomes."""
+
+    @_builtins.property
+    def quarantined(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RowError]:
+        """The first of them, 100 at most."""
+
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Notice]:
+        """What would become of columns that do not match those of the table."""
+
+    def __init__(
+        self,
+        *,
+        format: _builtins.str = ...,
+        files: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        is_final: _builtins.bool = ...,
+        columns: _abc.Iterable[_types_pb2.Column] | None = ...,
+        rows_read: _builtins.int = ...,
+        rows_quarantined: _builtins.int = ...,
+        quarantined: _abc.Iterable[_types_pb2.RowError] | None = ...,
+        notices: _abc.Iterable[_types_pb2.Notice] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "files", b"files", "format", b"format", "is_final", b"is_final", "notices", b"notices", "quarantined", b"quarantined", "rows_quarantined", b"rows_quarantined", "rows_read", b"rows_read", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainCopyResponse: _TypeAlias = ExplainCopyResponse  # noqa: Y015
+
+@_typing.final
 class UpdateRowsRequest(_message.Message):
     """Which rows to change, and how."""
 

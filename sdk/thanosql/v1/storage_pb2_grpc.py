@@ -50,6 +50,11 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.CopyTableRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.CopyTableResponse.FromString,
                 _registered_method=True)
+        self.ExplainCopy = channel.unary_unary(
+                '/thanosql.v1.StorageService/ExplainCopy',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.ExplainCopyRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.ExplainCopyResponse.FromString,
+                _registered_method=True)
         self.UpdateRows = channel.unary_unary(
                 '/thanosql.v1.StorageService/UpdateRows',
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.UpdateRowsRequest.SerializeToString,
@@ -192,6 +197,13 @@ class StorageServiceServicer:
 
     def CopyTable(self, request, context):
         """Makes a table from a file or folder of the workspace, as one commit; progress first, the result last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainCopy(self, request, context):
+        """Says what CopyTable would do, from the start of its source, or fails as it would; changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -382,6 +394,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.CopyTable,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.CopyTableRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.CopyTableResponse.SerializeToString,
+            ),
+            'ExplainCopy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainCopy,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.ExplainCopyRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.ExplainCopyResponse.SerializeToString,
             ),
             'UpdateRows': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateRows,
@@ -586,6 +603,33 @@ class StorageService:
             '/thanosql.v1.StorageService/CopyTable',
             thanosql_dot_v1_dot_storage__pb2.CopyTableRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.CopyTableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainCopy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/ExplainCopy',
+            thanosql_dot_v1_dot_storage__pb2.ExplainCopyRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.ExplainCopyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,8 @@ class StorageServiceStub:
     """Writes rows as one commit: all of them when the caller closes its side, none when the stream breaks."""
     CopyTable: _grpc.UnaryStreamMultiCallable[_storage_pb2.CopyTableRequest, _storage_pb2.CopyTableResponse]
     """Makes a table from a file or folder of the workspace, as one commit; progress first, the result last."""
+    ExplainCopy: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ExplainCopyRequest, _storage_pb2.ExplainCopyResponse]
+    """Says what CopyTable would do, from the start of its source, or fails as it would; changes nothing."""
     UpdateRows: _grpc.UnaryUnaryMultiCallable[_storage_pb2.UpdateRowsRequest, _storage_pb2.UpdateRowsResponse]
     """Changes rows as one commit."""
     DeleteRows: _grpc.UnaryUnaryMultiCallable[_storage_pb2.DeleteRowsRequest, _storage_pb2.DeleteRowsResponse]
@@ -99,6 +101,8 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Writes rows as one commit: all of them when the caller closes its side, none when the stream breaks."""
     CopyTable: _aio.UnaryStreamMultiCallable[_storage_pb2.CopyTableRequest, _storage_pb2.CopyTableResponse]  # type: ignore[assignment]
     """Makes a table from a file or folder of the workspace, as one commit; progress first, the result last."""
+    ExplainCopy: _aio.UnaryUnaryMultiCallable[_storage_pb2.ExplainCopyRequest, _storage_pb2.ExplainCopyResponse]  # type: ignore[assignment]
+    """Says what CopyTable would do, from the start of its source, or fails as it would; changes nothing."""
     UpdateRows: _aio.UnaryUnaryMultiCallable[_storage_pb2.UpdateRowsRequest, _storage_pb2.UpdateRowsResponse]  # type: ignore[assignment]
     """Changes rows as one commit."""
     DeleteRows: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteRowsRequest, _storage_pb2.DeleteRowsResponse]  # type: ignore[assignment]
@@ -174,6 +178,14 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_storage_pb2.CopyTableResponse], _abc.AsyncIterator[_storage_pb2.CopyTableResponse]]:
         """Makes a table from a file or folder of the workspace, as one commit; progress first, the result last."""
+
+    @_abc_1.abstractmethod
+    def ExplainCopy(
+        self,
+        request: _storage_pb2.ExplainCopyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.ExplainCopyResponse, _abc.Awaitable[_storage_pb2.ExplainCopyResponse]]:
+        """Says what CopyTable would do, from the start of its source, or fails as it would; changes nothing."""
 
     @_abc_1.abstractmethod
     def UpdateRows(

@@ -43,13 +43,14 @@ async def _copied(run: Run, statement: Copy) -> CopyResult:
             else:
                 await run.emit(_progress(part))
     except ThanosqlError as failure:
-        raise place(failure, _fault(failure, statement))  # noqa: B904 - the same error, placed
+        raise place(failure, copy_fault(failure, statement))  # noqa: B904 - the same error, placed
     if result is not None:
         return result
     raise error(Reason.INTERNAL, "the storage service ended a copy without its result")
 
 
-def _fault(failure: ThanosqlError, statement: Copy) -> Span:
+def copy_fault(failure: ThanosqlError, statement: Copy) -> Span:
+    """Where in the statement an error belongs."""
     return statement.table.span if failure.reason in _ABOUT_THE_TABLE else statement.source_span
 
 

@@ -2,6 +2,7 @@
 
 from services.gateway.core.changing import table_exists
 from services.gateway.core.checking import check_expressions
+from services.gateway.core.explaining_copies import copy_steps
 from services.gateway.core.places import place, placed_at, placed_at_version
 from services.gateway.core.plan_changes import (
     AlterTable,
@@ -19,14 +20,12 @@ from services.gateway.core.ports import BoundQuery
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import Reason, error
 
-_LONGEST_SOURCE = 200
-
 
 async def change_steps(run: Run, statement: Change) -> list[str]:
     """What the change would do; the query inside, where there is one, is explained elsewhere."""
     match statement:
         case Copy():
-            return await _copy_steps(run, statement)
+            return await copy_steps(run, statement)
         case CreateTableAs():
             return await _create_steps(run, statement)
         case RestoreTable():
@@ -41,26 +40,6 @@ async def change_steps(run: Run, statement: Change) -> list[str]:
             return [f"stop job '{job.job_id}', which is {job.state.lower()}"]
         case _:
             return await _table_steps(run, statement)
-
-
-async def _copy_steps(run: Run, statement: Copy) -> list[str]:
-    name = statement.table
-    exists = await table_exists(run, name.text)
-    if exists and statement.if_exists == "FAIL":
-        raise place(
-            error(
-                Reason.TABLE_ALREADY_EXISTS,
-                f"table '{name.text}' exists; add overwrite=True",
-                table=name.text,
-            ),
-            name.span,
-        )
-    what = {"REPLACE": "replace", "APPEND": "add to"}.get(statement.if_exists, "make") if exists else "make"
-    source = statement.source if len(statement.source) <= _LONGEST_SOURCE else "the JSON in the statement"
-    return [
-        f"read '{source}', and keep rows that cannot be read in table '{name.text}_quarantine'",
-        f"{what} table '{name.text}' in one commit",
-    ]
 
 
 async def _create_steps(run: Run, statement: CreateTableAs) -> list[str]:

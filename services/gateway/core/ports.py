@@ -10,6 +10,7 @@ from services.gateway.core.plan_parts import TableAtVersion
 from services.gateway.core.plans import DeleteModel, Plan, TrainingOptions
 from services.gateway.core.records import (
     AudioRow,
+    CopyExplanation,
     CopyProgress,
     CopyResult,
     Embedding,
@@ -136,6 +137,10 @@ class Tables(Protocol):
 
     def copy(self, table: str, source: str, if_exists: str) -> AsyncIterator[CopyProgress | CopyResult]:
         """Make a table from a file; the result comes last."""
+        ...
+
+    async def explain_copy(self, table: str, source: str, if_exists: str) -> CopyExplanation:
+        """What such a copy would do; it fails as the copy would."""
         ...
 
     async def update(self, table: str, assignments: Sequence[tuple[str, str]], condition: str) -> int:

@@ -65,8 +65,8 @@ class Quarantines:
             known = self._found(fold(name))
             if left_out is None and (keep or not known):
                 return self._described(write())
-            if not known and self._tables.exists(quarantine):
-                raise _taken(name, quarantine)
+            if not known:
+                self.require_free(name)
             self._put(fold(name), left_out, self._kept(known) if keep and known else iter(()))
             try:
                 table = write()
@@ -78,6 +78,12 @@ class Quarantines:
             if left_out is None:
                 self._forget(quarantine)
             return self._described(table)
+
+    def require_free(self, name: str) -> None:
+        """Raise TABLE_ALREADY_EXISTS if a table of the user has the name of a table's quarantine."""
+        quarantine = quarantine_name(fold(name))
+        if self._tables.exists(quarantine) and not self._found(fold(name)):
+            raise _taken(name, quarantine)
 
     def drop(self, name: str) -> bool:
         """Drop a table with its quarantine, and say whether there was such a table."""

@@ -154,6 +154,33 @@ class CopyOutcome:
     notices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class CopyExplanation:
+    """What a copy would read and do, from the start of its source.
+
+    Attributes:
+        format: What the source is: an ending such as `csv`, or a folder of audio, a LibriSpeech tree, JSON.
+        files: How many files would be read; at least so many where this is not final.
+        size_bytes: What they take.
+        is_final: Whether the source was seen as far as it decides the columns.
+        columns: The columns that it becomes.
+        rows_read: Rows that were looked at.
+        rows_quarantined: Rows that cannot be read, of those that were looked at.
+        quarantined: The first of them.
+        notices: What would become of columns that do not match those of the table.
+    """
+
+    format: str
+    files: int
+    size_bytes: int
+    is_final: bool
+    columns: tuple[ColumnInfo, ...]
+    rows_read: int
+    rows_quarantined: int
+    quarantined: tuple[RowProblem, ...]
+    notices: tuple[str, ...] = ()
+
+
 class ModelKind(enum.Enum):
     """Where a model comes from."""
 

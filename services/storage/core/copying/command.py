@@ -1,39 +1,23 @@
 """COPY: a file, a folder or a JSON text becomes a table, in one commit."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
 from typing import Any
 
-from services.storage.core.copying.delimited import read_delimited
-from services.storage.core.copying.documents import read_excel, read_parquet
 from services.storage.core.copying.fitting import Fit, fit
 from services.storage.core.copying.folders import read_folder
-from services.storage.core.copying.json_files import read_json, read_json_lines, read_json_text
+from services.storage.core.copying.formats import reader_of
+from services.storage.core.copying.json_files import read_json_text
 from services.storage.core.copying.report import CopyReport
-from services.storage.core.copying.sources import is_json_text, source_name
+from services.storage.core.copying.sources import is_json_text, require_source, source_name
 from services.storage.core.names import checked, fold
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from services.storage.core.types import CopyOutcome, CopyProgress, IfExists, Operation, TableInfo
 from thanosql_objects.workspace import Workspace
-from thanosql_runtime.errors import Reason, error
-
-_Read = Callable[[Path, str, CopyReport], contextlib.AbstractContextManager[Rows]]
-_READERS: Mapping[str, _Read] = {
-    ".csv": partial(read_delimited, ","),
-    ".tsv": partial(read_delimited, "\t"),
-    ".json": read_json,
-    ".jsonl": read_json_lines,
-    ".ndjson": read_json_lines,
-    ".parquet": read_parquet,
-    ".xlsx": read_excel,
-    ".xls": read_excel,
-}
-_FORMATS = ".csv, .tsv, .json, .jsonl, .ndjson, .parquet, .xlsx, .xls, or a folder of audio"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,20 +95,14 @@ class CopyCommand:
         with contextlib.ExitStack() as stack:
             if is_json_text(source):
                 reading = read_json_text(source, report)
-            elif self._workspace.exists(source):
-                reading = self._read_file(source, report)
-            elif self._workspace.is_folder(source):
+            elif require_source(self._workspace, source):
                 reading = read_folder(self._workspace, source, report)
             else:
-                self._workspace.stat(source)  # Says what the nearest file is.
-                raise error(Reason.CONFLICT, f"{source!r} was made while it was looked for; copy again")
+                reading = self._read_file(source, report)
             yield stack.enter_context(reading)
 
     @contextlib.contextmanager
     def _read_file(self, source: str, report: CopyReport) -> Iterator[Rows]:
-        read = _READERS.get(PurePosixPath(source).suffix.lower())
-        if read is None:
-            message = f"{source!r} is not a format that COPY reads: {_FORMATS}"
-            raise error(Reason.UNSUPPORTED_FORMAT, message, path=source)
+        read = reader_of(source)
         with self._workspace.local_copy(source) as path, read(path, source, report) as rows:
             yield rows

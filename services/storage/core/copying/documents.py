@@ -4,7 +4,7 @@ import contextlib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -24,10 +24,17 @@ _MAX_UNPACKED_BYTES = 256 << 20
 @contextlib.contextmanager
 def read_parquet(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
     """Give the rows of a parquet file."""
+    with path.open("rb") as file, read_parquet_file(file, path.stat().st_size, name, report) as rows:
+        yield rows
+
+
+@contextlib.contextmanager
+def read_parquet_file(file: BinaryIO, size_bytes: int, name: str, report: CopyReport) -> Iterator[Rows]:
+    """Give the rows of an open parquet file; only what is asked for is read of it."""
     try:
-        with pq.ParquetFile(path) as file:
-            batches = _told(file, path.stat().st_size, report)
-            yield renamed(Rows(file.schema_arrow.remove_metadata(), batches))
+        with pq.ParquetFile(file) as parquet:
+            batches = _told(parquet, size_bytes, report)
+            yield renamed(Rows(parquet.schema_arrow.remove_metadata(), batches))
     except (pa.ArrowException, OSError) as problem:
         raise unreadable(name, problem) from problem
 
@@ -36,8 +43,7 @@ def read_parquet(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
 def read_excel(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
     """Give the rows of the first sheet; the file is read whole, so it may not be large."""
     size_bytes = path.stat().st_size
-    if size_bytes > _MAX_EXCEL_BYTES:
-        raise _too_large(name, f"{size_bytes} bytes", _MAX_EXCEL_BYTES)
+    require_excel_size(size_bytes, name)
     unpacked_bytes = _unpacked_bytes(path)
     if unpacked_bytes > _MAX_UNPACKED_BYTES:
         raise _too_large(name, f"{unpacked_bytes} bytes when it is unpacked", _MAX_UNPACKED_BYTES)
@@ -51,6 +57,16 @@ def read_excel(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
         raise unreadable(name, "it is not an Excel file" if unknown else problem) from problem
     table = pa.table(columns)
     yield renamed(Rows(table.schema, table.to_batches(max_chunksize=_BATCH_ROWS)))
+
+
+def require_excel_size(size_bytes: int, name: str) -> None:
+    """Refuse a file that is too large to be read whole.
+
+    Raises:
+        ThanosqlError: INVALID_DATA.
+    """
+    if size_bytes > _MAX_EXCEL_BYTES:
+        raise _too_large(name, f"{size_bytes} bytes", _MAX_EXCEL_BYTES)
 
 
 def _unpacked_bytes(path: Path) -> int:

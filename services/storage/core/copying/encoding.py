@@ -2,6 +2,7 @@
 
 import codecs
 from pathlib import Path
+from typing import BinaryIO
 
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -20,21 +21,27 @@ def require_utf8(path: Path, name: str) -> None:
     Raises:
         ThanosqlError: INVALID_ENCODING with the offset of the first wrong byte.
     """
+    with path.open("rb") as file:
+        require_utf8_file(file, name)
+
+
+def require_utf8_file(file: BinaryIO, name: str) -> None:
+    """Read an open file through from its start, as `require_utf8` does."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset = 0
-    with path.open("rb") as file:
-        _refuse_other_marks(file.read(4), name)
-        file.seek(0)
-        while True:
-            chunk = file.read(_CHUNK_BYTES)
-            pending = len(decoder.getstate()[0])
-            try:
-                decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as problem:
-                raise invalid_encoding(name, offset - pending + problem.start) from problem
-            offset += len(chunk)
-            if not chunk:
-                return
+    file.seek(0)
+    _refuse_other_marks(file.read(4), name)
+    file.seek(0)
+    while True:
+        chunk = file.read(_CHUNK_BYTES)
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as problem:
+            raise invalid_encoding(name, offset - pending + problem.start) from problem
+        offset += len(chunk)
+        if not chunk:
+            return
 
 
 def _refuse_other_marks(start: bytes, name: str) -> None:

@@ -40,10 +40,18 @@ class Fit:
     @property
     def notices(self) -> tuple[str, ...]:
         """What became of columns that did not match."""
+        return self._told("was")
+
+    @property
+    def foretold(self) -> tuple[str, ...]:
+        """What would become of columns that do not match."""
+        return self._told("would be")
+
+    def _told(self, verb: str) -> tuple[str, ...]:
         pairs = zip(self.held, self.schema, strict=True)
         wider = [(old, new) for old, new in pairs if not old.type.equals(new.type)]
         return (
-            *(f"column {old.name!r} was widened from {old.type} to {new.type}" for old, new in wider),
+            *(f"column {old.name!r} {verb} widened from {old.type} to {new.type}" for old, new in wider),
             *(f"column {name!r} is not in {shown(self.source)}: NULL in these rows" for name in self.missing),
         )
 

@@ -51,15 +51,27 @@ def read_folder(workspace: Workspace, folder: str, report: CopyReport) -> Iterat
     """
     with Listing() as listing:
         list_recordings(workspace, folder, listing, report)
-        records = _librispeech if listing.transcripts else _recordings
-        with RecordSpool(_LIBRISPEECH if listing.transcripts else _AUDIO) as spool:
-            for done, record in enumerate(records(workspace, listing, report), start=1):
-                if record is not None:
-                    spool.add(record)
-                total = max(done, listing.recordings)
-                report.advance(rows=spool.row_count, done=done, total=total, unit="files")
-            report.require_rows(spool.row_count, folder)
-            yield Rows(spool.schema, spool.batches())
+        with read_listed(workspace, folder, listing, report) as rows:
+            yield rows
+
+
+@contextlib.contextmanager
+def read_listed(workspace: Workspace, folder: str, listing: Listing, report: CopyReport) -> Iterator[Rows]:
+    """Give the rows of the files of a folder, as `read_folder` does."""
+    records = _librispeech if listing.transcripts else _recordings
+    with RecordSpool(columns_of(listing)) as spool:
+        for done, record in enumerate(records(workspace, listing, report), start=1):
+            if record is not None:
+                spool.add(record)
+            total = max(done, listing.recordings)
+            report.advance(rows=spool.row_count, done=done, total=total, unit="files")
+        report.require_rows(spool.row_count, folder)
+        yield Rows(spool.schema, spool.batches())
+
+
+def columns_of(listing: Listing) -> pa.Schema:
+    """Return the columns that the files of a folder become."""
+    return _LIBRISPEECH if listing.transcripts else _AUDIO
 
 
 def _recordings(workspace: Workspace, listing: Listing, report: CopyReport) -> Iterator[_Record | None]:

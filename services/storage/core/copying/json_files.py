@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import duckdb
 import pyarrow as pa
@@ -14,7 +14,7 @@ import pyarrow as pa
 from services.storage.core.copying.columns import renamed
 from services.storage.core.copying.decoding import JsonDecoder
 from services.storage.core.copying.elements import BrokenJsonError, JsonElements
-from services.storage.core.copying.encoding import require_utf8
+from services.storage.core.copying.encoding import require_utf8, require_utf8_file
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sources import JSON_TEXT, shown, unreadable
 from services.storage.core.names import quoted
@@ -55,6 +55,26 @@ def read_json(path: Path, name: str, report: CopyReport) -> Iterator[Rows]:
         _kept_records(_element_records(file), name, path.stat().st_size, report) as rows,
     ):
         yield rows
+
+
+@contextlib.contextmanager
+def read_json_start(file: BinaryIO, name: str, size_bytes: int, report: CopyReport) -> Iterator[Rows]:
+    """Give the rows of the first values of a JSON file, about so many bytes of them."""
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        with _kept_records(_first(_element_records(text), size_bytes), name, size_bytes, report) as rows:
+            yield rows
+    except UnicodeDecodeError:
+        require_utf8_file(file, name)  # Says where; it was read as far as that.
+        raise
+
+
+def _first(records: "Iterator[_Record]", size_bytes: int) -> "Iterator[_Record]":
+    for record in records:
+        yield record
+        size_bytes -= record.size_bytes
+        if size_bytes <= 0:
+            return
 
 
 @contextlib.contextmanager

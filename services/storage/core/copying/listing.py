@@ -1,5 +1,6 @@
 """What lies in a folder: its recordings and transcripts, kept in a file."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -40,12 +41,14 @@ class Listing:
     def __init__(self) -> None:
         self.recordings = 0
         self.transcripts = 0
+        self.size_bytes = 0
         self._spool = RecordSpool(_SCHEMA)
 
     def add(self, file: ListedFile) -> None:
         """Add the next file."""
         self.transcripts += file.is_transcript
         self.recordings += not file.is_transcript
+        self.size_bytes += file.size_bytes
         self._spool.add({"path": file.path, "size_bytes": file.size_bytes})
 
     def files(self) -> Iterator[ListedFile]:
@@ -72,8 +75,17 @@ class Listing:
         self.close()
 
 
-def list_recordings(workspace: Workspace, folder: str, listing: Listing, report: CopyReport) -> None:
-    """List a folder with all below it.
+def list_recordings(
+    workspace: Workspace, folder: str, listing: Listing, report: CopyReport, most: int = sys.maxsize
+) -> bool:
+    """List a folder with all below it, and say whether those are all.
+
+    Args:
+        workspace: Where it is.
+        folder: Its path.
+        listing: Takes the files.
+        report: Hears of files that cannot be named.
+        most: Recordings and transcripts after which the listing ends.
 
     Raises:
         ThanosqlError: INVALID_DATA for a folder without a recording.
@@ -86,6 +98,8 @@ def list_recordings(workspace: Workspace, folder: str, listing: Listing, report:
         is_transcript = info.key.endswith(_TRANSCRIPTS)
         if not is_transcript and PurePosixPath(info.key).suffix.lower() not in _AUDIO:
             continue
+        if listing.recordings + listing.transcripts == most:
+            return False
         if _is_text(info.key):
             listing.add(ListedFile(path=info.key, size_bytes=info.size_bytes))
         else:
@@ -93,6 +107,7 @@ def list_recordings(workspace: Workspace, folder: str, listing: Listing, report:
     if not listing.recordings:
         message = f"folder {folder!r} holds no audio files; COPY reads {', '.join(sorted(_AUDIO))}"
         raise error(Reason.INVALID_DATA, message, path=folder)
+    return True
 
 
 def _is_text(path: str) -> bool:

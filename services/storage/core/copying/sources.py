@@ -2,6 +2,7 @@
 
 import re
 
+from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 JSON_TEXT = "the JSON text"
@@ -13,6 +14,20 @@ _LONGEST = 300
 def is_json_text(source: str) -> bool:
     """Tell a JSON array that stands in the statement from a path."""
     return source.lstrip().startswith("[")
+
+
+def require_source(workspace: Workspace, source: str) -> bool:
+    """Tell a folder, which is true, from a file.
+
+    Raises:
+        ThanosqlError: FILE_NOT_FOUND, PATH_OUTSIDE_WORKSPACE.
+    """
+    if workspace.exists(source):
+        return False
+    if workspace.is_folder(source):
+        return True
+    workspace.stat(source)  # Says what the nearest file is.
+    raise error(Reason.CONFLICT, f"{source!r} was made while it was looked for; copy again")
 
 
 def source_name(source: str) -> str:
