@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 
 import pyarrow as pa
 
-from services.storage import convert
+from services.storage import convert, convert_copies
 from services.storage.core.reading import FileRange, FileReading
 from services.storage.core.running import RunningQuery
 from services.storage.core.types import CopyOutcome, CopyProgress
@@ -68,9 +68,9 @@ async def copy_events(
     copying.add_done_callback(lambda _done: reports.put_nowait(None))
     try:
         while (progress := await reports.get()) is not None:
-            yield convert.to_copy_progress(progress)
+            yield convert_copies.to_copy_progress(progress)
         outcome: CopyOutcome = await copying
-        yield convert.to_copy_result(outcome)
+        yield convert_copies.to_copy_result(outcome)
     finally:
         teller.stop()
         await asyncio.gather(copying, return_exceptions=True)
@@ -78,7 +78,7 @@ async def copy_events(
 
 async def _copy(parts: Parts, request: storage_pb2.CopyTableRequest, teller: "_Teller") -> CopyOutcome:
     async with parts.work.turn(request.table):
-        return await parts.work.command(parts.copying.run, convert.from_copy_request(request), teller)
+        return await parts.work.command(parts.copying.run, convert_copies.from_copy_request(request), teller)
 
 
 async def file_parts(parts: Parts, wanted: FileRange) -> AsyncGenerator[storage_pb2.ReadFileResponse, None]:

@@ -10,7 +10,6 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.storage.core.assigning import Assignment
-from services.storage.core.copying.command import CopyRequest
 from services.storage.core.holds import Hold
 from services.storage.core.reading import FileRange
 from services.storage.core.reconciling.reconciliation import Reconciled
@@ -19,15 +18,10 @@ from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import (
     Artefact,
     ColumnInfo,
-    CopyExplanation,
-    CopyOutcome,
-    CopyProgress,
-    IfExists,
     ModelDeletion,
     ModelKind,
     ModelPage,
     ModelVersion,
-    RowProblem,
     TableAtVersion,
     TableInfo,
     TablePage,
@@ -35,17 +29,11 @@ from services.storage.core.types import (
     TableVersionPage,
 )
 from services.storage.core.uploads import UploadStart, UploadState
-from thanosql.v1 import parser_pb2, storage_pb2, types_pb2
+from thanosql.v1 import storage_pb2, types_pb2
 from thanosql_objects.ports import ObjectInfo, ObjectPage
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, error
 
-_IF_EXISTS = {
-    parser_pb2.IF_EXISTS_UNSPECIFIED: IfExists.FAIL,
-    parser_pb2.IF_EXISTS_FAIL: IfExists.FAIL,
-    parser_pb2.IF_EXISTS_REPLACE: IfExists.REPLACE,
-    parser_pb2.IF_EXISTS_APPEND: IfExists.APPEND,
-}
 _KINDS = {
     types_pb2.MODEL_KIND_BASE: ModelKind.BASE,
     types_pb2.MODEL_KIND_PREBUILT: ModelKind.PREBUILT,
@@ -61,7 +49,7 @@ def to_table(info: TableInfo) -> types_pb2.Table:
     return types_pb2.Table(
         name=info.name,
         row_count=info.row_count,
-        columns=_columns(info.columns),
+        columns=columns(info.columns),
         version=info.version,
         update_time=_timestamp(info.update_time_s),
         quarantine=info.quarantine,
@@ -79,6 +67,11 @@ def to_leftovers(reconciled: Reconciled) -> storage_pb2.ListLeftoversResponse:
     return storage_pb2.ListLeftoversResponse(
         reconcile_time=_timestamp(told_s) if told_s else None, tallies=tallies
     )
+
+
+def columns(columns: Iterable[ColumnInfo]) -> list[types_pb2.Column]:
+    """Columns as the wire tells them."""
+    return [types_pb2.Column(name=column.name, type=column.type) for column in columns]
 
 
 def to_table_page(page: TablePage) -> storage_pb2.ListTablesResponse:
@@ -110,61 +103,6 @@ def from_versions(start: storage_pb2.QueryStart) -> list[TableAtVersion]:
         TableAtVersion(relation=item.relation, table=item.table, version=item.version)
         for item in start.versions
     ]
-
-
-def from_copy_request(request: storage_pb2.CopyTableRequest | storage_pb2.ExplainCopyRequest) -> CopyRequest:
-    """What is copied where."""
-    if_exists = _IF_EXISTS.get(request.if_exists)
-    if if_exists is None:
-        raise error(Reason.INVALID_ARGUMENT, f"if_exists {request.if_exists} is unknown")
-    return CopyRequest(table=request.table, source=request.source, if_exists=if_exists)
-
-
-def to_copy_progress(progress: CopyProgress) -> storage_pb2.CopyTableResponse:
-    """How far a copy is."""
-    part = storage_pb2.CopyProgress(
-        rows=progress.rows, done=progress.done, total=progress.total, unit=progress.unit
-    )
-    return storage_pb2.CopyTableResponse(progress=part)
-
-
-def to_copy_result(outcome: CopyOutcome) -> storage_pb2.CopyTableResponse:
-    """What a copy made."""
-    result = storage_pb2.CopyResult(
-        table=to_table(outcome.table),
-        rows_copied=outcome.rows_copied,
-        rows_quarantined=outcome.rows_quarantined,
-        quarantined=_row_errors(outcome.quarantined),
-        quarantine=outcome.table.quarantine if outcome.rows_quarantined else "",
-        notices=[types_pb2.Notice(message=notice) for notice in outcome.notices],
-    )
-    return storage_pb2.CopyTableResponse(result=result)
-
-
-def to_copy_explanation(explanation: CopyExplanation) -> storage_pb2.ExplainCopyResponse:
-    """What a copy would do."""
-    return storage_pb2.ExplainCopyResponse(
-        format=explanation.format,
-        files=explanation.files,
-        size_bytes=explanation.size_bytes,
-        is_final=explanation.is_final,
-        columns=_columns(explanation.columns),
-        rows_read=explanation.rows_read,
-        rows_quarantined=explanation.rows_quarantined,
-        quarantined=_row_errors(explanation.quarantined),
-        notices=[types_pb2.Notice(message=notice) for notice in explanation.notices],
-    )
-
-
-def _row_errors(problems: Iterable[RowProblem]) -> list[types_pb2.RowError]:
-    return [
-        types_pb2.RowError(row=row.row, subject=row.subject, reason=row.reason.value, message=row.message)
-        for row in problems
-    ]
-
-
-def _columns(columns: Iterable[ColumnInfo]) -> list[types_pb2.Column]:
-    return [types_pb2.Column(name=column.name, type=column.type) for column in columns]
 
 
 def from_assignments(request: storage_pb2.UpdateRowsRequest) -> list[Assignment]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from services.storage import answers, convert
+from services.storage import answers, convert, convert_copies
 from services.storage.commit import commit_rows
 from services.storage.parts import Parts
 from services.storage.streams import receive_file, received_query, received_rows, received_start
@@ -57,9 +57,9 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         self, request: storage_pb2.ExplainCopyRequest, context: _Context
     ) -> storage_pb2.ExplainCopyResponse:
         """Say what a copy would do."""
-        copy = convert.from_copy_request(request)
+        copy = convert_copies.from_copy_request(request)
         explanation = await self._parts.work.command(self._parts.copy_explainer.run, copy)
-        return convert.to_copy_explanation(explanation)
+        return convert_copies.to_copy_explanation(explanation)
 
     async def UpdateRows(
         self, request: storage_pb2.UpdateRowsRequest, context: _Context

@@ -4,18 +4,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import lancedb
 import structlog
 from lance.dataset import LanceOperation, Transaction
 
 from services.storage.core.commits import commit, in_place_of, repeated, translated, written
+from services.storage.core.handles import TableHandles
 from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.locks import NameLocks
-from services.storage.core.names import checked, file_name, fold, table_not_found
+from services.storage.core.names import checked, fold, table_not_found
 from services.storage.core.outages import columns_unknown, is_outage
 from services.storage.core.readers import DoomedError, Readers
 from services.storage.core.rows import Rows, aligned
@@ -46,16 +45,7 @@ class Tables:
         self._home = home if isinstance(home, TableHome) else directory_home(home)
         self._readers = Readers()
         self._locks = NameLocks()
-
-    @cached_property
-    def _database(self) -> Any:  # Any: lancedb's connection
-        # Made on first use, because that reaches the server.
-        return lancedb.connect(
-            self._home.uri,
-            # Without it a connection keeps showing the version that it saw first.
-            read_consistency_interval=timedelta(0),
-            storage_options=self._home.options or None,
-        )
+        self._handles = TableHandles(self._home)
 
     def names(self) -> list[str]:
         """Return the names of all tables, sorted."""
@@ -260,7 +250,7 @@ class Tables:
             ThanosqlError: TABLE_NOT_FOUND, STORE_UNAVAILABLE, CONFLICT when another process writes it.
         """
         with self.writing(fold(name)), translated(fold(name)):
-            yield self._open(name)
+            yield self._handles.open(name)
 
     def has_changed_to(self, name: str, columns: Sequence[str], since: int, problem: Exception) -> bool:
         """Tell whether a change of columns that failed was committed all the same.
@@ -311,12 +301,6 @@ class Tables:
             self.compact(name)
         except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
             _log.warning("table_not_compacted", error=str(problem)[:200])
-
-    def _open(self, name: str) -> Any:
-        try:
-            return self._database.open_table(file_name(fold(name)))
-        except (FileNotFoundError, ValueError) as problem:
-            raise table_not_found(name, self.names()) from problem
 
 
 def _described(folded: str, dataset: Any) -> TableInfo:

@@ -87,9 +87,10 @@ def test_a_large_folder_is_counted_up_to_a_limit(
     explain: Explain, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.storage.core.copying.explaining._FILES_LISTED", 3)
+    (files / "calls").mkdir()
     for number in range(4):
-        (files / f"{number}.wav").write_bytes(b"no recording")
-    explained = explain("")
+        (files / "calls" / f"{number}.wav").write_bytes(b"no recording")
+    explained = explain("calls")
     assert (explained.format, explained.files, explained.is_final) == ("folder of audio", 3, False)
     assert columns(explained)["audio_path"] == "string"
 

@@ -231,7 +231,8 @@ def test_who_opens_a_version_that_is_being_cleaned_up_waits_for_the_end_of_that(
     opened, opens, open_table = threading.Event(), itertools.count(), home.open
 
     def counted(folded: str, version: int | None = None) -> Any:
-        next(opens)
+        if folded == "t":
+            next(opens)
         dataset = open_table(folded, version)
         opened.set()
         return dataset
