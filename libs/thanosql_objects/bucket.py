@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import io
 import mimetypes
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -13,17 +13,20 @@ from typing import Any, BinaryIO
 import urllib3
 from minio import Minio
 from minio.deleteobjects import DeleteObject
-from minio.error import InvalidResponseError, MinioException, S3Error
+from minio.error import S3Error
 
+from thanosql_objects.bucket_bodies import Body
+from thanosql_objects.bucket_errors import MISSING, translated
 from thanosql_objects.creating import Creation
-from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
+from thanosql_objects.keys import clean_key, clean_prefix, not_found, too_large
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
 from thanosql_objects.scratch import ScratchFolder
 from thanosql_runtime.errors import Reason, error
 
-_MISSING = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound", "404"})
 _SHA256 = "x-amz-meta-sha256"
 _NEIGHBOURS = 2000
+# Keys that a server lists in one answer.
+_SERVER_PAGE = 1000
 
 
 class Bucket:
@@ -57,20 +60,21 @@ class Bucket:
 
     def read(self, key: str, *, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
         """Read a small object whole."""
-        with self.open(key) as stream, _translated(key):
+        with self.open(key) as stream, translated(key):
             data = stream.read(limit_bytes + 1)
         if len(data) > limit_bytes:
             raise too_large(key, self.stat(key).size_bytes, limit_bytes)
         return data
 
     def open(self, key: str) -> BinaryIO:
-        """Open an object for reading; its bytes come as they are asked for."""
-        info = self.stat(key)
+        """Open an object for reading; its first bytes come at once, the others as they are asked for."""
+        cleaned = clean_key(key)
 
-        def request(offset: int) -> Any:  # Any: minio's response has no public type
-            return self._client.get_object(self._name, self._prefix + info.key, offset=offset)
+        def request(offset: int, length: int = 0) -> Any:  # Any: minio's response has no public type
+            return self._client.get_object(self._name, self._prefix + cleaned, offset=offset, length=length)
 
-        return io.BufferedReader(_Body(request, info), CHUNK_BYTES)
+        with self._found(cleaned):
+            return io.BufferedReader(Body(cleaned, request), CHUNK_BYTES)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
         """Write an object: gathered in a local file first, because its digest travels with it."""
@@ -85,7 +89,7 @@ class Bucket:
         """Write an object where there is none, if the server honours `If-None-Match: *`."""
         self._require_writable(key)
         cleaned = clean_key(key)
-        with _translated(cleaned):
+        with translated(cleaned):
             return self._creation.create(self._prefix + cleaned, content)
 
     def upload_from(self, key: str, path: Path) -> ObjectInfo:
@@ -98,7 +102,7 @@ class Bucket:
         """Write an object from a local file, which stays."""
         self._require_writable(key)
         cleaned = clean_key(key)
-        with _translated(cleaned):
+        with translated(cleaned):
             self._client.fput_object(
                 self._name, self._prefix + cleaned, str(path), metadata={_SHA256: sha256}
             )
@@ -124,7 +128,7 @@ class Bucket:
         headers: dict[str, str | list[str] | tuple[str]] = {}
         if kind.startswith("audio/"):
             headers["response-content-type"] = kind
-        with _translated(info.key):
+        with translated(info.key):
             return self._signer.presigned_get_object(
                 self._name, self._prefix + info.key, expires=lasts, response_headers=headers
             )
@@ -132,11 +136,11 @@ class Bucket:
     def exists(self, key: str) -> bool:
         """Tell whether the key names an object."""
         cleaned = clean_key(key)
-        with _translated(cleaned):
+        with translated(cleaned):
             try:
                 self._client.stat_object(self._name, self._prefix + cleaned)
             except S3Error as problem:
-                if problem.code in _MISSING:
+                if problem.code in MISSING:
                     return False
                 raise
         return True
@@ -144,34 +148,36 @@ class Bucket:
     def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
         """List the objects whose key starts with the prefix."""
         found = self._walk(clean_prefix(prefix), after=page_token)
-        with _translated(prefix):
+        with translated(prefix):
             page = tuple(islice(found, page_size))
-            more = next(found, None) is not None
+            # To look behind what one answer of the server gave would cost another; an empty page may follow.
+            at_a_border = page_size % _SERVER_PAGE == 0 and len(page) == page_size
+            more = at_a_border or next(found, None) is not None
         return ObjectPage(objects=page, next_page_token=page[-1].key if more and page else "")
 
     def folders(self, prefix: str = "") -> tuple[str, ...]:
         """Name the folders beneath a prefix that ends in a slash, or is empty."""
         start = self._prefix + clean_prefix(prefix)
-        with _translated(prefix):
+        with translated(prefix):
             found = [item.object_name or "" for item in self._client.list_objects(self._name, prefix=start)]
         return tuple(sorted(key.removeprefix(start).rstrip("/") for key in found if key.endswith("/")))
 
     def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield the objects whose key starts with the prefix; the server gives a thousand at a time."""
-        with _translated(prefix):
+        with translated(prefix):
             yield from self._walk(clean_prefix(prefix))
 
     def delete(self, key: str) -> None:
         """Remove an object."""
         self._require_writable(key)
         cleaned = clean_key(key)
-        with _translated(cleaned):
+        with translated(cleaned):
             self._client.remove_object(self._name, self._prefix + cleaned)
 
     def delete_prefix(self, prefix: str) -> int:
         """Remove every object whose key starts with the prefix."""
         self._require_writable(prefix)
-        with _translated(prefix):
+        with translated(prefix):
             keys = [info.key for info in self._walk(clean_prefix(prefix))]
             doomed = [DeleteObject(self._prefix + key) for key in keys]
             failed = list(self._client.remove_objects(self._name, doomed))
@@ -184,7 +190,7 @@ class Bucket:
 
     def check(self) -> None:
         """Raise unless the server answers; the bucket is made where it is missing."""
-        with _translated(self._name):
+        with translated(self._name):
             if self._client.bucket_exists(self._name):
                 return
             if self._read_only:
@@ -209,11 +215,11 @@ class Bucket:
 
     @contextlib.contextmanager
     def _found(self, key: str) -> Iterator[None]:
-        with _translated(key):
+        with translated(key):
             try:
                 yield
             except S3Error as problem:
-                if problem.code not in _MISSING:
+                if problem.code not in MISSING:
                     raise
                 raise not_found(key, self._neighbours(key)) from problem
 
@@ -231,73 +237,3 @@ class Bucket:
             raise error(
                 Reason.STORE_READ_ONLY, f"{key!r} cannot be changed: this store is read-only", path=key
             )
-
-
-class _Body(io.RawIOBase):
-    """An object as a raw stream: a request is made where reading starts, and again after a seek."""
-
-    def __init__(self, request: Callable[[int], Any], info: ObjectInfo) -> None:  # Any: minio's response
-        self._request = request
-        self._info = info
-        self._position = 0
-        self._response: Any = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        origins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._info.size_bytes}
-        goal = origins[whence] + offset
-        if goal < 0:
-            raise ValueError("seek before the start of an object")
-        if goal != self._position:
-            self._release()
-            self._position = goal
-        return goal
-
-    def readinto(self, buffer: Any) -> int:  # Any: typeshed's WriteableBuffer is not importable
-        if self._position >= self._info.size_bytes or not len(buffer):
-            return 0
-        with _translated(self._info.key):
-            if self._response is None:
-                self._response = self._request(self._position)
-            chunk = self._response.read(len(buffer))
-        if not chunk:
-            message = f"the object store ended {self._info.key!r} before its {self._info.size_bytes} bytes"
-            raise error(Reason.STORE_UNAVAILABLE, message, path=self._info.key)
-        buffer[: len(chunk)] = chunk
-        self._position += len(chunk)
-        return len(chunk)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._release()
-        super().close()
-
-    def _release(self) -> None:
-        if self._response is not None:
-            self._response.close()
-            self._response.release_conn()
-            self._response = None
-
-
-@contextlib.contextmanager
-def _translated(key: str) -> Iterator[None]:
-    """Turn what the client says into the errors of the port."""
-    try:
-        yield
-    except (S3Error, InvalidResponseError, MinioException) as problem:
-        if isinstance(problem, S3Error) and problem.code in ("AccessDenied", "AllAccessDisabled"):
-            raise error(Reason.STORE_READ_ONLY, f"the object store denies access to {key!r}") from problem
-        if isinstance(problem, S3Error) and problem.code == "KeyTooLongError":
-            raise outside(key) from problem
-        raise error(Reason.STORE_UNAVAILABLE, f"the object store failed at {key!r}: {problem}") from problem
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as problem:
-        message = f"the object store did not answer for {key!r}: {problem}; check its endpoint and keys"
-        raise error(Reason.STORE_UNAVAILABLE, message) from problem

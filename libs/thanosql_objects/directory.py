@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from thanosql_objects.creating import create_file
+from thanosql_objects.folder_names import FolderNames
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
@@ -36,6 +37,7 @@ class LocalDirectory:
         self._list_hidden = list_hidden
         self._root = Path(os.path.realpath(root))
         self._read_only = read_only
+        self._names = FolderNames()
 
     @property
     def root(self) -> Path:
@@ -243,8 +245,12 @@ class LocalDirectory:
 
     def _walk_folder(self, folder: Path, base: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
         # A folder sorts as if its name ended in a slash: that is the order of the whole keys.
-        for name, is_link in _entries(folder):
+        begin = max(after, prefix)
+        start = begin.removeprefix(base) if begin.startswith(base) else ""
+        for name, is_link in self._names.after(folder, start):
             key, path = base + name, folder / name
+            if key > prefix and not key.startswith(prefix):
+                return
             if name.startswith(".") and (key == f"{INCOMING}/" or not self._list_hidden):
                 continue
             # What a page before this one has shown is not looked at again.
@@ -264,15 +270,6 @@ class LocalDirectory:
         """Tell whether a link stays inside, and does not lead back to a folder that holds it."""
         resolved = Path(os.path.realpath(path))
         return resolved.is_relative_to(self._root) and not Path(path).is_relative_to(resolved)
-
-
-def _entries(folder: Path) -> list[tuple[str, bool]]:
-    """Name what is in a folder, folders with a slash, and say which are links; nothing where it is gone."""
-    try:
-        entries = os.scandir(folder)
-    except FileNotFoundError:
-        return []
-    return sorted((entry.name + "/" * entry.is_dir(), entry.is_symlink()) for entry in entries)
 
 
 def _listed(key: str, path: Path) -> ObjectInfo | None:
