@@ -22,6 +22,7 @@ from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
 from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.indexes import KeywordIndexes
+from services.storage.core.searching.vector_indexes import VectorIndexes
 from services.storage.core.seeding import Seeder, SeedPlan
 from services.storage.core.tables import Tables
 from services.storage.core.uploads import UploadLimits, Uploads
@@ -97,6 +98,7 @@ class StorageApp:
 
     def _forget_dropped(self) -> None:
         self._parts.indexes.forget_others(self._parts.tables.names)
+        self._parts.vectors.forget_others(self._parts.tables.names)
 
     async def stop(self) -> None:
         """Release the threads; no call is in flight any more."""
@@ -105,6 +107,7 @@ class StorageApp:
             self._maintaining.cancel()
             await asyncio.gather(self._maintaining, return_exceptions=True)
         self._parts.indexes.close()
+        self._parts.vectors.close()
         self._parts.engine.close()
         self._parts.work.close()
 
@@ -164,7 +167,8 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         threads=settings.duckdb_threads,
     )
     indexes = KeywordIndexes(home / "keyword_indexes", partial(open_connection, limits))
-    engine = QueryEngine(tables, limits, indexes)
+    vectors = VectorIndexes(home / "vector_indexes")
+    engine = QueryEngine(tables, limits, indexes, vectors)
     quarantines = Quarantines(tables)
     return Parts(
         tables=tables,
@@ -172,6 +176,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         snapshots=snapshots,
         engine=engine,
         indexes=indexes,
+        vectors=vectors,
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, quarantines, objects.workspace),
         copy_explainer=CopyExplainer(tables, quarantines, objects.workspace),

@@ -12,6 +12,7 @@ from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
 from services.storage.core.reconciling.reconciliation import Reconciliation
 from services.storage.core.searching.indexes import KeywordIndexes
+from services.storage.core.searching.vector_indexes import VectorIndexes
 from services.storage.core.tables import Tables
 from services.storage.core.uploads import Uploads
 from services.storage.work import Work
@@ -28,6 +29,7 @@ class Parts:
         snapshots: Rows that are kept for jobs, outside of that.
         engine: SQL over the tables.
         indexes: What SEARCH KEYWORD reads instead of large tables.
+        vectors: What SEARCH AUDIO reads instead of them.
         changes: UPDATE, DELETE and ALTER.
         copying: COPY.
         copy_explainer: What it would do.
@@ -45,6 +47,7 @@ class Parts:
     snapshots: Tables
     engine: QueryEngine
     indexes: KeywordIndexes
+    vectors: VectorIndexes
     changes: TableChanges
     copying: CopyCommand
     copy_explainer: CopyExplainer

@@ -11,7 +11,7 @@ from services.storage.core.databases import Databases
 from services.storage.core.names import fold
 from services.storage.core.running import Prepare, RunningQuery
 from services.storage.core.sandbox import CheckedQuery, check
-from services.storage.core.searching.nearest import VectorSearch, rank_nearest
+from services.storage.core.searching.nearest import VectorSearch, VectorSources, rank_nearest
 from services.storage.core.searching.ranking import Indexes, Source, rank
 from services.storage.core.searching.scanning import ScannedRows
 from services.storage.core.searching.wanted import KeywordSearch
@@ -24,12 +24,17 @@ class QueryEngine:
     """Runs queries over tables and over relations that came with them."""
 
     def __init__(
-        self, tables: Tables, limits: QueryLimits | None = None, indexes: Indexes | None = None
+        self,
+        tables: Tables,
+        limits: QueryLimits | None = None,
+        indexes: Indexes | None = None,
+        vectors: VectorSources | None = None,
     ) -> None:
         self._tables = tables
         self._limits = limits or QueryLimits()
         self._databases = Databases(self._limits)
         self._indexes = indexes
+        self._vectors = vectors
 
     def run(
         self,
@@ -108,11 +113,12 @@ class QueryEngine:
         *,
         is_newest: bool,
     ) -> Prepare:
+        version = next(iter(opened.values())) if is_newest and len(opened) == 1 else None
         if isinstance(search, VectorSearch):
+            near = self._vectors.source(query.tree, version, search) if self._vectors and version else None
             memory_bytes = self._limits.memory_bytes // 2
-            return partial(rank_nearest, sql=query.sql, search=search, memory_bytes=memory_bytes)
+            return partial(rank_nearest, sql=query.sql, search=search, memory_bytes=memory_bytes, source=near)
         found: Source | None = None
-        if self._indexes is not None and is_newest and len(opened) == 1:
-            (version,) = opened.values()
+        if self._indexes is not None and version is not None:
             found = self._indexes.source(query.tree, version, search)
         return partial(rank, search=search, source=found or ScannedRows(query.sql, search))

@@ -8,7 +8,8 @@ import pytest
 
 from services.storage.core.queries import QueryEngine
 from services.storage.core.searching.best_rows import BestRows
-from services.storage.core.searching.nearest import VectorSearch, cosines
+from services.storage.core.searching.embeddings import cosines
+from services.storage.core.searching.nearest import VectorSearch
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 Make = Callable[[str, pa.Table], None]
@@ -182,4 +183,7 @@ def test_best_rows_too_large_for_the_memory_say_what_to_do() -> None:
 def test_cosines_of_a_slice_are_those_of_its_rows() -> None:
     column = table()["emb"].combine_chunks()
     wanted = np.array([1.0, 0.0, 0.0])
-    np.testing.assert_array_equal(cosines(column.slice(3, 4), wanted), cosines(column, wanted)[3:7])
+    scores, states = cosines(column, wanted)
+    part, part_states = cosines(column.slice(3, 4), wanted)
+    np.testing.assert_array_equal(part, scores[3:7])
+    np.testing.assert_array_equal(part_states, states[3:7])

@@ -79,6 +79,11 @@ class KeywordIndex:
         if len(self._places) != self.facts.words or len(self.lengths) != len(self.addresses):
             raise ValueError(f"the index in {folder} is not whole")
 
+    @property
+    def fragments(self) -> Mapping[str, str]:
+        """The parts of the table that it holds."""
+        return self.facts.fragments
+
     def places(self, words: Mapping[str, npt.NDArray[Any]]) -> pa.RecordBatchReader:
         """Where words of the vocabulary stand: `number` of the word, `doc`, `pos`; read as they are taken."""
         schema = pa.schema([("number", pa.int64()), ("doc", pa.int32()), ("pos", pa.int32())])

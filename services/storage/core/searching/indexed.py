@@ -72,7 +72,7 @@ class IndexedRows:
         read: PlainRead,
         search: KeywordSearch,
     ) -> None:
-        self.manner = f"through the index of the words in '{read.text}'"
+        self.manner = f"through the index of the words in '{read.searched}'"
         self.names: Sequence[str] = [name for name, _column in read.columns]
         self._index = index
         self._dataset = dataset
@@ -124,7 +124,7 @@ class IndexedRows:
 
     def _new_rows(self) -> Any:
         if self._new_fragments:
-            return indexed_rows(self._dataset, self._read.text, self._new_fragments)
+            return indexed_rows(self._dataset, self._read.searched, self._new_fragments)
         return pa.table({"text": pa.array([], pa.string()), "address": pa.array([], pa.uint64())})
 
     def _scan(self, columns: Sequence[str]) -> pa.RecordBatchReader:

@@ -1,28 +1,28 @@
 """SEARCH AUDIO: the rows of a query whose embeddings lie nearest to one, by cosine, in one pass over them.
 
-Every row is compared; only the best are kept. Scores have six decimals, which is about what float32 can tell
-apart, so that rows with equal sounds have equal scores and come in the order of the query.
+Every row is compared, or those that the packed embeddings of the table name; only the best are kept. Scores
+have six decimals, which is about what float32 can tell apart, so that rows with equal sounds have equal
+scores and come in the order of the query.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+from sqlglot import exp
 
 from services.storage.core.names import column_not_found, find_column, fold, quoted
 from services.storage.core.searching.best_rows import BestRows
+from services.storage.core.searching.embeddings import MISSING, UNUSABLE, Numbers, cosines
+from services.storage.core.searching.indexed_vectors import Found, IndexedVectors
+from services.storage.core.types import OpenVersion
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 MANNER = "by comparing every row"
 _NO_ROWS = "SELECT NULL AS nothing LIMIT 0"
 _BATCH_ROWS = 8192
-_DECIMALS = 6
-
-Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +44,21 @@ class VectorSearch:
     explain_only: bool = False
 
 
-def rank_nearest(connection: Any, sql: str, search: VectorSearch, memory_bytes: int) -> tuple[str, list[str]]:
+class VectorSources(Protocol):
+    """Where rows can be found without reading all of them."""
+
+    def source(self, tree: exp.Expr, version: OpenVersion, search: VectorSearch) -> IndexedVectors | None:
+        """The rows of a query over one table through an index, or None where they must be read."""
+        ...
+
+
+def rank_nearest(
+    connection: Any,
+    sql: str,
+    search: VectorSearch,
+    memory_bytes: int,
+    source: IndexedVectors | None = None,
+) -> tuple[str, list[str]]:
     """Find the best rows; answers the query for them, and remarks for the user.
 
     Args:
@@ -52,26 +66,35 @@ def rank_nearest(connection: Any, sql: str, search: VectorSearch, memory_bytes: 
         sql: The query, checked.
         search: What is wanted of it.
         memory_bytes: What the best rows may take.
+        source: Finds them without reading every row.
 
     Raises:
         ThanosqlError: COLUMN_NOT_FOUND; INVALID_DATA for a column without embeddings, or with those of
             another model; QUERY_TOO_LARGE.
     """
     relation = connection.sql(sql)
-    names, column = relation.columns, embedding_column(relation, search)
+    column = embedding_column(relation, search)
     if search.explain_only:
-        return _NO_ROWS, [MANNER]
+        return _NO_ROWS, [source.manner if source else MANNER]
+    if source is None:
+        found = _compare_all(relation, column, search, memory_bytes)
+    else:
+        found = source.find(connection, search.embedding, search.top_k, memory_bytes)
+    name = relation.columns[column]
+    remarks = [*_replaced(found.names, search), *left_out(name, found.missing, found.unusable)]
+    return _answer(connection, found, search), remarks
+
+
+def _compare_all(relation: Any, column: int, search: VectorSearch, memory_bytes: int) -> Found:
     reader = relation.to_arrow_reader(_BATCH_ROWS)
     best = BestRows(reader.schema, search.top_k, memory_bytes)
     missing = unusable = 0
     for batch in reader:
-        embeddings = batch.column(column)
-        scores = cosines(embeddings, search.embedding)
-        missing += embeddings.null_count
-        unusable += int(np.isnan(scores).sum()) - embeddings.null_count
+        scores, states = cosines(batch.column(column), search.embedding)
+        missing += int(np.count_nonzero(states == MISSING))
+        unusable += int(np.count_nonzero(states == UNUSABLE))
         best.add(batch, scores)
-    remarks = [*_replaced(names, search), *left_out(names[column], missing, unusable)]
-    return _answer(connection, names, best, search), remarks
+    return Found(names=relation.columns, best=best, missing=missing, unusable=unusable)
 
 
 def embedding_column(relation: Any, search: VectorSearch) -> int:
@@ -92,19 +115,6 @@ def embedding_column(relation: Any, search: VectorSearch) -> int:
     if kind.id == "array" and kind.children[1][1] != len(search.embedding):
         raise _of_option(other_dimension(name, kind.children[1][1], len(search.embedding)))
     return column
-
-
-def cosines(embeddings: pa.Array, wanted: Numbers) -> Numbers:
-    """The cosine of each embedding with the one wanted; not a number where there is none."""
-    fitting = pc.fill_null(pc.equal(pc.list_value_length(embeddings), len(wanted)), False)
-    is_fitting = fitting.to_numpy(zero_copy_only=False)
-    values = embeddings.filter(fitting).flatten().to_numpy(zero_copy_only=False)
-    rows = values.astype(np.float64).reshape(-1, len(wanted))
-    scores = np.full(len(embeddings), np.nan)
-    with np.errstate(all="ignore"):  # What overflows or is zero has no cosine, and is told.
-        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows)) * np.linalg.norm(wanted)
-        scores[is_fitting] = np.round(np.clip(rows @ wanted / lengths, -1.0, 1.0), _DECIMALS)
-    return scores
 
 
 def other_dimension(column: str, found: int, wanted: int) -> ThanosqlError:
@@ -137,8 +147,8 @@ def _replaced(names: Sequence[str], search: VectorSearch) -> list[str]:
     return [f"the scores take the place of the query's column '{old}'; {hint}"]
 
 
-def _answer(connection: Any, names: Sequence[str], best: BestRows, search: VectorSearch) -> str:
-    table, scores = best.table()
+def _answer(connection: Any, found: Found, search: VectorSearch) -> str:
+    names, (table, scores) = found.names, found.best.table()
     # A query may give two columns one name, which a table of DuckDB's may not have.
     plain = [f"c{number}" for number in range(len(names))]
     rows = table.rename_columns(plain).append_column("score", pa.array(scores, pa.float64()))

@@ -1,12 +1,12 @@
 """Which queries are a plain read of one table, so that an index of the table can stand for their rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
 from sqlglot import exp
 
 from services.storage.core.names import find_column, fold
-from services.storage.core.searching.wanted import KeywordSearch
 
 TABLE = "__search_table"
 """Stands for the table in the query for the rows that the condition lets through."""
@@ -20,20 +20,29 @@ class PlainRead:
     """A read of columns of one table.
 
     Attributes:
-        text: The table's column that is searched.
+        searched: The table's column that is searched.
         columns: Names in the answer, each with the table's column behind it.
         condition: Query for the addresses of the rows that count; empty for all.
         condition_columns: The table's columns that it needs.
     """
 
-    text: str
+    searched: str
     columns: tuple[tuple[str, str], ...]
     condition: str = ""
     condition_columns: tuple[str, ...] = ()
 
 
-def plain_read(tree: exp.Expr, schema: pa.Schema, search: KeywordSearch) -> PlainRead | None:
-    """Return what the query reads, or None where it is more than that or names what is not there."""
+def plain_read(
+    tree: exp.Expr, schema: pa.Schema, searched: str, fits: Callable[[pa.DataType], bool]
+) -> PlainRead | None:
+    """Return what the query reads, or None where it is more than that or names what is not there.
+
+    Args:
+        tree: The query.
+        schema: Of the table.
+        searched: Name of the query's column that is searched.
+        fits: Whether a column of this type can be.
+    """
     if not isinstance(tree, exp.Select) or any(
         value and key not in _PARTS for key, value in tree.args.items()
     ):
@@ -45,10 +54,10 @@ def plain_read(tree: exp.Expr, schema: pa.Schema, search: KeywordSearch) -> Plai
     columns = _columns(tree, schema, table.alias_or_name)
     if columns is None or len({fold(name) for name, _column in columns}) < len(columns):
         return None
-    text = next((column for name, column in columns if fold(name) == fold(search.text_col)), None)
-    if text is None or not _holds_text(schema.field(text).type):
+    found = next((column for name, column in columns if fold(name) == fold(searched)), None)
+    if found is None or not fits(schema.field(found).type):
         return None
-    read = PlainRead(text=text, columns=tuple(columns))
+    read = PlainRead(searched=found, columns=tuple(columns))
     where = tree.args.get("where")
     return read if where is None else _with_condition(read, where.this, schema, table.alias_or_name)
 
@@ -90,12 +99,8 @@ def _with_condition(read: PlainRead, condition: exp.Expr, schema: pa.Schema, tab
         return None
     rows = exp.select("_rowid").from_(exp.to_table(TABLE).as_(table, quoted=True)).where(condition.copy())
     return PlainRead(
-        text=read.text,
+        searched=read.searched,
         columns=read.columns,
         condition=rows.sql("duckdb", comments=False),
         condition_columns=tuple(name for name in schema.names if name in names),
     )
-
-
-def _holds_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -1,0 +1,188 @@
+"""Indexes of columns as folders on a local disk: found for a search, built and renewed in the background."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from services.storage.core.names import file_name, fold
+from services.storage.core.watching import LOOK_AGAIN_S
+
+_log = structlog.get_logger("storage")
+
+# Reading fewer rows takes no longer than opening an index.
+LEAST_ROWS = 5000
+# An index is renewed when more rows or parts than these must be read beside it.
+_MOST_NEW_ROWS = 1000
+_MOST_NEW_FRAGMENTS = 20
+# What failed, because it is too large or the disk is full, would fail again at each search.
+_TRY_AGAIN_S = 600.0
+
+
+class Index(Protocol):
+    """An index that was written before."""
+
+    @property
+    def fragments(self) -> Mapping[str, str]:
+        """The parts of the table that it holds, by their numbers, each with what tells its content."""
+        ...
+
+
+IndexT = TypeVar("IndexT", bound=Index)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """An index that should be there.
+
+    Attributes:
+        folder: Where its versions are.
+        dataset: The version of the table that is searched.
+        column: The column.
+        fragments: All parts of the table, as in `Index`.
+    """
+
+    folder: Path
+    dataset: Any
+    column: str
+    fragments: Mapping[str, str]
+
+    def fitting(self, open_index: Callable[[Path], IndexT]) -> IndexT | None:
+        """The index that holds most of the table as it is now, and nothing else.
+
+        Args:
+            open_index: Raises OSError, ValueError or TypeError for one that cannot be used.
+        """
+        found: list[IndexT] = []
+        for folder in self.folder.glob("[0-9a-f]*"):
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                index = open_index(folder)
+                if index.fragments.items() <= self.fragments.items():
+                    found.append(index)
+        return max(found, key=lambda index: len(index.fragments), default=None)
+
+    def missing_from(self, index: Index) -> list[Any]:
+        """The parts of the table that the index does not hold."""
+        return [f for f in self.dataset.get_fragments() if str(f.fragment_id) not in index.fragments]
+
+
+class IndexBuilds:
+    """Builds the indexes under one directory, one at a time.
+
+    Args:
+        root: Where they are kept.
+        write: Writes an index into a folder that exists and is empty.
+        clock: Seconds, for when to try again what failed.
+    """
+
+    def __init__(
+        self, root: Path, write: Callable[[Wanted, Path], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._root = root
+        self._write = write
+        self._clock = clock
+        self._builder = ThreadPoolExecutor(1, thread_name_prefix="storage-index")
+        self._guard = threading.Lock()
+        self._building: dict[Path, Future[None]] = {}
+        self._failed_s: dict[Path, float] = {}
+        self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether what is being written should stop."""
+        return self._closed
+
+    def wanted(self, table: str, dataset: Any, column: str) -> Wanted:
+        """The index of a column."""
+        # A column keeps its number when it is renamed; another of its old name has another number.
+        number = next(field.id() for field in dataset.lance_schema.fields() if field.name() == column)
+        fragments = {str(f.fragment_id): _content(f) for f in dataset.get_fragments()}
+        folder = self._root / file_name(fold(table)) / str(number)
+        return Wanted(folder=folder, dataset=dataset, column=column, fragments=fragments)
+
+    def begin(self, wanted: Wanted) -> None:
+        """Build it in the background, unless that is being done, or was tried in vain a moment ago."""
+        with self._guard:
+            failed_s = self._failed_s.get(wanted.folder)
+            is_hopeless = failed_s is not None and self._clock() - failed_s < _TRY_AGAIN_S
+            if not self._closed and not is_hopeless and wanted.folder not in self._building:
+                self._building[wanted.folder] = self._builder.submit(self._build, wanted)
+
+    def wait(self) -> None:
+        """Wait for the builds that were begun."""
+        with self._guard:
+            begun = list(self._building.values())
+        for build in begun:
+            build.result()
+
+    def forget_others(self, tables: Callable[[], Iterable[str]]) -> None:
+        """Delete the indexes of all tables but these."""
+        # Names are asked for last: a table that is made meanwhile keeps its index.
+        folders = list(self._root.glob("*"))
+        known = {file_name(fold(name)) for name in tables()}
+        for folder in folders:
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+        with self._guard:
+            for folder in [folder for folder in self._failed_s if folder.parent.name not in known]:
+                del self._failed_s[folder]
+
+    def close(self, interrupt: Callable[[], None] = lambda: None) -> None:
+        """Stop building, and wait until it has stopped; `interrupt` is called again and again until then."""
+        with self._guard:
+            self._closed = True
+            begun = list(self._building.values())
+        self._builder.shutdown(wait=False, cancel_futures=True)
+        while wait(begun, timeout=LOOK_AGAIN_S).not_done:
+            interrupt()
+
+    def _build(self, wanted: Wanted) -> None:
+        failed_s: float | None = None
+        try:
+            self._make(wanted)
+        except Exception as problem:  # noqa: BLE001 - nobody looks at it; searches read the rows meanwhile
+            failed_s = self._clock()
+            _log.warning("index_not_built", column=wanted.column, error=repr(problem)[:200])
+        with self._guard:
+            del self._building[wanted.folder]
+            self._failed_s.pop(wanted.folder, None)
+            if failed_s is not None:
+                self._failed_s[wanted.folder] = failed_s
+
+    def _make(self, wanted: Wanted) -> None:
+        name = hashlib.sha256(json.dumps(wanted.fragments, sort_keys=True).encode()).hexdigest()[:16]
+        wanted.folder.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix="making-", dir=wanted.folder))
+        try:
+            self._write(wanted, making)
+            shutil.rmtree(wanted.folder / name, ignore_errors=True)  # One that cannot be read.
+            making.rename(wanted.folder / name)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        for other in wanted.folder.iterdir():
+            if other.name != name:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def is_much(new_fragments: list[Any]) -> bool:
+    """Whether an index should be renewed that lacks these parts of its table."""
+    rows = sum(fragment.count_rows() for fragment in new_fragments)
+    return len(new_fragments) > _MOST_NEW_FRAGMENTS or rows > _MOST_NEW_ROWS
+
+
+def _content(fragment: Any) -> str:
+    """What tells the content of a part of a table: its files, whose names are never used again."""
+    facts = fragment.metadata.to_json()
+    return json.dumps(
+        [[file["path"] for file in facts["files"]], facts["deletion_file"], facts.get("overlays")]
+    )
