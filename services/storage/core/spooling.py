@@ -4,6 +4,7 @@ A writer that dies half way then leaves nothing behind in the tables, and no loc
 while a client is slow.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +26,11 @@ class Spool:
     def __init__(self, schema: pa.Schema) -> None:
         self.schema = schema
         self.row_count = 0
-        self._folder = ScratchFolder("spool")
-        self._path = Path(self._folder.name) / "rows.arrow"
-        self._writer = pa.ipc.new_file(pa.OSFile(str(self._path), "wb"), schema)
+        with _translated():
+            self._folder = ScratchFolder("spool")
+            self._path = Path(self._folder.name) / "rows.arrow"
+            self._sink = pa.OSFile(str(self._path), "wb")
+            self._writer = pa.ipc.new_file(self._sink, schema)
         self._finished = False
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -36,16 +39,19 @@ class Spool:
         Raises:
             ThanosqlError: STORE_UNAVAILABLE when the disk does not take them.
         """
-        try:
+        with _translated():
             self._writer.write_batch(batch)
-        except OSError as problem:
-            raise error(Reason.STORE_UNAVAILABLE, f"temporary storage failed: {problem}") from problem
         self.row_count += batch.num_rows
 
     def finish(self) -> None:
-        """Say that every row was written."""
+        """Say that every row was written.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE when the disk does not take the rest of them.
+        """
         if not self._finished:
-            self._writer.close()
+            with _translated():
+                self._writer.close()
             self._finished = True
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -69,7 +75,9 @@ class Spool:
 
     def close(self) -> None:
         """Forget the rows."""
-        self.finish()
+        # Not finished first: that writes, and would fail on the full disk that a caller is just told of.
+        with contextlib.suppress(OSError):
+            self._sink.close()
         self._folder.cleanup()
 
     def __enter__(self) -> "Spool":
@@ -77,3 +85,12 @@ class Spool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        message = f"temporary storage failed: {problem}; nothing was changed: make room on the server's disk"
+        raise error(Reason.STORE_UNAVAILABLE, message) from problem
