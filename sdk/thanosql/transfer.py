@@ -1,12 +1,10 @@
 """What uploads and downloads share: how they call, and how often they try again."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -141,9 +139,3 @@ def _result_now(coroutine: Coroutine[Any, Any, _T]) -> _T | None:
         return result
     coroutine.close()
     return None
-
-
-def file_sha256(local_path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with local_path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -105,6 +105,7 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
     offsets: list[int] = field(default_factory=list)
     keeps_what_arrives: bool = True
     damages: bool = False
+    keeps_files: bool = False
     before_hanging: Sequence[Response] = (
         started("BUILD MODEL"),
         progress("training", 1, total=100, unit="steps"),
@@ -234,6 +235,8 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
         self._check(context)
         if request.path not in self.files:
             _fail(context, error(Reason.FILE_NOT_FOUND, f"no file '{request.path}'", path=request.path))
+        if self.keeps_files:
+            _fail(context, error(Reason.STORE_READ_ONLY, f"'{request.path}' stays", path=request.path))
         deleted = _described(request.path, self.files.pop(request.path))
         return gateway_pb2.DeleteWorkspaceFileResponse(file=deleted)
 

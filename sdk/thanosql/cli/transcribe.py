@@ -13,10 +13,10 @@ import click
 
 from thanosql.cli.context import EXIT_FAILED, address_option, guarded, open_client
 from thanosql.cli.running import run_text
+from thanosql.cli.uploads import TemporaryUploads
 from thanosql.client import ThanoSQL
 from thanosql.errors import DeadlineExceeded, Unavailable
 from thanosql.local_server import LocalServer
-from thanosql.transfer import file_sha256
 
 _FILES_A_STATEMENT = 200
 _PROBE_S = 2.0
@@ -63,6 +63,7 @@ class Transcript:
 def transcribe(recordings: tuple[Path, ...], model: str, output_format: str, address: str | None) -> None:
     """Print what is said in recordings.
 
+    The recordings are uploaded, and removed from the server at the end, also after Ctrl-C.
     Without --address, and where no server answers, a private one is started and stopped again.
     """
     with _some_client(address) as client:
@@ -73,12 +74,13 @@ def transcribe(recordings: tuple[Path, ...], model: str, output_format: str, add
 
 
 def transcribe_files(client: ThanoSQL, recordings: Sequence[Path], model: str) -> list[Transcript]:
-    """Upload the recordings and transcribe them, in the order given."""
+    """Upload the recordings and transcribe them, in the order given; what was uploaded is removed again."""
     transcripts: list[Transcript] = []
     for begin in range(0, len(recordings), _FILES_A_STATEMENT):
         part = recordings[begin : begin + _FILES_A_STATEMENT]
-        paths = [_upload(client, recording) for recording in part]
-        rows = run_text(client, predict_statement(model, paths))[-1].rows
+        with TemporaryUploads(client) as uploads:
+            paths = [uploads.add(recording) for recording in part]
+            rows = run_text(client, predict_statement(model, paths))[-1].rows
         transcripts += [
             Transcript(file=str(file), text=row["predicted"] or "", error=row.get("error") or "")
             for file, row in zip(part, rows, strict=True)
@@ -102,11 +104,6 @@ def _quoted_model(model: str) -> str:
 def quoted(text: str) -> str:
     """A string of the language."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _upload(client: ThanoSQL, recording: Path) -> str:
-    # The hash in the path keeps files of one name apart, and a second upload of the same file harmless.
-    return client.upload(recording, f"uploads/{file_sha256(recording)}/{recording.name}").path
 
 
 @contextmanager

@@ -186,11 +186,31 @@ def test_transcribe_uploads_and_prints_in_the_order_given(
     result = run("transcribe", *paths)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [f"{paths[0]}: HELLO", f"{paths[1]}: WORLD"]
-    assert sorted(path.split("/")[2] for path in gateway.files) == ["b.wav", "o'clock.flac"]
-    assert "o''clock.flac')" in gateway.texts[0]
+    assert "0/o''clock.flac'), ('uploads/temporary-" in gateway.texts[0]
+    assert "1/b.wav')" in gateway.texts[0]
     assert gateway.texts[0].startswith(
         "PREDICT USING \"tutorial_audio_recognition\" OPTIONS (audio_col='audio_path')"
     )
+
+
+def test_transcribe_leaves_nothing_behind(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.files = {"uploads/mine/a.wav": b"mine"}
+    (tmp_path / "a.wav").write_bytes(b"a")
+    gateway.answer_to_all = predicted(TABLE.slice(0, 1))
+    assert run("transcribe", str(tmp_path / "a.wav"), str(tmp_path / "a.wav")).exit_code == 1
+    gateway.answer_to_all = predicted(TABLE.slice(0, 2))
+    assert run("transcribe", str(tmp_path / "a.wav"), str(tmp_path / "a.wav")).exit_code == 0
+    assert gateway.files == {"uploads/mine/a.wav": b"mine"}
+
+
+def test_transcribe_names_what_it_could_not_remove(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"a")
+    gateway.answer_to_all = predicted(TABLE.slice(0, 1))
+    gateway.keeps_files = True
+    result = run("transcribe", str(tmp_path / "a.wav"))
+    assert (result.exit_code, result.stdout) == (0, "HELLO\n")
+    (path,) = gateway.files
+    assert f"remove them with: thanosql files rm {path}" in result.stderr
 
 
 def test_transcribe_of_one_file_prints_the_text_alone(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
@@ -280,9 +300,12 @@ def heed_interrupts() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_ctrl_c_ends_with_status_130_and_cancels_the_work(gateway: FakeGateway, address: str) -> None:
+@pytest.mark.parametrize("arguments", [("sql", "BUILD for ever"), ("transcribe", __file__)])
+def test_ctrl_c_ends_with_status_130_and_cancels_the_work(
+    gateway: FakeGateway, address: str, arguments: tuple[str, ...]
+) -> None:
     environment = {**os.environ, "THANOSQL_ADDRESS": address, "THANOSQL_API_TOKEN": gateway.token}
-    command = [sys.executable, "-m", "thanosql", "sql", "BUILD for ever"]
+    command = [sys.executable, "-m", "thanosql", *arguments]
     with (
         subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
@@ -296,6 +319,7 @@ def test_ctrl_c_ends_with_status_130_and_cancels_the_work(gateway: FakeGateway, 
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert gateway.cancelled.wait(30)
+    assert gateway.files == {}
 
 
 def test_files_that_cannot_be_read_or_written_are_named(
