@@ -76,7 +76,7 @@ class ModelFiles:
             raise error(Reason.INVALID_CHECKPOINT, text, model=self.model)
 
     def fetch(self, store: Downloads, folder: Path) -> None:
-        """Copy the files into an empty folder.
+        """Copy the files into an empty folder, which has them and no others then.
 
         Raises:
             ThanosqlError: INVALID_CHECKPOINT for a name; FILE_NOT_FOUND or CHECKSUM_MISMATCH for a file that
@@ -89,9 +89,10 @@ class ModelFiles:
                 store.download_to(file.key, folder / file.name)
             except ThanosqlError as failure:
                 if failure.reason is Reason.FILE_NOT_FOUND:
-                    raise self._missing(file, "in the object store") from failure
+                    raise self._missing(file, f"in the object store, at {file.key!r}") from failure
                 raise
-        self.require_intact(folder)
+            with (folder / file.name).open("rb") as content:
+                self._compare(content, file, file.key)
 
     def require_intact(self, folder: Path) -> None:
         """Raise unless the folder has these files, byte by byte, and no others.
@@ -102,7 +103,7 @@ class ModelFiles:
         for file in self.files:
             try:
                 with (folder / file.name).open("rb") as content:
-                    self._compare(content, file)
+                    self._compare(content, file, str(folder / file.name))
             except OSError as failure:
                 raise self._missing(file, f"in {str(folder)!r}") from failure
         others = sorted({path.name for path in folder.iterdir()} - {file.name for file in self.files})
@@ -118,25 +119,27 @@ class ModelFiles:
         """
         for file in self.files:
             with store.open(file.key) as content:
-                self._compare(content, file)
+                self._compare(content, file, file.key)
 
-    def _compare(self, content: BinaryIO, file: RegisteredFile) -> None:
+    def _compare(self, content: BinaryIO, file: RegisteredFile, place: str) -> None:
         digest, size_bytes = hashlib.sha256(), 0
         while chunk := content.read(CHUNK_BYTES):
             digest.update(chunk)
             size_bytes += len(chunk)
         sha256 = digest.hexdigest()
         if size_bytes != file.size_bytes:
-            raise self._damaged(file, f"it has {size_bytes} bytes, and {file.size_bytes} were registered")
+            raise self._damaged(
+                file, place, f"it has {size_bytes} bytes, and {file.size_bytes} were registered"
+            )
         if sha256 != file.sha256:
-            raise self._damaged(file, f"its SHA-256 is {sha256}, and {file.sha256} was registered")
+            raise self._damaged(file, place, f"its SHA-256 is {sha256}, and {file.sha256} was registered")
 
-    def _damaged(self, file: RegisteredFile, what: str) -> ThanosqlError:
-        message = f"file {file.name!r} of {self._model} is damaged at {file.key!r}: {what}; {_MEND}"
-        return error(Reason.CHECKSUM_MISMATCH, message, model=self.model, file=file.name, path=file.key)
+    def _damaged(self, file: RegisteredFile, place: str, what: str) -> ThanosqlError:
+        message = f"file {file.name!r} of {self._model} is damaged at {place!r}: {what}; {_MEND}"
+        return error(Reason.CHECKSUM_MISMATCH, message, model=self.model, file=file.name, path=place)
 
     def _missing(self, file: RegisteredFile, where: str) -> ThanosqlError:
-        message = f"file {file.name!r} of {self._model} is missing {where}, at {file.key!r}; {_MEND}"
+        message = f"file {file.name!r} of {self._model} is missing {where}; {_MEND}"
         return error(Reason.FILE_NOT_FOUND, message, model=self.model, file=file.name, path=file.key)
 
     @property

@@ -116,7 +116,6 @@ async def _restore(run: Run, statement: RestoreTable) -> None:
 async def _activate(run: Run, statement: ActivateModel) -> None:
     with placed_at(statement.model.span):
         model = await run.peers.catalog.activate(*split_version(statement.model.text))
-    run.outcome.model = model
     run.outcome.message = f"statements that name model '{model.name}' use version {model.version} from now on"
 
 

@@ -8,7 +8,7 @@ import structlog
 from services.trainer.core.board import JobBoard
 from services.trainer.core.naming import split_model_name
 from services.trainer.core.ports import HeldModel, HoldsCatalog
-from services.trainer.core.types import Job, JobState
+from services.trainer.core.types import Job
 from thanosql_runtime.errors import ThanosqlError
 from thanosql_runtime.renewing import Renewal
 
@@ -58,10 +58,9 @@ class BaseHolding:
         """Tell soon that a job has ended."""
         self._renewal.soon()
 
-    async def _tell(self, stops: bool) -> float:
-        jobs = [job for job in self._board.all() if not job.state.ended]
-        # What waits in the queue goes on at the next start: its hold runs out if that does not come soon.
-        held = [_held(job) for job in jobs if not stops or job.state is JobState.QUEUED]
+    async def _tell(self, _stops: bool) -> float:
+        # Jobs go on at the next start: what they hold runs out only if that does not come soon.
+        held = [_held(job) for job in self._board.all() if not job.state.ended]
         if not held and not self._told:
             return _IDLE_S
         lasts_s = await self._catalog.hold(held)

@@ -94,6 +94,20 @@ def test_a_missing_file_is_named_with_its_model(
     )
 
 
+def test_a_copy_that_is_damaged_is_named_by_its_own_place(
+    files: ModelFiles, store: ObjectStore, tmp_path: Path
+) -> None:
+    files.fetch(store, tmp_path / "cache")
+    (tmp_path / "cache" / "w").write_bytes(b"weight")
+    reason, message = failure_of(lambda: files.require_intact(tmp_path / "cache"))
+    assert reason is Reason.CHECKSUM_MISMATCH
+    assert f"'w' of model 'm' version 2 is damaged at '{tmp_path / 'cache' / 'w'}'" in message
+    (tmp_path / "cache" / "w").unlink()
+    reason, message = failure_of(lambda: files.require_intact(tmp_path / "cache"))
+    assert reason is Reason.FILE_NOT_FOUND
+    assert f"'w' of model 'm' version 2 is missing in '{tmp_path / 'cache'}'" in message
+
+
 def test_an_extra_file_is_named_with_its_model(files: ModelFiles, store: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
     files.fetch(store, tmp_path / "cache")
