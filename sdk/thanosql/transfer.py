@@ -21,7 +21,8 @@ CALL_TIMEOUT_S = 30.0
 TRANSFER_TIMEOUT_S = 3600.0
 _TELL_EVERY_S = 0.1
 _STATUS_WAIT_S, _STATUS_LOOK_S = 1.0, 0.01
-_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
+# Two minutes in all: as long as a server may take to come back.
+_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 _PASSING = (Unavailable, Overloaded, Conflict, Cancelled, DeadlineExceeded)
 
 OnProgress = Callable[[Progress], None]

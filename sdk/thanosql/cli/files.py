@@ -1,13 +1,17 @@
 """`thanosql files`: files of the workspace."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from thanosql.cli.context import address_option, guarded, inherited_address_option, open_client
-from thanosql.cli.progress import progress_display
-from thanosql.values import File
+from thanosql.cli.progress import Show, progress_display
+from thanosql.client import ThanoSQL
+from thanosql.errors import DeadlineExceeded, Overloaded, Unavailable
+from thanosql.values import File, Progress
 
 _PAGE_SIZE = 1000
 _HOUR_S = 3600.0
@@ -53,7 +57,7 @@ def put(local_path: Path, path: str, address: str | None) -> None:
 
     If it is interrupted, the same command goes on where it was.
     """
-    with open_client(address) as client, progress_display() as show:
+    with _transfer(address) as (client, show):
         file = client.upload(local_path, path, on_progress=show)
     click.echo(f"{file.path}: {file.size_bytes:,} bytes")
 
@@ -68,7 +72,7 @@ def get(path: str, local_path: Path, address: str | None) -> None:
 
     If it is interrupted, the same command goes on where it was.
     """
-    with open_client(address) as client, progress_display() as show:
+    with _transfer(address) as (client, show):
         file = client.download(path, local_path, on_progress=show)
     click.echo(f"{local_path}: {file.size_bytes:,} bytes")
 
@@ -99,6 +103,24 @@ def url(path: str, hours: float, address: str | None) -> None:
         signed = client.file_url(path, lasts_s=hours * _HOUR_S)
     click.echo(signed.url)
     click.echo(f"good until {signed.expires.astimezone():%Y-%m-%d %H:%M %Z}", err=True)
+
+
+@contextmanager
+def _transfer(address: str | None) -> Iterator[tuple[ThanoSQL, Show]]:
+    """A client, and what shows progress; says how a transfer goes on that was given up in the middle."""
+    newest: list[Progress] = []
+
+    def heed(progress: Progress) -> None:
+        newest[:] = [progress]
+        show(progress)
+
+    try:
+        with open_client(address) as client, progress_display() as show:
+            yield client, heed
+    except (Unavailable, DeadlineExceeded, Overloaded):
+        if newest:
+            click.echo("what has arrived is kept: the same command goes on with it", err=True)
+        raise
 
 
 def _list(address: str | None, prefix: str, *, limit: int | None, page_token: str) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +30,7 @@ from tests.fakes.sdk_gateway import (
 )
 from thanosql.cli.main import main
 from thanosql.cli.transcribe import predict_statement
+from thanosql.transfer import Caller
 from thanosql.v1 import types_pb2
 from thanosql_runtime.errors import Reason, error
 
@@ -275,6 +277,21 @@ def test_files_are_listed_by_prefix_and_in_parts(run: Run, gateway: FakeGateway)
     assert part.stderr == "there are more; go on with --page-token 'uploads/1499'\n"
     rest = run("files", "ls", "uploads/", "--page-token", "uploads/1499")
     assert (len(rest.stdout.splitlines()), rest.stderr) == (1000, "")
+
+
+def test_a_transfer_that_was_given_up_says_that_it_can_go_on(
+    run: Run, gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thanosql.aio_files.Caller", partial(Caller, delays_s=()))
+    (tmp_path / "a.wav").write_bytes(b"abc" * 1_000_000)
+    gateway.breaks_after = [2_000_000]
+    given_up = run("files", "put", str(tmp_path / "a.wav"), "uploads/a.wav")
+    assert given_up.exit_code == 1
+    assert "the same command goes on with it" in given_up.stderr
+    assert run("files", "put", str(tmp_path / "a.wav"), "uploads/a.wav").exit_code == 0
+    assert gateway.offsets[1] >= 2_000_000
+    monkeypatch.setenv("THANOSQL_ADDRESS", "127.0.0.1:1")
+    assert "goes on" not in run("files", "put", str(tmp_path / "a.wav"), "uploads/a.wav").stderr
 
 
 def test_an_address_for_browsers_is_printed_alone(run: Run, gateway: FakeGateway) -> None:
