@@ -234,7 +234,7 @@ async def test_a_damaged_artefact_fails_the_stream_and_the_list_says_why(rig: Ri
     assert [(model.model, model.state) for model in listed.models] == [
         ("damaged", predictor_pb2.LoadedModel.STATE_FAILED)
     ]
-    assert "SHA-256" in listed.models[0].message
+    assert "file 'model.safetensors' of model 'damaged' version 1 is damaged" in listed.models[0].message
 
 
 async def test_a_checkpoint_that_is_none_fails_the_stream(rig: Rig) -> None:
