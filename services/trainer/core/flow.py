@@ -210,6 +210,7 @@ class JobFlow:
         await self._board.notify(
             job_id,
             f"{failure.message}; the job goes on from {since}",
+            state=JobState.PREPARING,
             attempt=job.attempt + 1,
             faults=job.faults + 1,
         )

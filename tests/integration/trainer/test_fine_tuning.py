@@ -137,15 +137,20 @@ async def test_a_job_is_cancelled_while_it_learns(trainer: Trainer, tmp_path: Pa
     assert not (tmp_path / "objects" / "models" / "mine").exists()
 
 
-async def test_a_killed_training_process_is_noticed(trainer: Trainer, tmp_path: Path) -> None:
+async def test_a_killed_training_process_is_replaced_by_one_that_goes_on(
+    trainer: Trainer, tmp_path: Path
+) -> None:
     job_id = await trainer.create(write_clips(tmp_path / "files", 24), epochs=10_000)
     async for job in trainer.watch(job_id):
-        if job.state == State.STATE_TRAINING and job.step > 0:
-            break
-    for pid in _training_processes(job_id):
-        os.kill(pid, signal.SIGKILL)
-    job = (await trainer.end(job_id))[-1]
-    assert job.failure_reason == errors_pb2.ERROR_REASON_WORKER_LOST
+        if job.attempt == 1 and job.checkpoint_step > 0:
+            for pid in _training_processes(job_id):
+                os.kill(pid, signal.SIGKILL)
+        if job.attempt == 2 and job.state == State.STATE_TRAINING and job.checkpoint_step > 0:
+            await trainer.stub.CancelTrainingJob(trainer_pb2.CancelTrainingJobRequest(job_id=job_id))
+    assert job.state == State.STATE_CANCELLED
+    lost, resumed = (notice.message for notice in job.notices)
+    assert "SIGKILL" in lost
+    assert resumed.startswith("training goes on from step")
 
 
 def _training_processes(job_id: str) -> list[int]:
