@@ -89,9 +89,9 @@ class Course:
         before: What the base scored.
         results: Of the epochs that are over.
         tally: Of the epoch that is not.
-        seconds: That the run took until `resumed_s`, checkpoints and held-out rows included.
-        checkpoints: Written so far.
-        checkpoint_s: That they took.
+        seconds: That the run took until its newest checkpoint, held-out rows included.
+        checkpoints: Begun so far.
+        checkpoint_s: That they took, the newest one not included while it is written.
     """
 
     max_pass_audio_s: float

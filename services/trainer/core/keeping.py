@@ -111,6 +111,7 @@ class Keeper:
         """Write a checkpoint."""
         begun_s = self._clock()
         course.seconds += begun_s - self._seen_s
+        course.checkpoints += 1
         random, random_tensors = random_states()
         steps, optimiser_tensors = self._optimiser.state()
         state = _State(rows=self._rows, steps=steps, course=course, meter=self._meter.state(), random=random)
@@ -122,7 +123,6 @@ class Keeper:
         }
         self._write(tensors, state)
         self._seen_s = self._tried_s = self._clock()
-        course.checkpoints += 1
         course.checkpoint_s += self._tried_s - begun_s
         course.seconds += self._tried_s - begun_s
 

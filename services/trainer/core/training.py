@@ -14,7 +14,7 @@ from services.trainer.core.dataset import Dataset, RowChecker, no_usable_rows, p
 from services.trainer.core.finetune import FineTuning, Outcome
 from services.trainer.core.keeping import Keeper
 from services.trainer.core.kept_rows import KeptRows, digest_of
-from services.trainer.core.messages import Finished, Message, Progress, RowsChecked
+from services.trainer.core.messages import Finished, Message, RowsChecked
 from services.trainer.core.meter import Meter
 from services.trainer.core.optimising import Optimiser
 from services.trainer.core.scoring import NORMALISER
@@ -68,7 +68,6 @@ class Training:
             ThanosqlError: The reason for which there is no model.
             StoppedError: The process was asked to end.
         """
-        self._tell(Progress(state=JobState.PREPARING, epoch_total=self._spec.options.epochs))
         checkpoint = load_checkpoint(self._folder / BASE_FOLDER)
         audio = self._audio(checkpoint)
         dataset = self._dataset(checkpoint, audio)
