@@ -29,6 +29,7 @@ _REPEATABLE = {
         "GetFileUpload",
         "SignFileUrl",
         "DeleteSnapshot",
+        "ListSnapshots",
     ),
     "thanosql.v1.TrainerService": ("CreateTrainingJob", "GetTrainingJob", "ListTrainingJobs"),
     "thanosql.v1.PredictorService": ("ListLoadedModels", "GetStatistics"),

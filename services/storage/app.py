@@ -181,6 +181,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         copying=CopyCommand(tables, quarantines, objects.workspace),
         copy_explainer=CopyExplainer(tables, quarantines, objects.workspace),
         listing=TableListing(tables, quarantines),
+        snapshot_listing=TableListing(snapshots, Quarantines(snapshots)),
         quarantines=quarantines,
         models=models,
         objects=objects,

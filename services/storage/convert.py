@@ -74,6 +74,15 @@ def columns(columns: Iterable[ColumnInfo]) -> list[types_pb2.Column]:
     return [types_pb2.Column(name=column.name, type=column.type) for column in columns]
 
 
+def to_snapshot_page(page: TablePage) -> storage_pb2.ListSnapshotsResponse:
+    """A page of the rows that are kept for jobs."""
+    snapshots = [
+        storage_pb2.Snapshot(snapshot_id=table.name, create_time=_timestamp(table.update_time_s))
+        for table in page.tables
+    ]
+    return storage_pb2.ListSnapshotsResponse(snapshots=snapshots, next_page_token=page.next_page_token)
+
+
 def to_table_page(page: TablePage) -> storage_pb2.ListTablesResponse:
     """A page of tables."""
     tables = [to_table(table) for table in page.tables]

@@ -34,6 +34,7 @@ class Parts:
         copying: COPY.
         copy_explainer: What it would do.
         listing: Tables page by page.
+        snapshot_listing: Rows that are kept for jobs, page by page.
         quarantines: Tables with those that COPY keeps beside them.
         models: The catalog.
         objects: Files of the workspace, and the object store.
@@ -52,6 +53,7 @@ class Parts:
     copying: CopyCommand
     copy_explainer: CopyExplainer
     listing: TableListing
+    snapshot_listing: TableListing
     quarantines: Quarantines
     models: ModelCatalog
     objects: Objects

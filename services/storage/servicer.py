@@ -166,6 +166,15 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         await self._parts.work.command(self._parts.snapshots.drop, request.snapshot_id)
         return storage_pb2.DeleteSnapshotResponse()
 
+    async def ListSnapshots(
+        self, request: storage_pb2.ListSnapshotsRequest, context: _Context
+    ) -> storage_pb2.ListSnapshotsResponse:
+        """List the rows that are kept for jobs."""
+        page = await self._parts.work.step(
+            self._parts.snapshot_listing.page, page_size=request.page_size, page_token=request.page_token
+        )
+        return convert.to_snapshot_page(page)
+
     async def GetModel(
         self, request: storage_pb2.GetModelRequest, context: _Context
     ) -> storage_pb2.GetModelResponse:

@@ -120,3 +120,15 @@ class StorageSnapshots:
             await self._stub.DeleteSnapshot(
                 storage_pb2.DeleteSnapshotRequest(snapshot_id=snapshot_id), timeout=_CALL_S
             )
+
+    async def written_before(self, time_s: float) -> list[str]:
+        """See `Snapshots.written_before`."""
+        request = storage_pb2.ListSnapshotsRequest(page_size=_PAGE_SIZE)
+        found: list[str] = []
+        while True:
+            with peer_errors("storage"):
+                response = await self._stub.ListSnapshots(request, timeout=_CALL_S)
+            found += [kept.snapshot_id for kept in response.snapshots if kept.create_time.seconds < time_s]
+            if not response.next_page_token:
+                return found
+            request.page_token = response.next_page_token

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pyarrow as pa
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from thanosql.v1 import storage_pb2, storage_pb2_grpc, types_pb2
 from thanosql_objects.directory import LocalDirectory
@@ -47,6 +48,7 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
         self.refuse_deletion: Exception | None = None
         self.held: dict[str, tuple[str, int]] = {}
         self.lose_snapshots: list[Exception] = []
+        self.written_s: dict[str, int] = {}
         self.may_register = asyncio.Event()
         self.may_register.set()
         self.registrations = 0
@@ -142,6 +144,15 @@ class TrainerStorage(storage_pb2_grpc.StorageServiceServicer):
             raise self.refuse_deletion
         self.deleted_snapshots.append(request.snapshot_id)
         return storage_pb2.DeleteSnapshotResponse()
+
+    async def ListSnapshots(
+        self, request: storage_pb2.ListSnapshotsRequest, context: _Context
+    ) -> storage_pb2.ListSnapshotsResponse:
+        kept = [
+            storage_pb2.Snapshot(snapshot_id=snapshot_id, create_time=Timestamp(seconds=written_s))
+            for snapshot_id, written_s in self.written_s.items()
+        ]
+        return storage_pb2.ListSnapshotsResponse(snapshots=kept)
 
     def mount(self, server: grpc.aio.Server) -> None:
         storage_pb2_grpc.add_StorageServiceServicer_to_server(self, server)

@@ -105,6 +105,11 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteSnapshotRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.DeleteSnapshotResponse.FromString,
                 _registered_method=True)
+        self.ListSnapshots = channel.unary_unary(
+                '/thanosql.v1.StorageService/ListSnapshots',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.ListSnapshotsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.ListSnapshotsResponse.FromString,
+                _registered_method=True)
         self.GetModel = channel.unary_unary(
                 '/thanosql.v1.StorageService/GetModel',
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.GetModelRequest.SerializeToString,
@@ -274,6 +279,13 @@ class StorageServiceServicer:
 
     def DeleteSnapshot(self, request, context):
         """Forgets the rows that were kept for a job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnapshots(self, request, context):
+        """Lists the rows that are kept for jobs, for the trainer to tell which of them no job needs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -449,6 +461,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.DeleteSnapshot,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.DeleteSnapshotRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteSnapshotResponse.SerializeToString,
+            ),
+            'ListSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshots,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.ListSnapshotsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.ListSnapshotsResponse.SerializeToString,
             ),
             'GetModel': grpc.unary_unary_rpc_method_handler(
                     servicer.GetModel,
@@ -900,6 +917,33 @@ class StorageService:
             '/thanosql.v1.StorageService/DeleteSnapshot',
             thanosql_dot_v1_dot_storage__pb2.DeleteSnapshotRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.DeleteSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/ListSnapshots',
+            thanosql_dot_v1_dot_storage__pb2.ListSnapshotsRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.ListSnapshotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,8 @@ class StorageServiceStub:
     """Reads the rows that were kept for a job."""
     DeleteSnapshot: _grpc.UnaryUnaryMultiCallable[_storage_pb2.DeleteSnapshotRequest, _storage_pb2.DeleteSnapshotResponse]
     """Forgets the rows that were kept for a job."""
+    ListSnapshots: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListSnapshotsRequest, _storage_pb2.ListSnapshotsResponse]
+    """Lists the rows that are kept for jobs, for the trainer to tell which of them no job needs."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_storage_pb2.GetModelRequest, _storage_pb2.GetModelResponse]
     """Describes one version of a model."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListModelsRequest, _storage_pb2.ListModelsResponse]
@@ -123,6 +125,8 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Reads the rows that were kept for a job."""
     DeleteSnapshot: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteSnapshotRequest, _storage_pb2.DeleteSnapshotResponse]  # type: ignore[assignment]
     """Forgets the rows that were kept for a job."""
+    ListSnapshots: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListSnapshotsRequest, _storage_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
+    """Lists the rows that are kept for jobs, for the trainer to tell which of them no job needs."""
     GetModel: _aio.UnaryUnaryMultiCallable[_storage_pb2.GetModelRequest, _storage_pb2.GetModelResponse]  # type: ignore[assignment]
     """Describes one version of a model."""
     ListModels: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListModelsRequest, _storage_pb2.ListModelsResponse]  # type: ignore[assignment]
@@ -266,6 +270,14 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.DeleteSnapshotResponse, _abc.Awaitable[_storage_pb2.DeleteSnapshotResponse]]:
         """Forgets the rows that were kept for a job."""
+
+    @_abc_1.abstractmethod
+    def ListSnapshots(
+        self,
+        request: _storage_pb2.ListSnapshotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.ListSnapshotsResponse, _abc.Awaitable[_storage_pb2.ListSnapshotsResponse]]:
+        """Lists the rows that are kept for jobs, for the trainer to tell which of them no job needs."""
 
     @_abc_1.abstractmethod
     def GetModel(

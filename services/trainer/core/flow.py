@@ -245,6 +245,18 @@ class JobFlow:
         else:
             await self._parts.journal.note_rows_left(job_id, left=False)
 
+    async def forget_strays(self, before_s: float) -> None:
+        """Delete rows of long ago that no job needs: their caller was killed before it asked for the job."""
+        try:
+            kept = await self._parts.snapshots.written_before(before_s)
+            needed = {job.request.snapshot_id.lower() for job in self._board.all() if not job.state.ended}
+            for snapshot_id in kept:
+                if snapshot_id not in needed:
+                    await self._parts.snapshots.delete(snapshot_id)
+                    _log.info("stray rows deleted", snapshot=snapshot_id)
+        except ThanosqlError as failure:
+            _log.warning("stray rows were left", error=str(failure))
+
 
 def _changes(message: Message) -> dict[str, object]:
     """The fields of the job that a message changes."""

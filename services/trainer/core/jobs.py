@@ -21,6 +21,8 @@ from services.trainer.core.pruning import JobRetention, outlived
 from services.trainer.core.types import Job, JobRequest, Model, ModelKind
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
+# A caller asks for its job right after it has written the rows, or never does.
+_STRAY_S = 7 * 86_400.0
 _COME_BACK_S = 30.0
 
 _log = structlog.get_logger("jobs")
@@ -94,6 +96,7 @@ class Jobs:
         for job_id in await asyncio.to_thread(self._journal.rows_left):
             self._in_background(self._flow.forget_rows(job_id))
         self._in_background(self._prune())
+        self._in_background(self._flow.forget_strays(self._clock() - _STRAY_S))
         self._start_next()
 
     async def stop(self) -> None:

@@ -61,3 +61,7 @@ class Snapshots(Protocol):
     async def delete(self, snapshot_id: str) -> None:
         """Forget them; nothing happens where there are none."""
         ...
+
+    async def written_before(self, time_s: float) -> list[str]:
+        """The ids, in lower case, of all that were written before a second since the epoch."""
+        ...

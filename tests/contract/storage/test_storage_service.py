@@ -385,8 +385,12 @@ class TestSnapshots:
         request = storage_pb2.ReadSnapshotRequest(snapshot_id="job-1")
         parts = [part async for part in rig.stub.ReadSnapshot(request)]
         assert [part.WhichOneof("part") for part in parts] == ["schema", "record_batch"]
+        (listed,) = (await rig.stub.ListSnapshots(storage_pb2.ListSnapshotsRequest())).snapshots
+        assert listed.snapshot_id == "job-1"
+        assert listed.create_time.seconds > 0
         for _ in range(2):
             await rig.stub.DeleteSnapshot(storage_pb2.DeleteSnapshotRequest(snapshot_id="job-1"))
+        assert not (await rig.stub.ListSnapshots(storage_pb2.ListSnapshotsRequest())).snapshots
         call = rig.stub.ReadSnapshot(request)
         assert (await refusal(anext(aiter(call)))).reason is Reason.TABLE_NOT_FOUND
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -558,6 +559,18 @@ class TestStoppingAndStarting:
         async with running(tmp_path, storage):
             await eventually(lambda: storage.deleted_snapshots == ["snap-0"])
         assert not list((tmp_path / "jobs").rglob("rows_left"))
+
+    async def test_old_rows_that_no_job_needs_are_forgotten_at_a_start(
+        self, tmp_path: Path, storage: TrainerStorage
+    ) -> None:
+        async with running(tmp_path, storage) as trainer:
+            job_id = (await trainer.create()).job_id
+        storage.deleted_snapshots.clear()
+        storage.written_s = {"snap-0": 1, "build-stray": 1, "build-fresh": int(time.time())}
+        async with running(tmp_path, storage) as trainer:
+            assert (await trainer.end(job_id)).state == State.STATE_SUCCEEDED
+            await eventually(lambda: len(storage.deleted_snapshots) == 2)
+        assert sorted(storage.deleted_snapshots) == ["build-stray", "snap-0"]
 
     async def test_the_same_request_id_finds_the_job_after_a_start(
         self, tmp_path: Path, storage: TrainerStorage
