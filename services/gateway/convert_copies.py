@@ -1,7 +1,7 @@
 """COPY and what it would do: messages of storage to what core knows."""
 
 from services.gateway.convert import row_errors, table
-from services.gateway.core.records import CopyExplanation, CopyProgress, CopyResult
+from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
 from thanosql.v1 import storage_pb2
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from services.gateway import convert
 from services.gateway.core.plans import DeleteModel, split_version
 from services.gateway.core.records import ModelVersion
-from services.gateway.peer_streams import peer_call
+from services.gateway.peer_streams import pages, peer_call
 from thanosql.v1 import storage_pb2, storage_pb2_grpc, types_pb2
 
 _PEER = "storage"
@@ -29,24 +29,14 @@ class StorageCatalog:
         """See `Catalog.pages`."""
         values = [types_pb2.ModelKind.Value(f"MODEL_KIND_{kind}") for kind in kinds]
         request = storage_pb2.ListModelsRequest(page_size=_PAGE, kinds=values)
-        while True:
-            with peer_call(_PEER):
-                response = await self._stub.ListModels(request, timeout=self._timeout_s)
-            yield [convert.model(message) for message in response.models]
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
+        async for page in pages(self._stub.ListModels, request, _PEER, self._timeout_s):
+            yield [convert.model(message) for message in page.models]
 
     async def version_pages(self, name: str) -> AsyncIterator[Sequence[ModelVersion]]:
         """See `Catalog.version_pages`."""
         request = storage_pb2.ListModelVersionsRequest(name=name, page_size=_PAGE)
-        while True:
-            with peer_call(_PEER):
-                response = await self._stub.ListModelVersions(request, timeout=self._timeout_s)
-            yield [convert.model(message) for message in response.models]
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
+        async for page in pages(self._stub.ListModelVersions, request, _PEER, self._timeout_s):
+            yield [convert.model(message) for message in page.models]
 
     async def activate(self, name: str, version: int, *, explain_only: bool = False) -> ModelVersion:
         """See `Catalog.activate`."""

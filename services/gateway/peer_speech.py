@@ -17,7 +17,7 @@ from services.gateway.core.records import (
     TrainingJob,
     Transcription,
 )
-from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, peer_call
+from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, pages, peer_call
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, trainer_pb2, trainer_pb2_grpc, types_pb2
 
 _PAGE = 1000
@@ -62,13 +62,8 @@ class TrainerPeer:
     async def pages(self) -> AsyncIterator[Sequence[TrainingJob]]:
         """See `Trainer.pages`."""
         request = trainer_pb2.ListTrainingJobsRequest(page_size=_PAGE)
-        while True:
-            with peer_call("trainer"):
-                response = await self._stub.ListTrainingJobs(request, timeout=self._timeout_s)
-            yield [convert.job(message) for message in response.jobs]
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
+        async for page in pages(self._stub.ListTrainingJobs, request, "trainer", self._timeout_s):
+            yield [convert.job(message) for message in page.jobs]
 
     async def cancel(self, job_id: str) -> TrainingJob:
         """See `Trainer.cancel`."""

@@ -6,6 +6,7 @@ from functools import partial
 
 from services.gateway import convert
 from services.gateway.convert_copies import copy_explanation, copy_part
+from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plan_changes import AddColumn, AlterTable, DropColumn
 from services.gateway.core.ports import (
@@ -18,9 +19,6 @@ from services.gateway.core.ports import (
     Written,
 )
 from services.gateway.core.records import (
-    CopyExplanation,
-    CopyProgress,
-    CopyResult,
     FileFacts,
     OpenFile,
     Rows,
@@ -28,7 +26,7 @@ from services.gateway.core.records import (
     TableVersion,
 )
 from services.gateway.peer_rows import batches, query_start, send_query, send_write, tell_nobody
-from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, peer_call
+from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, pages, peer_call
 from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc
 from thanosql_runtime.arrow import decode_schema
 
@@ -143,24 +141,14 @@ class StorageTables:
     async def pages(self) -> AsyncIterator[Sequence[Table]]:
         """See `Tables.pages`."""
         request = storage_pb2.ListTablesRequest(page_size=_PAGE)
-        while True:
-            with peer_call(_PEER):
-                response = await self._stub.ListTables(request, timeout=self._timeout_s)
-            yield [convert.table(message) for message in response.tables]
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
+        async for page in pages(self._stub.ListTables, request, _PEER, self._timeout_s):
+            yield [convert.table(message) for message in page.tables]
 
     async def version_pages(self, table: str) -> AsyncIterator[Sequence[TableVersion]]:
         """See `Tables.version_pages`."""
         request = storage_pb2.ListTableVersionsRequest(table=table, page_size=_VERSIONS_PAGE)
-        while True:
-            with peer_call(_PEER):
-                response = await self._stub.ListTableVersions(request, timeout=self._timeout_s)
-            yield [convert.table_version(message) for message in response.versions]
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
+        async for page in pages(self._stub.ListTableVersions, request, _PEER, self._timeout_s):
+            yield [convert.table_version(message) for message in page.versions]
 
     async def restore(self, table: str, version: int) -> Table:
         """See `Tables.restore`."""
@@ -198,13 +186,8 @@ class StorageFiles:
     async def pages(self, prefix: str) -> AsyncIterator[Sequence[FileFacts]]:
         """See `Files.pages`."""
         request = storage_pb2.ListFilesRequest(prefix=prefix, page_size=_PAGE)
-        while True:
-            with peer_call(_PEER):
-                response = await self._stub.ListFiles(request, timeout=self._timeout_s)
-            yield [FileFacts(path=file.path, size_bytes=file.size_bytes) for file in response.files]
-            if not response.next_page_token:
-                return
-            request.page_token = response.next_page_token
+        async for page in pages(self._stub.ListFiles, request, _PEER, self._timeout_s):
+            yield [FileFacts(path=file.path, size_bytes=file.size_bytes) for file in page.files]
 
 
 def _ask_for(start: storage_pb2.QueryStart, search: KeywordSearch | VectorSearch) -> None:

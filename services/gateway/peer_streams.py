@@ -5,7 +5,7 @@ answers as a cancellation; here the reader gets the failure itself.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -43,6 +43,19 @@ async def first(messages: AsyncIterator[A], peer: str) -> A:
     async for message in messages:
         return message
     raise error(Reason.INTERNAL, f"the {peer} service ended a call without an answer")
+
+
+async def pages(
+    call: Callable[..., Awaitable[Any]], request: Any, peer: str, timeout_s: float
+) -> AsyncIterator[Any]:
+    """The pages of a listing that `call` gives for a request, one after another; each has the deadline."""
+    while True:
+        with peer_call(peer):
+            page = await call(request, timeout=timeout_s)
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
 
 
 @contextmanager

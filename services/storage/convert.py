@@ -6,22 +6,15 @@ from dataclasses import asdict
 from datetime import timedelta
 
 import numpy as np
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.storage.core.assigning import Assignment
-from services.storage.core.holds import Hold
 from services.storage.core.reading import FileRange
 from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.nearest import VectorSearch
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import (
-    Artefact,
     ColumnInfo,
-    ModelDeletion,
-    ModelKind,
-    ModelPage,
-    ModelVersion,
     TableAtVersion,
     TableInfo,
     TablePage,
@@ -34,14 +27,7 @@ from thanosql_objects.ports import ObjectInfo, ObjectPage
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, error
 
-_KINDS = {
-    types_pb2.MODEL_KIND_BASE: ModelKind.BASE,
-    types_pb2.MODEL_KIND_PREBUILT: ModelKind.PREBUILT,
-    types_pb2.MODEL_KIND_TRAINED: ModelKind.TRAINED,
-    types_pb2.MODEL_KIND_UPLOADED: ModelKind.UPLOADED,
-}
 _ADDRESS_LASTS = timedelta(hours=1)
-_KINDS_OUT = {kind: number for number, kind in _KINDS.items()}
 
 
 def to_table(info: TableInfo) -> types_pb2.Table:
@@ -51,7 +37,7 @@ def to_table(info: TableInfo) -> types_pb2.Table:
         row_count=info.row_count,
         columns=columns(info.columns),
         version=info.version,
-        update_time=_timestamp(info.update_time_s),
+        update_time=timestamp(info.update_time_s),
         quarantine=info.quarantine,
     )
 
@@ -65,7 +51,7 @@ def to_leftovers(reconciled: Reconciled) -> storage_pb2.ListLeftoversResponse:
     ]
     told_s = reconciled.time_s
     return storage_pb2.ListLeftoversResponse(
-        reconcile_time=_timestamp(told_s) if told_s else None, tallies=tallies
+        reconcile_time=timestamp(told_s) if told_s else None, tallies=tallies
     )
 
 
@@ -94,7 +80,7 @@ def to_table_version(version: TableVersion) -> types_pb2.TableVersion:
     return types_pb2.TableVersion(
         table=version.table,
         version=version.version,
-        create_time=_timestamp(version.create_time_s) if version.create_time_s else None,
+        create_time=timestamp(version.create_time_s) if version.create_time_s else None,
         operation=version.operation,
         row_count=version.row_count,
     )
@@ -157,104 +143,9 @@ def _check_search(search: storage_pb2.KeywordSearch | storage_pb2.VectorSearch) 
         raise error(Reason.INVALID_ARGUMENT, "a search needs a top_k of at least 1, and a result_col")
 
 
-def from_kinds(request: storage_pb2.ListModelsRequest) -> tuple[ModelKind, ...]:
-    """The kinds of models that are asked for."""
-    return tuple(_kind(number) for number in request.kinds)
-
-
-def from_model(model: types_pb2.ModelVersion) -> ModelVersion:
-    """A version that is to be registered."""
-    artefacts = tuple(
-        Artefact(key=item.key, name=item.name, sha256=item.sha256, size_bytes=item.size_bytes)
-        for item in model.artefacts
-    )
-    return ModelVersion(
-        name=model.name,
-        version=model.version,
-        kind=_kind(model.kind),
-        base=model.base,
-        origin=model.origin,
-        artefacts=artefacts,
-        metrics=dict(model.metrics),
-        properties=dict(model.properties),
-        built_from=tuple(TableVersion(table=item.table, version=item.version) for item in model.built_from),
-    )
-
-
-def to_model(model: ModelVersion) -> types_pb2.ModelVersion:
-    """A version as the wire tells it."""
-    artefacts = [
-        types_pb2.Artefact(key=item.key, name=item.name, sha256=item.sha256, size_bytes=item.size_bytes)
-        for item in model.artefacts
-    ]
-    return types_pb2.ModelVersion(
-        name=model.name,
-        version=model.version,
-        kind=_KINDS_OUT[model.kind],
-        base=model.base,
-        origin=model.origin,
-        artefacts=artefacts,
-        metrics=dict(model.metrics),
-        properties=dict(model.properties),
-        built_from=[to_table_version(item) for item in model.built_from],
-        active=model.active,
-        create_time=_timestamp(model.create_time_s),
-    )
-
-
-def to_model_page(page: ModelPage) -> storage_pb2.ListModelsResponse:
-    """A page of models."""
-    models = [to_model(model) for model in page.models]
-    return storage_pb2.ListModelsResponse(models=models, next_page_token=page.next_page_token)
-
-
-def to_version_page(page: ModelPage) -> storage_pb2.ListModelVersionsResponse:
-    """A page of versions."""
-    models = [to_model(model) for model in page.models]
-    return storage_pb2.ListModelVersionsResponse(models=models, next_page_token=page.next_page_token)
-
-
-def from_deletion(request: storage_pb2.DeleteModelRequest) -> ModelDeletion:
-    """Which model is deleted."""
-    return ModelDeletion(
-        name=request.name,
-        force=request.force,
-        if_exists=request.if_exists,
-        explain_only=request.explain_only,
-        version=request.version,
-    )
-
-
-def from_holds(request: storage_pb2.HoldModelsRequest) -> list[Hold]:
-    """What a process uses."""
-    return [
-        Hold(
-            model=item.model,
-            version=item.version,
-            holder=request.holder,
-            job_id=item.job_id,
-            since_s=item.since.ToMicroseconds() / 1_000_000,
-        )
-        for item in request.models
-    ]
-
-
-def to_missing(missing: Iterable[Hold], lasts_s: float) -> storage_pb2.HoldModelsResponse:
-    """What of it the catalog does not have."""
-    lasts = Duration()
-    lasts.FromMicroseconds(round(lasts_s * 1_000_000))
-    models = [
-        storage_pb2.HeldModel(
-            model=hold.model, version=hold.version, job_id=hold.job_id, since=_timestamp(hold.since_s)
-        )
-        for hold in missing
-    ]
-    return storage_pb2.HoldModelsResponse(missing=models, lasts=lasts)
-
-
 def to_file(info: ObjectInfo) -> storage_pb2.File:
     """A file of the workspace."""
-    update_time = _timestamp(info.modified_s) if info.modified_s else None
+    update_time = timestamp(info.modified_s) if info.modified_s else None
     return storage_pb2.File(
         path=info.key, size_bytes=info.size_bytes, sha256=info.sha256, update_time=update_time
     )
@@ -279,7 +170,7 @@ def to_file_upload(state: UploadState) -> storage_pb2.GetFileUploadResponse:
     """How far an upload is."""
     return storage_pb2.GetFileUploadResponse(
         received_bytes=state.received_bytes,
-        expire_time=None if state.expires_s is None else _timestamp(state.expires_s),
+        expire_time=None if state.expires_s is None else timestamp(state.expires_s),
         file=None if state.file is None else to_file(state.file),
     )
 
@@ -292,7 +183,7 @@ def from_lasts(request: storage_pb2.SignFileUrlRequest) -> tuple[timedelta, floa
 
 def to_signed_url(url: str, expires_s: float) -> storage_pb2.SignFileUrlResponse:
     """An address for browsers."""
-    return storage_pb2.SignFileUrlResponse(url=url, expire_time=_timestamp(expires_s))
+    return storage_pb2.SignFileUrlResponse(url=url, expire_time=timestamp(expires_s))
 
 
 def from_file_range(request: storage_pb2.ReadFileRequest) -> FileRange:
@@ -306,14 +197,8 @@ def to_file_page(page: ObjectPage) -> storage_pb2.ListFilesResponse:
     return storage_pb2.ListFilesResponse(files=files, next_page_token=page.next_page_token)
 
 
-def _kind(number: types_pb2.ModelKind.ValueType) -> ModelKind:
-    kind = _KINDS.get(number)
-    if kind is None:
-        raise error(Reason.INVALID_ARGUMENT, f"model kind {number} is unknown")
-    return kind
-
-
-def _timestamp(seconds: float) -> Timestamp:
+def timestamp(seconds: float) -> Timestamp:
+    """A moment as the wire tells it."""
     stamp = Timestamp()
     stamp.FromMicroseconds(int(seconds * 1_000_000))
     return stamp

@@ -7,8 +7,9 @@ from typing import Any
 
 import grpc
 
-from services.storage import answers, convert, convert_copies
+from services.storage import answers, convert, convert_copies, convert_models
 from services.storage.commit import commit_rows
+from services.storage.core.paging import page_length
 from services.storage.parts import Parts
 from services.storage.streams import receive_file, received_query, received_rows, received_start
 from thanosql.v1 import storage_pb2, storage_pb2_grpc
@@ -180,7 +181,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.GetModelResponse:
         """Describe one version of a model."""
         model = await self._parts.work.step(self._parts.models.get, request.name, request.version)
-        return storage_pb2.GetModelResponse(model=convert.to_model(model))
+        return storage_pb2.GetModelResponse(model=convert_models.to_model(model))
 
     async def ListModels(
         self, request: storage_pb2.ListModelsRequest, context: _Context
@@ -190,9 +191,9 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             self._parts.models.page,
             page_size=request.page_size,
             page_token=request.page_token,
-            kinds=convert.from_kinds(request),
+            kinds=convert_models.from_kinds(request),
         )
-        return convert.to_model_page(page)
+        return convert_models.to_model_page(page)
 
     async def ListModelVersions(
         self, request: storage_pb2.ListModelVersionsRequest, context: _Context
@@ -204,7 +205,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             page_size=request.page_size,
             page_token=request.page_token,
         )
-        return convert.to_version_page(page)
+        return convert_models.to_version_page(page)
 
     async def RegisterModel(
         self, request: storage_pb2.RegisterModelRequest, context: _Context
@@ -212,11 +213,11 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         """Make a version of a model known, and active."""
         registered = await self._parts.work.command(
             self._parts.models.register,
-            convert.from_model(request.model),
+            convert_models.from_model(request.model),
             overwrite=request.overwrite,
             request_id=request.request_id,
         )
-        return storage_pb2.RegisterModelResponse(model=convert.to_model(registered))
+        return storage_pb2.RegisterModelResponse(model=convert_models.to_model(registered))
 
     async def ActivateModel(
         self, request: storage_pb2.ActivateModelRequest, context: _Context
@@ -228,22 +229,24 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             request.version,
             explain_only=request.explain_only,
         )
-        return storage_pb2.ActivateModelResponse(model=convert.to_model(model))
+        return storage_pb2.ActivateModelResponse(model=convert_models.to_model(model))
 
     async def DeleteModel(
         self, request: storage_pb2.DeleteModelRequest, context: _Context
     ) -> storage_pb2.DeleteModelResponse:
         """Delete a model with its versions and files."""
-        count = await self._parts.work.command(self._parts.models.delete, convert.from_deletion(request))
+        count = await self._parts.work.command(
+            self._parts.models.delete, convert_models.from_deletion(request)
+        )
         return storage_pb2.DeleteModelResponse(versions_deleted=count)
 
     async def HoldModels(
         self, request: storage_pb2.HoldModelsRequest, context: _Context
     ) -> storage_pb2.HoldModelsResponse:
         """Take which versions a process uses."""
-        holds = convert.from_holds(request)
+        holds = convert_models.from_holds(request)
         missing = await self._parts.work.step(self._parts.models.hold, request.holder_id, holds)
-        return convert.to_missing(missing, self._parts.models.holds_last_s)
+        return convert_models.to_missing(missing, self._parts.models.holds_last_s)
 
     async def WriteFile(
         self, request_iterator: AsyncIterator[storage_pb2.WriteFileRequest], context: _Context
@@ -288,7 +291,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         self, request: storage_pb2.ListFilesRequest, context: _Context
     ) -> storage_pb2.ListFilesResponse:
         """List the files of the workspace by path."""
-        size = max(1, min(request.page_size or 100, 1000))
+        size = page_length(request.page_size)
         page = await self._parts.work.step(
             self._parts.objects.workspace.list, request.prefix, page_token=request.page_token, page_size=size
         )

@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 
+from services.gateway.core.copy_records import CopyProgress, CopyResult
 from services.gateway.core.events import Progress
 from services.gateway.core.places import place
 from services.gateway.core.plan_changes import Copy
-from services.gateway.core.records import CopyProgress, CopyResult
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import Reason, Span, ThanosqlError, error
 

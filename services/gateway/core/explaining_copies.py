@@ -1,10 +1,10 @@
 """EXPLAIN COPY: what would be read, what it would become, and what the table would make of it."""
 
 from services.gateway.core.changing import table_exists
+from services.gateway.core.copy_records import CopyExplanation
 from services.gateway.core.copying import copy_fault
 from services.gateway.core.places import place
 from services.gateway.core.plan_changes import Copy
-from services.gateway.core.records import CopyExplanation
 from services.gateway.core.run import Run, count_of
 from thanosql_runtime.errors import ThanosqlError
 

@@ -5,14 +5,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
 from services.gateway.core.plan_changes import AlterTable
 from services.gateway.core.plan_parts import TableAtVersion
 from services.gateway.core.plans import DeleteModel, Plan, TrainingOptions
 from services.gateway.core.records import (
     AudioRow,
-    CopyExplanation,
-    CopyProgress,
-    CopyResult,
     Embedding,
     FileFacts,
     ModelVersion,

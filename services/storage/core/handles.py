@@ -1,5 +1,6 @@
 """LanceDB's own handles of tables, which change their columns."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -8,6 +9,8 @@ import lancedb
 
 from services.storage.core.homes import TableHome
 from services.storage.core.names import file_name, fold, table_not_found
+from services.storage.core.outages import columns_unknown, is_outage
+from thanosql_runtime.errors import ThanosqlError
 
 
 class TableHandles:
@@ -26,6 +29,29 @@ class TableHandles:
             return self._database.open_table(file_name(fold(name)))
         except (FileNotFoundError, ValueError) as problem:
             raise table_not_found(name, self._home.names()) from problem
+
+    def has_changed_to(self, name: str, columns: Sequence[str], since: int, problem: Exception) -> bool:
+        """Tell whether a change of columns that failed was committed all the same.
+
+        Args:
+            name: The table.
+            columns: Names of the columns that it was to have.
+            since: The version that was to be changed.
+            problem: How the change failed.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE, with the outcome unknown, where nobody can tell.
+        """
+        try:
+            newest = self._home.open(fold(name))
+        except (ThanosqlError, ValueError) as failure:
+            raise columns_unknown(problem, fold(name)) from failure
+        if newest.version > since and newest.schema.names == list(columns):
+            return True
+        # A disk has answered by now; a server may still have the request in its queue.
+        if is_outage(problem) and self._home.is_remote:
+            raise columns_unknown(problem, fold(name)) from problem
+        return False
 
     @cached_property
     def _database(self) -> Any:  # Any: lancedb's connection

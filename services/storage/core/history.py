@@ -8,6 +8,7 @@ from typing import Any
 
 from services.storage.core.names import fold
 from services.storage.core.outages import is_outage, store_unreadable
+from services.storage.core.paging import page_length
 from services.storage.core.tables import OPERATION, Tables
 from services.storage.core.types import (
     OpenVersion,
@@ -19,7 +20,6 @@ from services.storage.core.types import (
 )
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-_MAX_PAGE = 1000
 _NAMED_IN_ERRORS = 20
 _TRIES = 10
 
@@ -50,7 +50,7 @@ class TableHistory:
         before = int(page_token) if page_token.isdecimal() else None
         entries = sorted(self._entries(name), key=lambda entry: -int(entry["version"]))
         rest = [entry for entry in entries if before is None or entry["version"] < before]
-        size = max(1, min(page_size or 100, _MAX_PAGE))
+        size = page_length(page_size)
         dataset = self._tables.dataset(name)
         versions = tuple(_version(name, dataset, entry) for entry in rest[:size])
         return TableVersionPage(

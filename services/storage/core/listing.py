@@ -4,11 +4,10 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
 
+from services.storage.core.paging import page_length
 from services.storage.core.quarantines import Quarantines, quarantine_name, quarantined_name
 from services.storage.core.tables import Tables
 from services.storage.core.types import TableInfo, TablePage
-
-_MAX_PAGE = 1000
 
 
 class TableListing:
@@ -27,7 +26,7 @@ class TableListing:
         """List tables by name; one that is dropped meanwhile is left out."""
         names = self._tables.folders()
         rest = [name for name in names if name > page_token]
-        size = max(1, min(page_size or 100, _MAX_PAGE))
+        size = page_length(page_size)
         quarantine_of = cache(self._quarantines.of)
         entries = [self._entry(name, set(names), quarantine_of) for name in rest[:size]]
         return TablePage(

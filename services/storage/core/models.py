@@ -8,12 +8,12 @@ from services.storage.core.holds import Hold, ModelHolds
 from services.storage.core.model_documents import Document, ModelDocuments, empty
 from services.storage.core.model_edits import added, put_back, require_free, versions_of, without
 from services.storage.core.names import model_not_found
+from services.storage.core.paging import page_length
 from services.storage.core.types import ModelDeletion, ModelKind, ModelPage, ModelVersion
 from thanosql_objects.model_files import ModelFiles
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-_MAX_PAGE = 1000
 _MAX_NAME = 64
 
 
@@ -243,6 +243,6 @@ def _check_name(name: str) -> None:
 
 
 def _page(rest: list[ModelVersion], page_size: int, token: Callable[[ModelVersion], str]) -> ModelPage:
-    size = max(1, min(page_size or 100, _MAX_PAGE))
+    size = page_length(page_size)
     models = tuple(rest[:size])
     return ModelPage(models=models, next_page_token=token(models[-1]) if len(rest) > size else "")

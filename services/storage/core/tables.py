@@ -15,7 +15,6 @@ from services.storage.core.handles import TableHandles
 from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.locks import NameLocks
 from services.storage.core.names import checked, fold, table_not_found
-from services.storage.core.outages import columns_unknown, is_outage
 from services.storage.core.readers import DoomedError, Readers
 from services.storage.core.rows import Rows, aligned
 from services.storage.core.types import ColumnInfo, Operation, TableInfo
@@ -253,27 +252,8 @@ class Tables:
             yield self._handles.open(name)
 
     def has_changed_to(self, name: str, columns: Sequence[str], since: int, problem: Exception) -> bool:
-        """Tell whether a change of columns that failed was committed all the same.
-
-        Args:
-            name: The table.
-            columns: Names of the columns that it was to have.
-            since: The version that was to be changed.
-            problem: How the change failed.
-
-        Raises:
-            ThanosqlError: STORE_UNAVAILABLE, with the outcome unknown, where nobody can tell.
-        """
-        try:
-            newest = self._home.open(fold(name))
-        except (ThanosqlError, ValueError) as failure:
-            raise columns_unknown(problem, fold(name)) from failure
-        if newest.version > since and newest.schema.names == list(columns):
-            return True
-        # A disk has answered by now; a server may still have the request in its queue.
-        if is_outage(problem) and self._home.is_remote:
-            raise columns_unknown(problem, fold(name)) from problem
-        return False
+        """See `TableHandles.has_changed_to`."""
+        return self._handles.has_changed_to(name, columns, since, problem)
 
     def writing(self, folded: str) -> AbstractContextManager[None]:
         """Hold the right to write one table; entered again by its owner without harm."""
