@@ -63,7 +63,7 @@ def columns(columns: Iterable[ColumnInfo]) -> list[types_pb2.Column]:
 def to_snapshot_page(page: TablePage) -> storage_pb2.ListSnapshotsResponse:
     """A page of the rows that are kept for jobs."""
     snapshots = [
-        storage_pb2.Snapshot(snapshot_id=table.name, create_time=_timestamp(table.update_time_s))
+        storage_pb2.Snapshot(snapshot_id=table.name, create_time=timestamp(table.update_time_s))
         for table in page.tables
     ]
     return storage_pb2.ListSnapshotsResponse(snapshots=snapshots, next_page_token=page.next_page_token)
