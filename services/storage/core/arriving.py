@@ -66,7 +66,7 @@ class Arriving:
             ThanosqlError: CONFLICT while the file is put in its place.
         """
         if not self._lock.acquire(timeout=_WAIT_S):
-            message = f"{self._key!r} has arrived and is put in its place; ask again in a moment"
+            message = f"an earlier call is still at work on {self._key!r}; ask again in a moment"
             raise error(Reason.CONFLICT, message, path=self._key)
         try:
             self._end()

@@ -105,8 +105,8 @@ class Uploads:
             raise error(Reason.INVALID_DATA, self.too_large(start.key), path=start.key)
         name = _name(start.key, start.upload_id) if start.upload_id else uuid.uuid4().hex
         with self._guard:
-            if name in self._open:
-                self._open.pop(name).arriving.leave_to_another()
+            if name in self._open:  # where it does not leave it stays known, to whoever comes next too
+                self._open[name].arriving.leave_to_another()
             self._folder.mkdir(parents=True, exist_ok=True)
             arriving = Arriving(self._folder / (name + _PART), start.key, start.offset)
             upload = self._open[name] = Upload(self, name, start, arriving)
