@@ -29,6 +29,7 @@ class Arriving:
         self._key = key
         self._lock = threading.RLock()
         self._closed = False
+        self._left = threading.Event()
         self._digest = hashlib.sha256()
         self._hashed_bytes = 0
         self.size_bytes = _kept_bytes(path) if offset else 0
@@ -55,7 +56,7 @@ class Arriving:
     def turn(self) -> Iterator[None]:
         """Be the only one who works on it."""
         with self._lock:
-            if self._closed:
+            if self._closed or self._left.is_set():
                 raise _overtaken(self._key)
             yield
 
@@ -63,8 +64,10 @@ class Arriving:
         """End the work of a call whose caller has lost its connection and come again.
 
         Raises:
-            ThanosqlError: CONFLICT while the file is put in its place.
+            ThanosqlError: CONFLICT where it does not end soon: it puts the file in its place, or a disk
+                is slow.
         """
+        self._left.set()
         if not self._lock.acquire(timeout=_WAIT_S):
             message = f"an earlier call is still at work on {self._key!r}; ask again in a moment"
             raise error(Reason.CONFLICT, message, path=self._key)
@@ -106,7 +109,10 @@ class Arriving:
         if self._hashed_bytes == self.size_bytes:
             return
         with self.path.open("rb") as file:
+            file.seek(self._hashed_bytes)
             while block := file.read(_BLOCK_BYTES):
+                if self._left.is_set():
+                    raise _overtaken(self._key)
                 self._digest.update(block)
                 self._hashed_bytes += len(block)
 

@@ -104,12 +104,14 @@ class Uploads:
         if (start.size_bytes or 0) > self._limits.max_bytes:
             raise error(Reason.INVALID_DATA, self.too_large(start.key), path=start.key)
         name = _name(start.key, start.upload_id) if start.upload_id else uuid.uuid4().hex
-        with self._guard:
-            if name in self._open:  # where it does not leave it stays known, to whoever comes next too
-                self._open[name].arriving.leave_to_another()
-            self._folder.mkdir(parents=True, exist_ok=True)
-            arriving = Arriving(self._folder / (name + _PART), start.key, start.offset)
-            upload = self._open[name] = Upload(self, name, start, arriving)
+        upload = None
+        while upload is None:
+            earlier = self._open.get(name)
+            if earlier is not None:  # Waits, so not under the guard; one that does not leave stays known.
+                earlier.arriving.leave_to_another()
+            with self._guard:
+                if self._open.get(name) is earlier:
+                    upload = self._open[name] = self._begun(name, start)
         if not start.offset:
             (self._folder / (name + _DONE)).unlink(missing_ok=True)
         return upload
@@ -146,6 +148,10 @@ class Uploads:
     def max_bytes(self) -> int:
         """Size of the largest file."""
         return self._limits.max_bytes
+
+    def _begun(self, name: str, start: UploadStart) -> "Upload":
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return Upload(self, name, start, Arriving(self._folder / (name + _PART), start.key, start.offset))
 
     def _kept(self) -> Iterator[Path]:
         if self._folder.is_dir():
