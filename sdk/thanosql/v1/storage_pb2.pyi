@@ -1869,7 +1869,9 @@ class FileCommit(_message.Message):
 
     SHA256_FIELD_NUMBER: _builtins.int
     sha256: _builtins.str
-    """SHA-256 of the content in hexadecimal; empty to skip the comparison."""
+    """SHA-256 of the content in hexadecimal; empty to skip the comparison, which only an upload without an
+    `upload_id` may: one that goes on could mix two files.
+    """
     def __init__(
         self,
         *,

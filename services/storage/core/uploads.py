@@ -199,9 +199,13 @@ class Upload:
         """Make the file visible, if what has arrived is what was sent.
 
         Raises:
-            ThanosqlError: CHECKSUM_MISMATCH, and nothing is kept; INVALID_ARGUMENT where bytes are missing.
+            ThanosqlError: CHECKSUM_MISMATCH, and nothing is kept; INVALID_ARGUMENT where bytes are missing,
+                or where an upload with an id has no digest: it may have gone on with another file.
         """
         with self.arriving.turn():
+            if self.start.upload_id and not sha256:
+                message = f"{self.start.key!r} is uploaded with an upload_id, so its commit needs the SHA-256"
+                raise error(Reason.INVALID_ARGUMENT, f"{message} of the whole file; commit it with that")
             if self.start.size_bytes is not None and self.arriving.size_bytes < self.start.size_bytes:
                 raise self._other_size("fewer")
             arrived = self.arriving.sha256()

@@ -60,7 +60,7 @@ def test_an_upload_that_goes_on_is_never_removed(uploads: Uploads, clock: Clock)
     upload.write(b"abc")
     clock.ahead_s = 1e6
     assert uploads.clean() == 0
-    assert upload.commit("").size_bytes == 3
+    assert upload.commit(hashlib.sha256(b"abc").hexdigest()).size_bytes == 3
     upload.close()
 
 
@@ -114,7 +114,7 @@ def test_a_store_that_fails_keeps_what_has_arrived(uploads: Uploads, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(LocalDirectory, "take", fail)
         with pytest.raises(ThanosqlError, match="away"):
-            upload.commit("")
+            upload.commit(hashlib.sha256(b"abc").hexdigest())
     upload.close()
     again = uploads.open(UploadStart(key="uploads/a", upload_id="1", offset=3))
     assert again.commit(hashlib.sha256(b"abc").hexdigest()).size_bytes == 3
@@ -132,3 +132,16 @@ def test_a_file_under_a_file_is_refused(uploads: Uploads) -> None:
                 upload.commit("")
             assert caught.value.reason is reason
         upload.close()
+
+
+def test_an_upload_that_can_go_on_is_not_complete_without_its_digest(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    broken(uploads, b"of one file, ")
+    upload = uploads.open(UploadStart(key="uploads/a", upload_id="1", offset=13))
+    upload.write(b"and of another")
+    with pytest.raises(ThanosqlError, match="SHA-256") as caught:
+        upload.commit("")
+    upload.close()
+    assert caught.value.reason is Reason.INVALID_ARGUMENT
+    assert not (tmp_path / "objects" / "uploads" / "a").exists()
