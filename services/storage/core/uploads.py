@@ -232,4 +232,4 @@ def _name(key: str, upload_id: str) -> str:
     if not 0 < len(upload_id) <= _LONGEST_ID:
         message = f"an upload_id has 1 to {_LONGEST_ID} characters, not {len(upload_id)}"
         raise error(Reason.INVALID_ARGUMENT, message)
-    return hashlib.sha256(f"{key}\n{upload_id}".encode()).hexdigest()
+    return hashlib.sha256(json.dumps([key, upload_id]).encode()).hexdigest()

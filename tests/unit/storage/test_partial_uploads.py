@@ -145,3 +145,8 @@ def test_an_upload_that_can_go_on_is_not_complete_without_its_digest(
     upload.close()
     assert caught.value.reason is Reason.INVALID_ARGUMENT
     assert not (tmp_path / "objects" / "uploads" / "a").exists()
+
+
+def test_an_id_means_nothing_for_another_path(uploads: Uploads) -> None:
+    broken(uploads, start=UploadStart(key="uploads/a", upload_id="b\nc"))
+    assert uploads.state("uploads/a\nb", "c").received_bytes == 0
