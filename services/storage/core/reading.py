@@ -1,13 +1,15 @@
 """Files on their way out: from any byte on, with the digest of the whole."""
 
 import hashlib
+import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from thanosql_objects.ports import ObjectInfo
 from thanosql_objects.workspace import Workspace
-from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _BLOCK_BYTES = 1 << 20
 
@@ -43,6 +45,7 @@ class FileReading:
         self._end = min(self.info.size_bytes, wanted.offset + (wanted.length or self.info.size_bytes))
         self._offset = wanted.offset
         self._digest = hashlib.sha256()
+        self._workspace = workspace
         self._file: BinaryIO = workspace.open(wanted.path)
 
     @property
@@ -53,21 +56,41 @@ class FileReading:
         return self._digest.hexdigest()
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes; while the ones before them are read for the digest, empty blocks."""
+        """Yield the bytes; while the ones before them are read for the digest, empty blocks.
+
+        Raises:
+            ThanosqlError: CONFLICT at the end, where the digest would be one of a file that never was.
+        """
         position = self._offset if self.info.sha256 or self._end < self.info.size_bytes else 0
         self._file.seek(position)
         while position < self._end:
             border = self._end if position >= self._offset else self._offset
             block = self._file.read(min(_BLOCK_BYTES, border - position))
             if not block:
-                return  # The file was cut meanwhile: its reader misses bytes, and the digest is another.
+                raise self._changed()  # It was cut.
             self._digest.update(block)
             yield block if position >= self._offset else b""
             position += len(block)
+        if not self.info.sha256 and self._end == self.info.size_bytes:
+            self._require_unchanged()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _require_unchanged(self) -> None:
+        try:
+            status = os.fstat(self._file.fileno())  # Of the open file: one that was replaced is still whole.
+            found = status.st_size, status.st_mtime
+        except io.UnsupportedOperation:  # An object in a bucket, which others put there.
+            info = self._workspace.stat(self.info.key)
+            found = info.size_bytes, info.modified_s
+        if found != (self.info.size_bytes, self.info.modified_s):
+            raise self._changed()
+
+    def _changed(self) -> ThanosqlError:
+        message = f"{self.info.key!r} changed while it was read; read it again"
+        return error(Reason.CONFLICT, message, path=self.info.key)
 
 
 def _check(wanted: FileRange, info: ObjectInfo) -> None:
