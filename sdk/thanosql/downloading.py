@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import AsyncGenerator
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -114,11 +117,13 @@ class Unfinished:
     def __init__(self, goal: Path) -> None:
         self._kept = goal.with_name(f".{goal.name}.part")
         descriptor, name = tempfile.mkstemp(dir=goal.parent, prefix=f".{goal.name}.")
+        owner = os.fstat(descriptor).st_uid
         os.close(descriptor)
         self._path = Path(name)
         with contextlib.suppress(FileNotFoundError):
-            self._kept.replace(self._path)
-        self._file = self._path.open("r+b", buffering=0)
+            if _is_plain(self._kept.lstat(), owner):
+                self._kept.replace(self._path)
+        self._file = _opened(self._path, owner)
         self._digest: Any = hashlib.sha256()  # Any: hashlib names no type for its digests
         self.size_bytes = 0
         while kept := self._file.read(BLOCK_BYTES):
@@ -171,3 +176,18 @@ class Unfinished:
             self._digest.update(rest[:written])
             self.size_bytes += written
             rest = rest[written:]
+
+
+def _is_plain(status: os.stat_result, owner: int) -> bool:
+    """Tell whether it is a file of ours under this one name: what is written to another may be somebody's."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == owner
+
+
+def _opened(path: Path, owner: int) -> FileIO:
+    """Open a file for reading and writing, unless something else was put in its place meanwhile."""
+    flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    file = FileIO(os.open(path, flags), "r+")
+    if not _is_plain(os.fstat(file.fileno()), owner):
+        file.close()
+        raise OSError(errno.EPERM, "the file was replaced by another", str(path))
+    return file

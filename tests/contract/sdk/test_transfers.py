@@ -1,6 +1,7 @@
 """Uploads and downloads whose connection breaks: they go on where they were, and what arrives is verified."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -117,6 +118,20 @@ def test_a_part_of_another_file_is_thrown_away(
     client.download("a.wav", tmp_path / "back.wav")
     assert (tmp_path / "back.wav").read_bytes() == CONTENT
     assert gateway.offsets == [len(kept), 0]
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_link_in_place_of_a_part_is_not_written_through(
+    client: ThanoSQL, gateway: FakeGateway, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    (tmp_path / "of_somebody").write_bytes(CONTENT[:1000])
+    link(tmp_path / ".back.wav.part", tmp_path / "of_somebody")
+    gateway.files["a.wav"] = CONTENT
+    client.download("a.wav", tmp_path / "back.wav")
+    assert (tmp_path / "of_somebody").read_bytes() == CONTENT[:1000]
+    assert (tmp_path / "back.wav").read_bytes() == CONTENT
+    assert not (tmp_path / "back.wav").is_symlink()
+    assert gateway.offsets == [0]
 
 
 def test_a_download_that_came_damaged_leaves_nothing(
