@@ -191,7 +191,11 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         uploads=Uploads(
             home / "storage" / "uploads",
             objects.store,
-            UploadLimits(max_bytes=settings.max_upload_bytes, keep_s=settings.keep_uploads_h * _HOUR_S),
+            UploadLimits(
+                max_bytes=settings.max_upload_bytes,
+                keep_s=settings.keep_uploads_h * _HOUR_S,
+                total_bytes=settings.keep_uploads_bytes,
+            ),
         ),
         work=Work(query_threads=settings.query_threads, command_threads=settings.command_threads),
     )

@@ -55,3 +55,9 @@ class StorageSettings(Settings):
     keep_uploads_h: float = Field(
         default=24.0, gt=0, description="hours that the part of a file is kept whose upload has broken"
     )
+    keep_uploads_bytes: int = Field(
+        default=32 << 30,
+        ge=0,
+        description="bytes of all uploads together that are at work or have broken; beyond it those that "
+        "broke first are given up. One file of the largest size always has room",
+    )

@@ -16,6 +16,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _LONGEST_ID = 128
 _PART, _DONE = ".part", ".done"
+_COME_BACK_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +53,11 @@ class UploadState:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits:
-    """How large a file may be, and how long parts of one are kept."""
+    """How large a file may be, how long parts of one are kept, and how large all may be together."""
 
     max_bytes: int
     keep_s: float
+    total_bytes: int
 
 
 class Uploads:
@@ -99,7 +101,8 @@ class Uploads:
 
         Raises:
             ThanosqlError: INVALID_DATA for a file that is too large, INVALID_ARGUMENT for an offset that is
-                not where the upload is, CONFLICT while the file is put in its place.
+                not where the upload is, CONFLICT while the file is put in its place, OVERLOADED where others
+                leave no room.
         """
         if (start.size_bytes or 0) > self._limits.max_bytes:
             raise error(Reason.INVALID_DATA, self.too_large(start.key), path=start.key)
@@ -111,7 +114,9 @@ class Uploads:
                 earlier.arriving.leave_to_another()
             with self._guard:
                 if self._open.get(name) is earlier:
+                    self._require_room(name, start)
                     upload = self._open[name] = self._begun(name, start)
+                    self._give_up_oldest()
         if not start.offset:
             (self._folder / (name + _DONE)).unlink(missing_ok=True)
         return upload
@@ -128,10 +133,13 @@ class Uploads:
         with self._guard:
             if self._open.get(upload.name) is upload:
                 del self._open[upload.name]
+                self._give_up_oldest()
 
     def clean(self) -> int:
-        """Remove what was kept for long enough, and say how many uploads that were."""
-        oldest_s, removed = self._clock() - self._limits.keep_s, 0
+        """Remove what was kept for long enough, or is too much, and say how many uploads that were."""
+        oldest_s = self._clock() - self._limits.keep_s
+        with self._guard:
+            removed = self._give_up_oldest()
         for path in self._kept():
             with self._guard, contextlib.suppress(FileNotFoundError):
                 if path.stem not in self._open and path.stat().st_mtime < oldest_s:
@@ -152,6 +160,38 @@ class Uploads:
     def _begun(self, name: str, start: UploadStart) -> "Upload":
         self._folder.mkdir(parents=True, exist_ok=True)
         return Upload(self, name, start, Arriving(self._folder / (name + _PART), start.key, start.offset))
+
+    def _require_room(self, name: str, start: UploadStart) -> None:
+        others_bytes = sum(upload.claimed_bytes for other, upload in self._open.items() if other != name)
+        if others_bytes + max(start.size_bytes or 0, start.offset) > self._room_bytes:
+            message = f"{start.key!r} must wait: the uploads at work take all of the {self._room_bytes} bytes"
+            raise ThanosqlError(
+                reason=Reason.OVERLOADED,
+                message=f"{message} for them (THANOSQL_STORAGE__KEEP_UPLOADS_BYTES)",
+                retry_delay_s=_COME_BACK_S,
+            )
+
+    def _give_up_oldest(self) -> int:
+        """Remove what nobody is at, the oldest first, until all has room, and say how many that were."""
+        idle: list[tuple[float, int, Path]] = []
+        for path in self._kept():
+            if path.suffix == _PART and path.stem not in self._open:
+                with contextlib.suppress(FileNotFoundError):
+                    status = path.stat()
+                    idle.append((status.st_mtime, status.st_size, path))
+        excess_bytes, removed = sum(size_bytes for _, size_bytes, _ in idle) - self._room_bytes, 0
+        excess_bytes += sum(upload.claimed_bytes for upload in self._open.values())
+        for _, size_bytes, path in sorted(idle):
+            if excess_bytes <= 0:
+                break
+            path.unlink(missing_ok=True)
+            excess_bytes -= size_bytes
+            removed += 1
+        return removed
+
+    @property
+    def _room_bytes(self) -> int:
+        return max(self._limits.total_bytes, self._limits.max_bytes)  # One file always has room.
 
     def _kept(self) -> Iterator[Path]:
         if self._folder.is_dir():
@@ -178,6 +218,11 @@ class Upload:
         self.start = start
         self.arriving = arriving
         self._uploads = uploads
+
+    @property
+    def claimed_bytes(self) -> int:
+        """What it takes of the room for uploads: all that was announced, or else what has arrived."""
+        return max(self.start.size_bytes or 0, self.arriving.size_bytes)
 
     def write(self, block: bytes) -> None:
         """Add bytes.

@@ -17,7 +17,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError
 START = UploadStart(key="uploads/a", upload_id="1")
 CONTENT = b"what the first call has sent"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-LIMITS = UploadLimits(max_bytes=1000, keep_s=3600)
+LIMITS = UploadLimits(max_bytes=1000, keep_s=3600, total_bytes=2500)
 
 
 class SlowDirectory(LocalDirectory):

@@ -1,6 +1,7 @@
 """What is kept of uploads that broke: for how long, and what a full disk does."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def uploads(tmp_path: Path, clock: Clock) -> Uploads:
-    limits = UploadLimits(max_bytes=1000, keep_s=3600)
+    limits = UploadLimits(max_bytes=1000, keep_s=3600, total_bytes=2500)
     return Uploads(tmp_path / "parts", LocalDirectory(tmp_path / "objects"), limits, clock)
 
 
@@ -145,6 +146,55 @@ def test_an_upload_that_can_go_on_is_not_complete_without_its_digest(
     upload.close()
     assert caught.value.reason is Reason.INVALID_ARGUMENT
     assert not (tmp_path / "objects" / "uploads" / "a").exists()
+
+
+def aged(tmp_path: Path, age_s: float) -> None:
+    """Let what is kept be older than it is."""
+    for path in (tmp_path / "parts").iterdir():
+        status = path.stat()
+        os.utime(path, (status.st_atime, status.st_mtime - age_s))
+
+
+def of(upload_id: str, size_bytes: int | None = None) -> UploadStart:
+    return UploadStart(key="uploads/a", upload_id=upload_id, size_bytes=size_bytes)
+
+
+@pytest.mark.parametrize("size_bytes", [900, None])
+def test_the_upload_that_was_left_first_makes_room_for_another(
+    uploads: Uploads, tmp_path: Path, size_bytes: int | None
+) -> None:
+    for upload_id in ("first", "second"):
+        broken(uploads, b"x" * 900, of(upload_id))
+        aged(tmp_path, 10)
+    upload = uploads.open(of("third", size_bytes))
+    upload.write(b"x" * 900)
+    upload.close()
+    kept = [uploads.state("uploads/a", name).received_bytes for name in ("first", "second", "third")]
+    assert kept == [0, 900, 900]
+
+
+def test_an_upload_that_goes_on_is_not_given_up_for_itself(uploads: Uploads, tmp_path: Path) -> None:
+    for upload_id in ("first", "second"):
+        broken(uploads, b"x" * 900, of(upload_id))
+        aged(tmp_path, 10)
+    uploads.open(UploadStart(key="uploads/a", upload_id="first", offset=900, size_bytes=1000)).close()
+    assert uploads.state("uploads/a", "second").received_bytes == 900
+
+
+def test_uploads_that_are_at_work_are_not_given_up_and_another_is_told_to_come_again(
+    uploads: Uploads,
+) -> None:
+    upload, announced = uploads.open(of("first")), uploads.open(of("second", 1000))
+    upload.write(b"x" * 900)
+    with pytest.raises(ThanosqlError, match="THANOSQL_STORAGE__KEEP_UPLOADS_BYTES") as caught:
+        uploads.open(of("third", 1000))
+    assert caught.value.reason is Reason.OVERLOADED
+    assert caught.value.retry_delay_s is not None
+    uploads.open(of("third", 600)).close()
+    announced.close()
+    uploads.open(of("third", 1000)).close()
+    assert upload.commit(hashlib.sha256(b"x" * 900).hexdigest()).size_bytes == 900
+    upload.close()
 
 
 def test_an_id_means_nothing_for_another_path(uploads: Uploads) -> None:
