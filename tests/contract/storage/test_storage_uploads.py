@@ -145,7 +145,7 @@ async def test_a_file_that_is_too_large_is_refused_before_its_bytes(rig: Rig) ->
     ],
 )
 async def test_paths_that_no_statement_could_read_are_refused(rig: Rig, path: str, reason: Reason) -> None:
-    assert (await refused(sent(rig, path))).reason is reason
+    assert (await refused(sent(rig, path, b"", commit=False))).reason is reason
     assert (await refused(state(rig, path))).reason is reason
 
 
