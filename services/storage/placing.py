@@ -54,7 +54,8 @@ def places(settings: StorageSettings, objects: ObjectSettings, home: Path) -> Pl
     """Choose: what THANOSQL_STORAGE__TABLES says, or else beside the objects when those are in a bucket.
 
     Raises:
-        ThanosqlError: INVALID_ARGUMENT for a bucket on a server that nothing is said of.
+        ThanosqlError: INVALID_ARGUMENT for a bucket on a server that nothing is said of, and for the whole
+            bucket of the objects, where clean-up could not tell its own writes from those of users.
     """
     chosen = settings.tables or (objects.uri.rstrip("/") + _BESIDE_OBJECTS if objects.is_bucket else "")
     if not chosen.startswith(_BUCKET):
@@ -64,6 +65,13 @@ def places(settings: StorageSettings, objects: ObjectSettings, home: Path) -> Pl
         message = f"tables in {chosen!r} need a bucket's name and THANOSQL_OBJECTS__ENDPOINT=host:port"
         raise error(Reason.INVALID_ARGUMENT, message)
     tables = open_place(objects, chosen)
+    if tables.uri.removeprefix(_BUCKET) == objects.bucket:
+        message = (
+            f"tables in {chosen!r} would be among the objects and the files of users, which are in the same "
+            f"bucket; set THANOSQL_STORAGE__TABLES={tables.uri}{_BESIDE_OBJECTS} and copy tables that are "
+            "there already, or name another bucket"
+        )
+        raise error(Reason.INVALID_ARGUMENT, message)
     return Places(
         tables=tables,
         snapshots=open_place(objects, tables.uri + _SNAPSHOTS),

@@ -26,6 +26,7 @@ BUCKET = ObjectSettings(uri="s3://speech", endpoint="127.0.0.1:1")
         ("/data/tables", BUCKET, ("/data/tables", "/srv/home/snapshots")),
         ("s3://other/team/a/", BUCKET, ("s3://other/team/a", "s3://other/team/a/snapshots")),
         ("s3://other", BUCKET, ("s3://other", "s3://other/snapshots")),
+        ("s3://speech/team", BUCKET, ("s3://speech/team", "s3://speech/team/snapshots")),
     ],
 )
 def test_one_setting_chooses(tables: str, objects: ObjectSettings, expected: tuple[str, str]) -> None:
@@ -37,6 +38,13 @@ def test_one_setting_chooses(tables: str, objects: ObjectSettings, expected: tup
 def test_a_bucket_needs_a_name_and_a_server(tables: str, objects: ObjectSettings) -> None:
     with pytest.raises(ThanosqlError, match="THANOSQL_OBJECTS__ENDPOINT") as caught:
         places(StorageSettings(tables=tables), objects, Path("/srv/home"))
+    assert caught.value.reason is Reason.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("tables", ["s3://speech", "s3://speech/", "s3://speech//"])
+def test_tables_are_not_among_the_files_of_users(tables: str) -> None:
+    with pytest.raises(ThanosqlError, match="s3://speech/tables") as caught:
+        places(StorageSettings(tables=tables), BUCKET, Path("/srv/home"))
     assert caught.value.reason is Reason.INVALID_ARGUMENT
 
 
