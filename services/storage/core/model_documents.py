@@ -139,15 +139,14 @@ class ModelDocuments:
     def _load(self, key: str) -> Document:
         try:
             document = json.loads(self._store.read(key))
+            _require_whole(document)
         except ThanosqlError as problem:
             if problem.reason is Reason.FILE_NOT_FOUND:
                 raise _GoneError from problem
             raise
-        except ValueError as problem:
-            raise _damaged(key, f": {problem}") from problem
-        if not isinstance(document, dict):
-            raise _damaged(key)
-        return document
+        except (KeyError, TypeError, ValueError) as problem:
+            raise _damaged(key, f": {problem!r}") from problem
+        return dict(document)
 
 
 def _by_number(written: Iterable[_Written]) -> list[_Written]:
@@ -186,7 +185,14 @@ def from_entry(entry: dict[str, Any]) -> ModelVersion:
     return ModelVersion(**(entry | typed))
 
 
-def _damaged(key: str, why: str = "") -> ThanosqlError:
+def _require_whole(document: Document) -> None:
+    """Raise KeyError, TypeError or ValueError for what cannot be read as a document."""
+    for entry in document["versions"]:
+        from_entry(entry)
+    dict(document["request_ids"])
+
+
+def _damaged(key: str, why: str) -> ThanosqlError:
     return error(Reason.CHECKSUM_MISMATCH, f"the catalog entry {key!r} is damaged{why}", path=key)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.storage.core.model_documents import Document, ModelDocuments
+from services.storage.core.model_edits import added
+from services.storage.core.types import ModelKind, ModelVersion
 from tests.s3_servers import new_bucket
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.opening import open_objects
@@ -21,12 +23,34 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 
 def with_one_more(document: Document) -> Document:
-    return document | {"versions": [*document["versions"], len(document["versions"]) + 1]}
+    return added(ModelVersion(name="m", version=0, kind=ModelKind.TRAINED), document, "")
 
 
 def versions(documents: ModelDocuments, name: str = "m") -> list[int]:
     document = documents.read(name)
-    return document["versions"] if document else []
+    return [entry["version"] for entry in document["versions"]] if document else []
+
+
+DAMAGED = [
+    "{",
+    "[]",
+    "1",
+    "{}",
+    '{"versions": 1, "request_ids": {}}',
+    '{"versions": [1], "request_ids": {}}',
+    '{"versions": [{"name": "m"}], "request_ids": {}}',
+    '{"versions": [{"name": "m", "version": 1, "kind": "none", "artefacts": []}], "request_ids": {}}',
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_record_is_told_by_its_key(tmp_path: Path, content: str) -> None:
+    store = LocalDirectory(tmp_path / "objects")
+    store.write("catalog/models/m.json", [content.encode()])
+    for read in (lambda: ModelDocuments(store).read("m"), lambda: list(ModelDocuments(store).all())):
+        with pytest.raises(ThanosqlError, match=r"catalog/models/m\.json") as caught:
+            read()
+        assert caught.value.reason is Reason.CHECKSUM_MISMATCH
 
 
 def test_a_change_that_another_process_overtakes_begins_again(store: ObjectStore) -> None:

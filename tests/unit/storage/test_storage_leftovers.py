@@ -145,7 +145,8 @@ def test_what_is_registered_while_it_is_being_removed_stays(world: World) -> Non
     assert world.keys() == ["models/m/job/weights"]
 
 
-def test_nothing_of_models_goes_while_the_catalog_cannot_be_read(world: World) -> None:
+@pytest.mark.parametrize("damage", [b"{", b"{}"])
+def test_nothing_of_models_goes_while_the_catalog_cannot_be_read(world: World, damage: bytes) -> None:
     store = world.objects.store
     store.write("models/m/job/weights", [b"x"])
     world.register("m", "models/m/job/weights", b"x")
@@ -153,8 +154,9 @@ def test_nothing_of_models_goes_while_the_catalog_cannot_be_read(world: World) -
     world.round()
     entry = next(info.key for info in store.walk("catalog/models/"))
     whole = store.read(entry)
-    store.write(entry, [b"{"])
-    world.round(WEEK_S)
+    store.write(entry, [damage])
+    world.place.store.write(".probe-x", [b"x"])
+    assert world.round(WEEK_S)[LeftoverKind.PROBES].found == 1
     assert len(world.keys()) == 2
     store.write(entry, [whole])
     world.round()
