@@ -52,10 +52,12 @@ def without(doomed: Sequence[ModelVersion], document: Document, deletion: ModelD
     return document | {"versions": left, "last_version": next_version(document) - 1}
 
 
-def put_back(doomed: Sequence[ModelVersion], document: Document) -> Document:
-    """Return the document with versions that were taken out of it."""
+def put_back(removed: Sequence[ModelVersion], document: Document) -> Document:
+    """Return the document with versions that were taken out of it; a number that it has stays as it is."""
     has_active = any(entry["active"] for entry in document["versions"])
-    entries = [to_entry(model) | {"active": model.active and not has_active} for model in doomed]
+    known = {entry["version"] for entry in document["versions"]}
+    missing = [model for model in removed if model.version not in known]
+    entries = [to_entry(model) | {"active": model.active and not has_active} for model in missing]
     return document | {
         "versions": sorted([*document["versions"], *entries], key=lambda entry: int(entry["version"]))
     }

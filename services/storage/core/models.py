@@ -179,10 +179,27 @@ class ModelCatalog:
         self._require_unused(deletion, doomed)
         if not deletion.explain_only:
             # The catalog first: a model without files would be worse than files without a model.
-            self._documents.change(deletion.name, lambda document: without(doomed, document, deletion))
-            self._restore_if_used(deletion, doomed)
-            self._delete_files(doomed)
+            removed = self._remove(deletion, doomed)
+            if not removed:
+                # Another deletion was faster; it alone takes that back, or deletes the files.
+                return self.delete(deletion)
+            self._restore_if_used(deletion, removed)
+            self._delete_files(removed)
+            return len(removed)
         return len(doomed)
+
+    def _remove(self, deletion: ModelDeletion, doomed: Sequence[ModelVersion]) -> tuple[ModelVersion, ...]:
+        """Take versions out of the record, and return those that were still there."""
+        before = empty()
+
+        def remove(document: Document) -> Document:
+            nonlocal before
+            before = document
+            return without(doomed, document, deletion)
+
+        self._documents.change(deletion.name, remove)
+        numbers = {model.version for model in doomed}
+        return tuple(model for model in versions_of(before) if model.version in numbers)
 
     def _doomed(self, deletion: ModelDeletion) -> tuple[ModelVersion, ...]:
         try:
@@ -198,12 +215,12 @@ class ModelCatalog:
         if not deletion.force:
             self._holds.require_none(deletion.name, {model.version for model in versions})
 
-    def _restore_if_used(self, deletion: ModelDeletion, doomed: Sequence[ModelVersion]) -> None:
+    def _restore_if_used(self, deletion: ModelDeletion, removed: Sequence[ModelVersion]) -> None:
         """Take a deletion back where somebody told between the look and now that he uses the model."""
         try:
-            self._require_unused(deletion, doomed)
+            self._require_unused(deletion, removed)
         except ThanosqlError:
-            self._documents.change(deletion.name, lambda document: put_back(doomed, document))
+            self._documents.change(deletion.name, lambda document: put_back(removed, document))
             raise
 
     def _delete_files(self, versions: Sequence[ModelVersion]) -> None:
