@@ -81,7 +81,7 @@ class TokenKeeper:
         """Let a call through whose `authorization` is `Bearer <the token>`.
 
         Raises:
-            ThanosqlError: INVALID_TOKEN, saying what to do.
+            ThanosqlError: INVALID_TOKEN, saying what to do; PEER_UNAVAILABLE before the start.
         """
         header = metadata.get("authorization", "")
         if not header:
@@ -90,9 +90,12 @@ class TokenKeeper:
                 "the call has no token; set API_TOKEN or THANOSQL_API_TOKEN to the token that the server "
                 "printed at its first start",
             )
+        if not self._digest:
+            # The port is open before the services behind it have started.
+            raise error(Reason.PEER_UNAVAILABLE, "the server is still starting; try again in a moment")
         self._notice_change()
         token = header[len(_SCHEME) :].strip() if header.lower().startswith(_SCHEME) else ""
-        if not (self._digest and hmac.compare_digest(_digest_of(token), self._digest)):
+        if not hmac.compare_digest(_digest_of(token), self._digest):
             raise error(
                 Reason.INVALID_TOKEN,
                 "the token is not the one of this server; use the token that it printed at its "
@@ -103,7 +106,7 @@ class TokenKeeper:
     def _notice_change(self) -> None:
         """Take up the hash of a file that took the place of ours; one that cannot be read changes nothing."""
         now_s = self._clock()
-        if not self._digest or now_s < self._look_again_s or not self._changing.acquire(blocking=False):
+        if now_s < self._look_again_s or not self._changing.acquire(blocking=False):
             return
         try:
             self._look_again_s = now_s + _LOOK_AGAIN_S

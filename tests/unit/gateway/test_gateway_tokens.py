@@ -45,10 +45,18 @@ def test_two_servers_have_two_tokens(tmp_path: Path) -> None:
     assert started(tmp_path / "a.json")[1] != started(tmp_path / "b.json")[1]
 
 
-def test_nothing_opens_before_the_start(path: Path) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_nothing_opens_before_the_start_and_the_right_token_is_not_called_wrong(
+    path: Path, known: bool
+) -> None:
+    token = started(path)[1][0].rpartition(" ")[2] if known else ""
     keeper = TokenKeeper(path, lambda _line: None)
-    with pytest.raises(ThanosqlError):
-        keeper.authorise({"authorization": "Bearer "})
+    with pytest.raises(ThanosqlError, match="still starting") as raised:
+        keeper.authorise({"authorization": f"Bearer {token}"})
+    assert raised.value.reason is Reason.PEER_UNAVAILABLE
+    keeper.start()
+    if known:
+        keeper.authorise({"authorization": f"Bearer {token}"})
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"sha256": "abc"}', '{"sha256": 5}', "\x00"])
