@@ -53,11 +53,16 @@ def without(doomed: Sequence[ModelVersion], document: Document, deletion: ModelD
 
 
 def put_back(removed: Sequence[ModelVersion], document: Document) -> Document:
-    """Return the document with versions that were taken out of it; a number that it has stays as it is."""
+    """Return the document with versions that were taken out of it; a number that it has stays as it is.
+
+    Where no version is active, not even one of those, the newest of them becomes it.
+    """
     has_active = any(entry["active"] for entry in document["versions"])
     known = {entry["version"] for entry in document["versions"]}
     missing = [model for model in removed if model.version not in known]
-    entries = [to_entry(model) | {"active": model.active and not has_active} for model in missing]
+    newest = max((model.version for model in missing), default=0)
+    active = next((model.version for model in missing if model.active), newest)
+    entries = [to_entry(model) | {"active": model.version == active and not has_active} for model in missing]
     return document | {
         "versions": sorted([*document["versions"], *entries], key=lambda entry: int(entry["version"]))
     }

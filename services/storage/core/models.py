@@ -1,7 +1,7 @@
 """The catalog of models: versions, one of them active, their files in the object store."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from services.storage.core.holds import Hold, ModelHolds
@@ -64,13 +64,11 @@ class ModelCatalog:
 
     def tables_named(self) -> frozenset[tuple[str, int]]:
         """Return every table and version that the record of a model names."""
-        models = (model for name in self.names() for model in self.versions(name))
-        return frozenset((item.table, item.version) for model in models for item in model.built_from)
+        return frozenset((item.table, item.version) for model in self._all() for item in model.built_from)
 
     def files_named(self) -> frozenset[str]:
         """Return the keys of all files that a version of a model has."""
-        models = (model for name in self.names() for model in self.versions(name))
-        return frozenset(artefact.key for model in models for artefact in model.artefacts)
+        return frozenset(artefact.key for model in self._all() for artefact in model.artefacts)
 
     def remove_unnamed(self, keys: Iterable[str]) -> bool:
         """Remove files unless a version has one of them by now, and say whether they were removed."""
@@ -233,16 +231,13 @@ class ModelCatalog:
         return document is not None and any(entry["version"] == version for entry in document["versions"])
 
     def _is_used(self, key: str) -> bool:
-        return any(
-            artefact.key == key
-            for document in self._documents.all()
-            for model in versions_of(document)
-            for artefact in model.artefacts
-        )
+        return any(artefact.key == key for model in self._all() for artefact in model.artefacts)
 
     def _active(self) -> list[ModelVersion]:
-        models = (model for document in self._documents.all() for model in versions_of(document))
-        return [model for model in models if model.active]
+        return [model for model in self._all() if model.active]
+
+    def _all(self) -> Iterator[ModelVersion]:
+        return (model for document in self._documents.all() for model in versions_of(document))
 
 
 def _refuse_base(versions: Sequence[ModelVersion], why: str) -> None:

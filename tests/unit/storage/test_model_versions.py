@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.storage.core.holds import Hold, ModelHolds
+from services.storage.core.model_documents import Document, ModelDocuments, empty
+from services.storage.core.model_edits import put_back
 from services.storage.core.models import ModelCatalog
 from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelVersion
 from tests.s3_servers import new_bucket
@@ -133,3 +135,25 @@ def test_which_version_of_a_base_is_active_is_a_setting(store: ObjectStore) -> N
         catalog.activate("m", 1)
     assert caught.value.reason is Reason.PERMISSION_DENIED
     assert refused(catalog, 1).reason is Reason.PERMISSION_DENIED
+
+
+def test_files_and_tables_of_a_model_without_an_active_version_are_named(
+    catalog: ModelCatalog, store: ObjectStore
+) -> None:
+    files = catalog.files_named()
+
+    def rest(document: Document) -> Document:
+        built_from = [{"table": "t", "version": 3}]
+        entries = [entry | {"active": False, "built_from": built_from} for entry in document["versions"]]
+        return document | {"versions": entries}
+
+    ModelDocuments(store).change("m", rest)
+    assert catalog.files_named() == files
+    assert catalog.tables_named() == {("t", 3)}
+    assert not catalog.remove_unnamed(files)
+
+
+def test_the_newest_version_that_comes_back_alone_is_active(catalog: ModelCatalog) -> None:
+    inactive = [model for model in catalog.versions("m") if not model.active]
+    entries = put_back(inactive, empty())["versions"]
+    assert [(entry["version"], entry["active"]) for entry in entries] == [(1, False), (2, True)]
