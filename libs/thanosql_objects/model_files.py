@@ -51,6 +51,10 @@ class Readings(Protocol):
         """Open an object for reading; the caller closes it."""
         ...
 
+    def exists(self, key: str) -> bool:
+        """Tell whether there is such an object."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFiles:
@@ -120,6 +124,12 @@ class ModelFiles:
         for file in self.files:
             with store.open(file.key) as content:
                 self._compare(content, file, file.key)
+
+    def require_present(self, store: Readings) -> None:
+        """Raise FILE_NOT_FOUND unless the store still has these files; they are not read."""
+        for file in self.files:
+            if not store.exists(file.key):
+                raise self._missing(file, f"in the object store, at {file.key!r}")
 
     def _compare(self, content: BinaryIO, file: RegisteredFile, place: str) -> None:
         digest, size_bytes = hashlib.sha256(), 0

@@ -45,7 +45,7 @@ class StorageSettings(Settings):
     )
     keep_leftovers_h: float = Field(
         default=168.0,
-        ge=1.0,
+        ge=24.0,
         description="hours that what belongs to nothing stays, unchanged, before it is removed",
     )
     maintenance_interval_s: float = Field(

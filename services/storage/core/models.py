@@ -106,18 +106,19 @@ class ModelCatalog:
             ThanosqlError: MODEL_ALREADY_EXISTS, CHECKSUM_MISMATCH, FILE_NOT_FOUND, INVALID_NAME, CONFLICT.
         """
         _check_name(model.name)
+        files = ModelFiles(model=model.name, version=model.version, files=model.artefacts)
         document = self._documents.read(model.name) or empty()
         if request_id not in document["request_ids"]:
             require_free(model, document, overwrite)
-            ModelFiles(model=model.name, version=model.version, files=model.artefacts).require_stored(
-                self._store
-            )
+            files.require_stored(self._store)
         made = replace(model, active=True, create_time_s=self._clock())
 
         def add(document: Document) -> Document:
             if request_id in document["request_ids"]:
                 return document
             require_free(model, document, overwrite)
+            # Comparing takes long enough for a clean-up to remove what no record names yet.
+            files.require_present(self._store)
             return added(made, document, request_id)
 
         document = self._documents.change(model.name, add)

@@ -11,6 +11,7 @@ from services.storage.core.models import ModelCatalog
 from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelVersion
 from tests.s3_servers import new_bucket
 from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.model_files import ModelFiles
 from thanosql_objects.opening import open_objects
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -157,3 +158,19 @@ def test_the_newest_version_that_comes_back_alone_is_active(catalog: ModelCatalo
     inactive = [model for model in catalog.versions("m") if not model.active]
     entries = put_back(inactive, empty())["versions"]
     assert [(entry["version"], entry["active"]) for entry in entries] == [(1, False), (2, True)]
+
+
+def test_files_that_go_between_their_check_and_the_record_are_told(
+    catalog: ModelCatalog, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = ModelFiles.require_stored
+
+    def check_and_lose(files: ModelFiles, store: ObjectStore) -> None:
+        check(files, store)
+        assert catalog.remove_unnamed(file.key for file in files.files)
+
+    monkeypatch.setattr(ModelFiles, "require_stored", check_and_lose)
+    with pytest.raises(ThanosqlError, match="file 'w' of model 'm' is missing") as caught:
+        register(catalog, store, 4)
+    assert caught.value.reason is Reason.FILE_NOT_FOUND
+    assert numbers(catalog) == [(3, True), (2, False), (1, False)]
