@@ -8,7 +8,7 @@ import structlog
 
 from services.storage.core import pushdown
 from services.storage.core.guards import GUARDS
-from services.storage.core.loose_filters import FilteredRows, loose_filter
+from services.storage.core.loose_filters import FilteredRows, has_floating, loose_filter
 from services.storage.core.sandbox import CheckedQuery
 
 _log = structlog.get_logger("storage")
@@ -72,7 +72,7 @@ def source(dataset: Any, query: CheckedQuery, *, single: bool) -> Any:
     handed_down = pushdown.plan(query.tree, dataset.schema) if single else None
     if handed_down is None:
         condition = loose_filter(query.tree, dataset.schema) if single else None
-        return dataset if condition is None else FilteredRows(dataset, condition)
+        return FilteredRows(dataset, condition) if has_floating(dataset.schema) else dataset
     try:
         scanner = dataset.scanner(
             columns=list(handed_down.columns),

@@ -1,11 +1,13 @@
-"""Filters on floating point that Lance applies first and DuckDB again.
+"""Filters on floating point that Lance applies first and DuckDB, or what stands for it, again.
 
 DuckDB hands most comparisons down by itself, but not that floating point is greater than a number: it holds
-every NaN for the greatest, and Lance holds some for the least. What is handed down here lets them pass, with
-the numbers just beyond the limit, so that rows are saved and answers stay DuckDB's.
+every NaN for the greatest, and Lance holds negative ones for the least. What is handed down here lets them
+pass, with the numbers just beyond the limit, so that rows are saved and answers stay DuckDB's. What DuckDB
+hands down it does not compare again, so that is done here for rows with NaN.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -34,14 +36,14 @@ def loose_filter(tree: exp.Expr, schema: pa.Schema) -> Any | None:  # Any: pyarr
 
 
 class FilteredRows(pads.Dataset):  # type: ignore[misc]  # pyarrow ships no types
-    """A table as DuckDB reads it, of which Lance leaves out rows that the query cannot need.
+    """A table as DuckDB reads it: Lance leaves out rows that the query cannot need, and no NaN is misplaced.
 
     Args:
         dataset: The table.
-        condition: Which rows stay, beside what DuckDB asks for.
+        condition: Which rows stay, beside what DuckDB asks for; None for all.
     """
 
-    def __init__(self, dataset: Any, condition: Any) -> None:  # Any: as above
+    def __init__(self, dataset: Any, condition: Any | None = None) -> None:  # Any: as above
         self._dataset = dataset
         self._condition = condition
 
@@ -52,8 +54,60 @@ class FilteredRows(pads.Dataset):  # type: ignore[misc]  # pyarrow ships no type
 
     def scanner(self, columns: Any = None, filter: Any = None, **options: Any) -> Any:  # noqa: A002 - pyarrow's name
         """Read it, as DuckDB asks of a dataset."""
-        both = self._condition if filter is None else self._condition & filter
-        return self._dataset.scanner(columns=columns, filter=both, **options)
+        if filter is None:
+            return self._dataset.scanner(columns=columns, filter=self._condition, **options)
+        both = filter if self._condition is None else self._condition & filter
+        floating = _compared(filter, _floating(self.schema), self.schema)
+        if not floating:
+            return self._dataset.scanner(columns=columns, filter=both, **options)
+        wanted = list(self.schema.names if columns is None else columns)
+        compared = _compared(filter, self.schema.names, self.schema)
+        read = wanted + [name for name in compared if name not in wanted]
+        scanner = self._dataset.scanner(columns=read, filter=both, **options)
+        return _LookedAtAgain(scanner, wanted, filter, floating)
+
+
+@dataclass(frozen=True)
+class _LookedAtAgain:
+    """A scanner that applies DuckDB's filter again to rows with NaN, as pyarrow does: NaN is never less."""
+
+    scanner: Any  # Any: as above
+    wanted: list[str]
+    condition: Any
+    floating: list[str]
+
+    def to_reader(self) -> pa.RecordBatchReader:
+        """The rows, as DuckDB reads them."""
+        reader = self.scanner.to_reader()
+        schema = pa.schema([reader.schema.field(name) for name in self.wanted], reader.schema.metadata)
+        return pa.RecordBatchReader.from_batches(schema, (self._right(batch) for batch in reader))
+
+    def _right(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if any(pc.any(pc.is_nan(batch.column(name))).as_py() for name in self.floating):
+            batch = batch.filter(self.condition)
+        return batch.select(self.wanted)
+
+
+def has_floating(schema: pa.Schema) -> bool:
+    """Tell whether a filter on a table may compare floating point."""
+    return bool(_floating(schema))
+
+
+def _floating(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if pa.types.is_floating(field.type)]
+
+
+def _compared(condition: Any, names: Sequence[str], schema: pa.Schema) -> list[str]:
+    """Return those of the columns that a condition reads: without one, pyarrow cannot bind it."""
+    left = pa.schema([field for field in schema if field.name not in set(names)])
+    try:
+        pads.dataset(left.empty_table()).scanner(filter=condition)
+    except pa.ArrowException:
+        half = len(names) // 2
+        if not half:
+            return list(names)
+        return _compared(condition, names[:half], schema) + _compared(condition, names[half:], schema)
+    return []
 
 
 def _parts(node: exp.Expr) -> Iterator[exp.Expr]:
