@@ -19,7 +19,8 @@ from services.storage.core.pushdown import field_of, is_of_one_table
 
 _PARTS = frozenset({"group", "having", "qualify", "windows", "order", "distinct", "limit", "offset"})
 # Far more than what the two lose when they read a number, also one of 32 bits.
-_RELATIVE, _LEAST = 1e-6, 1e-300
+_RELATIVE = 1e-6
+_LEAST = {pa.float32(): 1e-43, pa.float64(): 1e-300}
 # From here on, a limit with its margin may be infinite.
 _LARGEST = {pa.float32(): 3e38, pa.float64(): 1e308}
 
@@ -134,12 +135,14 @@ def _loose(node: exp.Expr, tree: exp.Select, schema: pa.Schema) -> Any | None:
     if field is None or limit is None or field.type not in _LARGEST:
         return None
     column, is_unbounded = pc.field(field.name), abs(limit) >= _LARGEST[field.type]
-    margin = max(abs(limit) * _RELATIVE, _LEAST)
+    margin = max(abs(limit) * _RELATIVE, _LEAST[field.type])
+    # Of the column's own type: Lance has no cast of the column to another.
+    low, high = (pa.scalar(value, field.type) for value in (limit - margin, limit + margin))
     if isinstance(node, exp.GT | exp.GTE):
-        return None if is_unbounded else (column >= limit - margin) | pc.is_nan(column)
+        return None if is_unbounded else (column >= low) | pc.is_nan(column)
     # DuckDB hands this one down too, and Lance would take a negative NaN for the least number.
     is_number = ~pc.is_nan(column)
-    return is_number if is_unbounded else (column <= limit + margin) & is_number
+    return is_number if is_unbounded else (column <= high) & is_number
 
 
 def _number(node: exp.Expr) -> float | None:

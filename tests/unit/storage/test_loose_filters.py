@@ -189,7 +189,20 @@ def test_columns_of_filters_are_found_in_wide_tables(make: Make, select: Select)
     assert select('SELECT "a 0 b" AS x FROM t WHERE "a 7 b" < 8 OR "a 39 b" < 9') == [{"x": 0.0}]
 
 
-@pytest.mark.parametrize(("column", "rows_kept"), [("f", 8)])
+@pytest.mark.parametrize(("column", "rows_left"), [("f", 4), ("g", 3)])
+def test_nothing_is_read_through_a_copy(
+    make: Make, select: Select, monkeypatch: pytest.MonkeyPatch, column: str, rows_left: int
+) -> None:
+    def refuse(schema: pa.Schema) -> None:
+        raise AssertionError("Lance did not take the filter")
+
+    make("t", ROWS)
+    monkeypatch.setattr("services.storage.core.running.Spool", refuse)
+    assert select(f"SELECT count(*) AS n FROM t WHERE {column} > 29 AND {column} < 31") == [{"n": 1}]
+    assert select(f"SELECT count(*) AS n FROM t WHERE i = 2 OR {column} < -1.2") == [{"n": rows_left}]
+
+
+@pytest.mark.parametrize(("column", "rows_kept"), [("f", 8), ("g", 9)])
 def test_lance_leaves_the_other_rows_out(make: Make, tables: Tables, column: str, rows_kept: int) -> None:
     make("t", ROWS)
     dataset = tables.dataset("t")
