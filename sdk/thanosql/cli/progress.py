@@ -58,18 +58,25 @@ class BarProgress:
 
 
 class LineProgress:
-    """A line at the start of a stage, and then one every few seconds."""
+    """A line with the first rows of a stage, then one every few seconds, and one when all is done."""
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write = write
         self._clock = clock
         self._stage = ""
+        self._done = 0.0
         self._next_s = 0.0
 
     def __call__(self, progress: Progress) -> None:
         """Write a line when it is time."""
-        now = self._clock()
-        if progress.stage == self._stage and now < self._next_s:
+        if progress.unit == "rows" and not progress.done:
             return
-        self._stage, self._next_s = progress.stage, now + _EVERY_S
+        now = self._clock()
+        if progress.stage == self._stage and not self._is_last(progress) and now < self._next_s:
+            return
+        self._stage, self._done, self._next_s = progress.stage, progress.done, now + _EVERY_S
         self._write(f"{progress.stage}: " + " · ".join(progress_facts(progress)))
+
+    def _is_last(self, progress: Progress) -> bool:
+        """Tell whether all is done, and that has not been written yet."""
+        return progress.done == progress.total and progress.done > self._done

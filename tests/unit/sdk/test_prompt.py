@@ -82,6 +82,14 @@ def test_line_progress_speaks_every_five_seconds_and_at_every_stage() -> None:
     assert lines == ["reading: 1 rows", "training: 2 rows", "training: 4 rows"]
 
 
+def test_line_progress_says_the_last_count_once_and_nothing_before_the_first_row() -> None:
+    lines: list[str] = []
+    show = LineProgress(write=lines.append, clock=lambda: 0.0)
+    for amount, total in ((0, None), (0, 8), (3, 8), (5, 8), (8, 8), (8, 8)):
+        show(Progress(stage="embedding", done=amount, total=total, unit="rows"))
+    assert lines == ["embedding: 3/8 rows", "embedding: 8/8 rows"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(-1, "0.0 s"), (0.84, "0.8 s"), (45.2, "45 s"), (59.7, "1:00 min"), (185, "3:05 min"), (7800, "2:10 h")],
