@@ -109,7 +109,7 @@ def embedding_column(relation: Any, search: VectorSearch) -> int:
     column: int = relation.columns.index(name)
     kind = relation.types[column]
     if kind.id not in ("array", "list") or kind.children[0][1].id not in ("float", "double"):
-        advice = "choose the column that CONVERT added, or cast numbers to FLOAT[]"
+        advice = "choose the column that CONVERT added, or cast numbers to REAL[]"
         message = f"column {name!r} holds {kind}, not embeddings; {advice}"
         raise _of_option(error(Reason.INVALID_DATA, message, column=name))
     if kind.id == "array" and kind.children[1][1] != len(search.embedding):
