@@ -68,12 +68,14 @@ async def test_the_index_of_a_dropped_table_goes_while_the_server_runs(
 
 
 async def test_what_a_killed_process_left_is_told_to_operators(client: StorageClient, tmp_path: Path) -> None:
-    half = tmp_path / "home" / "tables" / "half.lance" / "data" / "rows.lance"
-    half.parent.mkdir(parents=True)
-    half.write_bytes(b"x" * 10)
-    lost = tmp_path / "objects" / "models" / "lost" / "job" / "model.safetensors"
-    lost.parent.mkdir(parents=True)
-    lost.write_bytes(b"x" * 20)
+    half, lost = tmp_path / "home" / "tables" / "half.lance", tmp_path / "objects" / "models" / "lost"
+    # Made elsewhere and put there whole: a round of maintenance may come at any moment.
+    for place, file, size in ((half, "data/rows.lance", 10), (lost, "job/model.safetensors", 20)):
+        made = tmp_path / "made" / place.name
+        (made / file).parent.mkdir(parents=True)
+        (made / file).write_bytes(b"x" * size)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(place)
 
     async def told() -> dict[str, tuple[int, int]]:
         answer = await client.stub.ListLeftovers(storage_pb2.ListLeftoversRequest())

@@ -37,6 +37,9 @@ class FakeFlow:
     async def take_up(self, _job_id: str) -> bool:
         return True
 
+    async def forget_strays(self, before_s: float) -> None:
+        """There are none."""
+
     async def abandon(self, job_id: str) -> None:
         await self._board.update(job_id, state=JobState.CANCELLED)
 
