@@ -64,8 +64,9 @@ def configuration(shape: Shape) -> Wav2Vec2Config:
         final_dropout=0.05,
         layerdrop=0.0,
         # For those who fine-tune it: with frames hidden, an epoch on few recordings taught next to nothing.
-        # The training here has masks of its own (regularise.py).
-        mask_time_prob=0.0,
+        # Not 0, or there would be nothing to hide them with; the training here has masks of its own.
+        mask_time_prob=0.01,
+        mask_time_min_masks=0,
         mask_time_length=8,
         mask_feature_prob=0.0,
         ctc_loss_reduction="mean",
