@@ -21,7 +21,7 @@ def test_loss_falls_on_what_is_heard_again_and_again(learner: Learner) -> None:
     views = (samples, samples + 0.1 * torch.randn(2, 32_000))
     optimizer = torch.optim.AdamW(learner.parameters(), lr=1e-3)
     losses = []
-    for _ in range(12):
+    for _ in range(30):
         readings = [learner(view, [32_000, 16_000]) for view in views]
         loss = learner.loss(readings, [[7, 8, 9], [5]], [[1, 2], [3]])
         loss.backward()
