@@ -6,16 +6,16 @@ import json
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
 from services.storage.core.names import file_name, fold
+from services.storage.core.types import OpenVersion
 from services.storage.core.watching import LOOK_AGAIN_S
 
 _log = structlog.get_logger("storage")
@@ -76,20 +76,30 @@ class Wanted:
         return [f for f in self.dataset.get_fragments() if str(f.fragment_id) not in index.fragments]
 
 
-class IndexBuilds:
-    """Builds the indexes under one directory, one at a time.
+class IndexBuilds(Generic[IndexT]):
+    """Finds the indexes under one directory, and builds them, one at a time.
 
     Args:
         root: Where they are kept.
+        open_index: Raises OSError, ValueError or TypeError for a folder that cannot be used.
         write: Writes an index into a folder that exists and is empty.
+        least_rows: Tables with fewer rows have none.
         clock: Seconds, for when to try again what failed.
     """
 
     def __init__(
-        self, root: Path, write: Callable[[Wanted, Path], None], clock: Callable[[], float] = time.monotonic
+        self,
+        root: Path,
+        open_index: Callable[[Path], IndexT],
+        write: Callable[[Wanted, Path], None],
+        *,
+        least_rows: int,
+        clock: Callable[[], float],
     ) -> None:
         self._root = root
+        self._open_index = open_index
         self._write = write
+        self._least_rows = least_rows
         self._clock = clock
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="storage-index")
         self._guard = threading.Lock()
@@ -102,21 +112,24 @@ class IndexBuilds:
         """Whether what is being written should stop."""
         return self._closed
 
-    def wanted(self, table: str, dataset: Any, column: str) -> Wanted:
-        """The index of a column."""
-        # A column keeps its number when it is renamed; another of its old name has another number.
-        number = next(field.id() for field in dataset.lance_schema.fields() if field.name() == column)
-        fragments = {str(f.fragment_id): _content(f) for f in dataset.get_fragments()}
-        folder = self._root / file_name(fold(table)) / str(number)
-        return Wanted(folder=folder, dataset=dataset, column=column, fragments=fragments)
+    def find(
+        self, version: OpenVersion, column: str, *, may_build: bool = True
+    ) -> tuple[IndexT, list[Any]] | None:
+        """The index of a column, and the parts of the table that it does not hold; None where there is none.
 
-    def begin(self, wanted: Wanted) -> None:
-        """Build it in the background, unless that is being done, or was tried in vain a moment ago."""
-        with self._guard:
-            failed_s = self._failed_s.get(wanted.folder)
-            is_hopeless = failed_s is not None and self._clock() - failed_s < _TRY_AGAIN_S
-            if not self._closed and not is_hopeless and wanted.folder not in self._building:
-                self._building[wanted.folder] = self._builder.submit(self._build, wanted)
+        Args:
+            version: The version of the table that is searched.
+            column: The column.
+            may_build: Whether an index that is missing or old is built, or renewed, in the background.
+        """
+        if version.dataset.count_rows() < self._least_rows:
+            return None
+        wanted = self._wanted(version, column)
+        index = wanted.fitting(self._open_index)
+        new_fragments = wanted.missing_from(index) if index else []
+        if may_build and (index is None or _is_much(new_fragments)):
+            self._begin(wanted)
+        return None if index is None else (index, new_fragments)
 
     def wait(self) -> None:
         """Wait for the builds that were begun."""
@@ -146,6 +159,22 @@ class IndexBuilds:
         while wait(begun, timeout=LOOK_AGAIN_S).not_done:
             interrupt()
 
+    def _wanted(self, version: OpenVersion, column: str) -> Wanted:
+        dataset = version.dataset
+        # A column keeps its number when it is renamed; another of its old name has another number.
+        number = next(field.id() for field in dataset.lance_schema.fields() if field.name() == column)
+        fragments = {str(f.fragment_id): _content(f) for f in dataset.get_fragments()}
+        folder = self._root / file_name(fold(version.table)) / str(number)
+        return Wanted(folder=folder, dataset=dataset, column=column, fragments=fragments)
+
+    def _begin(self, wanted: Wanted) -> None:
+        """Build it in the background, unless that is being done, or was tried in vain a moment ago."""
+        with self._guard:
+            failed_s = self._failed_s.get(wanted.folder)
+            is_hopeless = failed_s is not None and self._clock() - failed_s < _TRY_AGAIN_S
+            if not self._closed and not is_hopeless and wanted.folder not in self._building:
+                self._building[wanted.folder] = self._builder.submit(self._build, wanted)
+
     def _build(self, wanted: Wanted) -> None:
         failed_s: float | None = None
         try:
@@ -174,7 +203,7 @@ class IndexBuilds:
                 shutil.rmtree(other, ignore_errors=True)
 
 
-def is_much(new_fragments: list[Any]) -> bool:
+def _is_much(new_fragments: list[Any]) -> bool:
     """Whether an index should be renewed that lacks these parts of its table."""
     rows = sum(fragment.count_rows() for fragment in new_fragments)
     return len(new_fragments) > _MOST_NEW_FRAGMENTS or rows > _MOST_NEW_ROWS

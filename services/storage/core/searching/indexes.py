@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from services.storage.core.searching.index_builds import LEAST_ROWS, IndexBuilds, Wanted, is_much
+from services.storage.core.searching.index_builds import LEAST_ROWS, IndexBuilds, Wanted
 from services.storage.core.searching.index_files import FORMAT, KeywordIndex, write_index
 from services.storage.core.searching.indexed import IndexedRows, indexed_rows
 from services.storage.core.searching.plain_reads import plain_read
@@ -40,8 +40,7 @@ class KeywordIndexes:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_connection = open_connection
-        self._least_rows = least_rows
-        self._builds = IndexBuilds(root, self._write, clock)
+        self._builds = IndexBuilds(root, _open, self._write, least_rows=least_rows, clock=clock)
         self._guard = threading.Lock()
         self._connection: Any = None
 
@@ -50,18 +49,14 @@ class KeywordIndexes:
 
         An index that is missing or old is then built, or renewed, in the background.
         """
-        dataset = version.dataset
-        read = plain_read(tree, dataset.schema, search.text_col, _holds_text)
-        if read is None or dataset.count_rows() < self._least_rows:
+        read = plain_read(tree, version.dataset.schema, search.text_col, _holds_text)
+        if read is None:
             return None
-        wanted = self._builds.wanted(version.table, dataset, read.searched)
-        index = wanted.fitting(_open)
-        new = wanted.missing_from(index) if index else []
-        if not search.explain_only and (index is None or is_much(new)):
-            self._builds.begin(wanted)
-        if index is None:
+        found = self._builds.find(version, read.searched, may_build=not search.explain_only)
+        if found is None:
             return None
-        return IndexedRows(index, dataset, new_fragments=new, read=read, search=search)
+        index, new = found
+        return IndexedRows(index, version.dataset, new_fragments=new, read=read, search=search)
 
     def wait(self) -> None:
         """Wait for the builds that were begun."""

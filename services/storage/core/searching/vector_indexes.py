@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
-from services.storage.core.searching.index_builds import LEAST_ROWS, IndexBuilds, Wanted, is_much
+from services.storage.core.searching.index_builds import LEAST_ROWS, IndexBuilds, Wanted
 from services.storage.core.searching.indexed_vectors import IndexedVectors
 from services.storage.core.searching.nearest import VectorSearch
 from services.storage.core.searching.plain_reads import plain_read
@@ -27,26 +27,21 @@ class VectorIndexes:
     def __init__(
         self, root: Path, least_rows: int = LEAST_ROWS, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._least_rows = least_rows
-        self._builds = IndexBuilds(root, self._write, clock)
+        self._builds = IndexBuilds(root, VectorIndex, self._write, least_rows=least_rows, clock=clock)
 
     def source(self, tree: exp.Expr, version: OpenVersion, search: VectorSearch) -> IndexedVectors | None:
         """The rows of a query over one table through its index, or None where they must be read.
 
         An index that is missing or old is then built, or renewed, in the background.
         """
-        dataset = version.dataset
-        read = plain_read(tree, dataset.schema, search.emb_col, _holds_embeddings)
-        if read is None or dataset.count_rows() < self._least_rows:
+        read = plain_read(tree, version.dataset.schema, search.emb_col, _holds_embeddings)
+        if read is None:
             return None
-        wanted = self._builds.wanted(version.table, dataset, read.searched)
-        index = wanted.fitting(VectorIndex)
-        new = wanted.missing_from(index) if index else []
-        if not search.explain_only and (index is None or is_much(new)):
-            self._builds.begin(wanted)
-        if index is None:
+        found = self._builds.find(version, read.searched, may_build=not search.explain_only)
+        if found is None:
             return None
-        return IndexedVectors(index, dataset, new_fragments=new, read=read)
+        index, new = found
+        return IndexedVectors(index, version.dataset, new_fragments=new, read=read)
 
     def wait(self) -> None:
         """Wait for the builds that were begun."""
