@@ -223,16 +223,14 @@ class ModelCatalog:
             raise
 
     def _delete_files(self, versions: Sequence[ModelVersion]) -> None:
-        for artefact in {artefact.key for model in versions for artefact in model.artefacts}:
-            if not self._is_used(artefact):
-                self._store.delete(artefact)
+        doomed = frozenset(artefact.key for model in versions for artefact in model.artefacts)
+        with self._documents.unchanged():
+            for key in doomed - self.files_named():
+                self._store.delete(key)
 
     def _has(self, name: str, version: int) -> bool:
         document = self._documents.read(name)
         return document is not None and any(entry["version"] == version for entry in document["versions"])
-
-    def _is_used(self, key: str) -> bool:
-        return any(artefact.key == key for model in self._all() for artefact in model.artefacts)
 
     def _active(self) -> list[ModelVersion]:
         return [model for model in self._all() if model.active]
