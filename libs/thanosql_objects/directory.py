@@ -17,6 +17,7 @@ from thanosql_objects.folder_names import FolderNames
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.whole_files import sync
 
 # Files on their way in; on the same file system as their goal, so that a rename is atomic.
 INCOMING = ".incoming"
@@ -88,10 +89,10 @@ class LocalDirectory:
         goal = self._goal(key)
         with _translated(key), self._incoming() as temporary:
             temporary.write_bytes(content)
-            _sync(temporary)
+            sync(temporary)
             created = create_file(temporary, goal)
             if created:
-                _sync(goal.parent)
+                sync(goal.parent)
         return created
 
     def upload_from(self, key: str, path: Path) -> ObjectInfo:
@@ -103,7 +104,7 @@ class LocalDirectory:
         """Move a local file in; it is copied where it lies on another disk."""
         goal = self._goal(key)
         with _translated(key):
-            _sync(path)
+            sync(path)
             try:
                 _move(path, goal)
             except OSError as problem:
@@ -300,15 +301,7 @@ def _move(temporary: Path, goal: Path) -> None:
             if attempt == _MOVES - 1:
                 raise
     with contextlib.suppress(FileNotFoundError):  # deleted again already
-        _sync(goal.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(goal.parent)
 
 
 @contextlib.contextmanager

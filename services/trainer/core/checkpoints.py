@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from services.trainer.core.artefacts import file_sha256
-from services.trainer.core.whole_files import sync, write_whole
+from thanosql_runtime.whole_files import sync, write_whole
 
 TENSORS_FILE = "tensors.safetensors"
 STATE_FILE = "state.json"

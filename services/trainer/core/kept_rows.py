@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.trainer.core.dataset import Dataset
 from services.trainer.core.messages import Message, Notice
-from services.trainer.core.whole_files import write_whole
+from thanosql_runtime.whole_files import write_whole
 
 
 class KeptRows:

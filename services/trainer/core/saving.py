@@ -14,9 +14,9 @@ from services.trainer.core.messages import Finished, MessageCodec
 from services.trainer.core.registering import Registrar, UnclearRegistrationError
 from services.trainer.core.spec import FINISHED_FILE, MODEL_FOLDER
 from services.trainer.core.types import Artefact, Job, Model, ModelKind
-from services.trainer.core.whole_files import write_whole
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import ThanosqlError
+from thanosql_runtime.whole_files import write_whole
 
 _log = structlog.get_logger("saving")
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from services.trainer.core.types import TrainingOptions
-from services.trainer.core.whole_files import write_whole
+from thanosql_runtime.whole_files import write_whole
 
 SPEC_FILE = "spec.json"
 ROWS_FILE = "rows.arrow"

@@ -29,9 +29,9 @@ from services.trainer.core.spec import (
     WorkerSpec,
 )
 from services.trainer.core.types import JobState
-from services.trainer.core.whole_files import sync
 from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from thanosql_objects.workspace import Workspace
+from thanosql_runtime.whole_files import sync
 
 Tell = Callable[[Message], None]
 
