@@ -1,20 +1,16 @@
 """Objects that are written only where there is none: of several writers of one key, one wins."""
 
 import os
-from datetime import timedelta
 from pathlib import Path
 
 import urllib3
 from minio import Minio
 from minio.error import S3Error
 
+from thanosql_objects.conditional_put import ACCEPTED, REFUSED, ConditionalPut
 from thanosql_runtime.errors import Reason, error
 
-_VALID = timedelta(minutes=5)
 _TRIES = 20
-_ACCEPTED = frozenset({200, 201, 204})
-# What a server says to the writer that lost; 409 where both wrote at the same moment.
-_REFUSED = frozenset({409, 412})
 _DENIED = 403
 
 
@@ -40,14 +36,14 @@ class Creation:
 
     Args:
         client: How the server is reached.
-        http: Its pool of connections, for requests with a header that the client cannot send.
+        http: Its pool of connections.
         bucket: The bucket.
     """
 
     def __init__(self, client: Minio, http: urllib3.PoolManager, bucket: str) -> None:
         self._client = client
-        self._http = http
         self._bucket = bucket
+        self._put = ConditionalPut(client, http, bucket)
 
     def create(self, key: str, content: bytes) -> bool:
         """Write an object that is not there; False where there is one with other content.
@@ -57,21 +53,16 @@ class Creation:
         Raises:
             ThanosqlError: STORE_READ_ONLY, STORE_UNAVAILABLE.
         """
-        url = self._client.get_presigned_url("PUT", self._bucket, key, expires=_VALID)
         try:
-            # Without retries: a repeated request would lose against itself.
-            answer = self._http.request(
-                "PUT", url, body=content, headers={"If-None-Match": "*"}, retries=False
-            )
-            status = answer.status
+            status = self._put.send(key, content)
         except urllib3.exceptions.HTTPError as problem:
             if self._has(key, content):
                 return True
             message = f"the object store did not answer for {key!r}: {problem}; check its endpoint and keys"
             raise error(Reason.STORE_UNAVAILABLE, message, path=key) from problem
-        if status in _ACCEPTED or self._has(key, content):
+        if status in ACCEPTED or self._has(key, content):
             return True
-        if status in _REFUSED:
+        if status in REFUSED:
             return False
         reason = Reason.STORE_READ_ONLY if status == _DENIED else Reason.STORE_UNAVAILABLE
         raise error(reason, f"the object store refused to write {key!r} with status {status}", path=key)
