@@ -1,7 +1,4 @@
-"""Objects that are written only where there is none: of several writers of one key, one wins."""
-
-import os
-from pathlib import Path
+"""Objects of a bucket that are written only where there is none: of several writers of one key, one wins."""
 
 import urllib3
 from minio import Minio
@@ -10,25 +7,7 @@ from minio.error import S3Error
 from thanosql_objects.conditional_put import ACCEPTED, REFUSED, ConditionalPut
 from thanosql_runtime.errors import Reason, error
 
-_TRIES = 20
 _DENIED = 403
-
-
-def create_file(temporary: Path, goal: Path) -> bool:
-    """Give a file the name of a goal that is not there, at once and whole; False where it is."""
-    for attempt in range(_TRIES):
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(temporary, goal)
-        except FileExistsError:
-            return False
-        except FileNotFoundError:
-            # A delete removed the folder, which was empty in between.
-            if attempt == _TRIES - 1:
-                raise
-        else:
-            break
-    return True
 
 
 class Creation:

@@ -12,9 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from thanosql_objects.creating import create_file
+from thanosql_objects.directory_errors import translated
 from thanosql_objects.folder_names import FolderNames
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
+from thanosql_objects.placing import create_file, move_file
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.whole_files import sync
@@ -22,7 +23,6 @@ from thanosql_runtime.whole_files import sync
 # Files on their way in; on the same file system as their goal, so that a rename is atomic.
 INCOMING = ".incoming"
 _NEIGHBOURS = 2000
-_MOVES = 20
 
 
 class LocalDirectory:
@@ -64,21 +64,21 @@ class LocalDirectory:
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading."""
         path = self._file(key)
-        with _translated(key):
+        with translated(key):
             return path.open("rb")
 
     def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
         """Write an object through a temporary file and a rename."""
         goal = self._goal(key)
         digest, size_bytes = hashlib.sha256(), 0
-        with _translated(key), self._incoming() as temporary:
+        with translated(key), self._incoming() as temporary:
             with temporary.open("wb") as file:
                 for chunk in chunks:
                     digest.update(chunk)
                     size_bytes += file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-            _move(temporary, goal)
+            move_file(temporary, goal)
         sha256 = digest.hexdigest()
         return ObjectInfo(
             key=clean_key(key), size_bytes=size_bytes, sha256=sha256, modified_s=goal.stat().st_mtime
@@ -87,7 +87,7 @@ class LocalDirectory:
     def create(self, key: str, content: bytes) -> bool:
         """Write an object where there is none, through a temporary file and a link."""
         goal = self._goal(key)
-        with _translated(key), self._incoming() as temporary:
+        with translated(key), self._incoming() as temporary:
             temporary.write_bytes(content)
             sync(temporary)
             created = create_file(temporary, goal)
@@ -103,10 +103,10 @@ class LocalDirectory:
     def take(self, key: str, path: Path, sha256: str) -> ObjectInfo:
         """Move a local file in; it is copied where it lies on another disk."""
         goal = self._goal(key)
-        with _translated(key):
+        with translated(key):
             sync(path)
             try:
-                _move(path, goal)
+                move_file(path, goal)
             except OSError as problem:
                 if problem.errno != errno.EXDEV:
                     raise
@@ -120,7 +120,7 @@ class LocalDirectory:
         """Copy an object into a local file."""
         source = self._file(key)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        with _translated(key):
+        with translated(key):
             try:
                 shutil.copyfile(source, temporary)
                 temporary.replace(path)
@@ -144,14 +144,14 @@ class LocalDirectory:
 
     def exists(self, key: str) -> bool:
         """Tell whether the key names a file."""
-        with _translated(key):
+        with translated(key):
             return self.path(key).is_file()
 
     def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
         """List the files whose key starts with the prefix."""
         prefix = clean_prefix(prefix)
         found = self._walk(prefix, after=page_token)
-        with _translated(prefix):
+        with translated(prefix):
             page = tuple(islice(found, page_size))
             more = next(found, None) is not None
         return ObjectPage(objects=page, next_page_token=page[-1].key if more and page else "")
@@ -160,7 +160,7 @@ class LocalDirectory:
         """Name the folders beneath a prefix that ends in a slash, or is empty."""
         cleaned = clean_prefix(prefix)
         folder = self.path(cleaned) if cleaned else self._root
-        with _translated(prefix):
+        with translated(prefix):
             if not folder.is_dir():
                 return ()
             names = [entry.name for entry in os.scandir(folder) if entry.is_dir()]
@@ -168,13 +168,13 @@ class LocalDirectory:
 
     def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield the files whose key starts with the prefix; only one folder's names are held at a time."""
-        with _translated(prefix):
+        with translated(prefix):
             yield from self._walk(clean_prefix(prefix))
 
     def delete(self, key: str) -> None:
         """Remove a file, and the folders that it leaves empty."""
         goal = self._goal(key)
-        with _translated(key):
+        with translated(key):
             goal.unlink(missing_ok=True)
             self._remove_empty(goal.parent)
 
@@ -187,14 +187,14 @@ class LocalDirectory:
 
     def check(self) -> None:
         """Raise unless the directory is there, or can be made."""
-        with _translated(""):
+        with translated(""):
             if not self._read_only:
                 self._root.mkdir(parents=True, exist_ok=True)
             next(os.scandir(self._root), None)
 
     def _file(self, key: str) -> Path:
         path = self.path(key)
-        with _translated(key):
+        with translated(key):
             if path.is_file():
                 return path
         raise not_found(clean_key(key), self._neighbours(clean_key(key)))
@@ -284,39 +284,6 @@ def _listed(key: str, path: Path) -> ObjectInfo | None:
 
 
 def _info(key: str, path: Path) -> ObjectInfo:
-    with _translated(key):
+    with translated(key):
         status = path.stat()
     return ObjectInfo(key=key, size_bytes=status.st_size, modified_s=status.st_mtime)
-
-
-def _move(temporary: Path, goal: Path) -> None:
-    for attempt in range(_MOVES):
-        try:
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(goal)
-            break
-        except (FileNotFoundError, FileExistsError):
-            # A delete removed the folder, which was empty in between: before the move, or while `mkdir`
-            # looked at what it had found there.
-            if attempt == _MOVES - 1:
-                raise
-    with contextlib.suppress(FileNotFoundError):  # deleted again already
-        sync(goal.parent)
-
-
-@contextlib.contextmanager
-def _translated(key: str) -> Iterator[None]:
-    """Turn what the operating system says into the errors of the port."""
-    try:
-        yield
-    except FileNotFoundError as problem:
-        raise not_found(key) from problem
-    except OSError as problem:
-        if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            message = f"{key!r}: the store does not permit this: {problem.strerror}"
-            raise error(Reason.STORE_READ_ONLY, message, path=key) from problem
-        if problem.errno in (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
-            message = f"{key!r} is not a file, or lies under one: {problem.strerror}"
-            raise error(Reason.INVALID_ARGUMENT, message, path=key) from problem
-        message = f"the object store failed at {key!r}: {problem.strerror or problem}"
-        raise error(Reason.STORE_UNAVAILABLE, message, path=key) from problem
