@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pyarrow as pa
 
-from services.gateway.core.columns import check_texts, find_column, without
+from services.gateway.core.columns import check_result_col, check_texts, find_column, without
 from services.gateway.core.ordering import AnsweredChunk
-from services.gateway.core.places import option_place, place, placed_at
+from services.gateway.core.places import option_place, placed_at
 from services.gateway.core.plans import Convert, Predict
 from services.gateway.core.records import RowAnswer
 from services.gateway.core.run import Run
-from thanosql_runtime.errors import Reason, error
 
 ERROR_COLUMN = "error"
 
@@ -25,7 +24,8 @@ def extended_schema(
     with placed_at(option_place(text, statement, statement.audio_col)):
         index = find_column(inner, statement.audio_col, "recordings")
         check_texts(inner, index, "paths of recordings")
-    _check_names(text, statement)
+    taken = {ERROR_COLUMN: "the reasons of failed rows", statement.audio_col: "the recordings"}
+    check_result_col(text, statement, taken)
     fields = [inner.field(kept) for kept in kept_columns(statement, inner)]
     added = [pa.field(statement.result_col, result_type), pa.field(ERROR_COLUMN, pa.string())]
     return pa.schema([*fields, *added])
@@ -57,20 +57,6 @@ async def extended(
         columns = [chunk.batch.column(index) for index in kept]
         failed = pa.array([_explanation(answer) for answer in chunk.answers], pa.string())
         yield pa.RecordBatch.from_arrays([*columns, results(chunk.answers), failed], schema=schema)
-
-
-def _check_names(text: str, statement: Predict | Convert) -> None:
-    name = statement.result_col
-    taken = {ERROR_COLUMN: "the reasons of failed rows", statement.audio_col.casefold(): "the recordings"}
-    if name.casefold() in taken:
-        raise place(
-            error(
-                Reason.INVALID_OPTION_VALUE,
-                f"result_col cannot be '{name}': that column holds {taken[name.casefold()]}; choose another",
-                option="result_col",
-            ),
-            option_place(text, statement, name),
-        )
 
 
 def _explanation(answer: RowAnswer) -> str | None:

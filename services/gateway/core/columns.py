@@ -1,12 +1,13 @@
 """Columns of streams of rows: found by name, read as text, added at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 from rapidfuzz import process
 
-from services.gateway.core.places import NOWHERE
-from thanosql_runtime.errors import Reason, StatementError, ThanosqlError
+from services.gateway.core.places import NOWHERE, option_place, place
+from services.gateway.core.plans import Convert, Predict, SearchAudio, SearchKeyword
+from thanosql_runtime.errors import Reason, StatementError, ThanosqlError, error
 
 
 def find_column(schema: pa.Schema, name: str, purpose: str) -> int:
@@ -57,6 +58,24 @@ def without(schema: pa.Schema, names: Sequence[str]) -> list[int]:
     """Indices of the columns whose names are not among `names`, whatever their case."""
     dropped = {name.casefold() for name in names}
     return [index for index, name in enumerate(schema.names) if name.casefold() not in dropped]
+
+
+def check_result_col(
+    text: str, statement: Predict | Convert | SearchAudio | SearchKeyword, taken: Mapping[str, str]
+) -> None:
+    """Raise INVALID_OPTION_VALUE where the result has the name of a column that the answer has already.
+
+    Args:
+        text: Of the call.
+        statement: In it.
+        taken: Names of columns, whatever their case, and what these hold.
+    """
+    name = statement.result_col
+    held = {column.casefold(): what for column, what in taken.items()}.get(name.casefold())
+    if held is not None:
+        message = f"result_col cannot be '{name}': that column holds {held}; choose another"
+        failure = error(Reason.INVALID_OPTION_VALUE, message, option="result_col")
+        raise place(failure, option_place(text, statement, name))
 
 
 def missing_column(known: Sequence[str], name: str, problem: str) -> ThanosqlError:
