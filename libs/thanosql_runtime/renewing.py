@@ -3,7 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -12,9 +13,10 @@ from thanosql_runtime.errors import ThanosqlError
 _log = structlog.get_logger("renewal")
 _RENEWALS = 3.0
 _RETRY_S = 5.0
+# Who told that nothing stands need not tell it again.
+_IDLE_S = 60.0
 
-Tell = Callable[[bool], Awaitable[float]]
-"""Tells how things stand, or that nothing stands any more; answers how many seconds that is remembered."""
+ItemT = TypeVar("ItemT")
 
 
 def this_process(service: str) -> str:
@@ -22,22 +24,31 @@ def this_process(service: str) -> str:
     return f"{service} on {socket.gethostname()}, process {os.getpid()}"
 
 
-class Renewal:
-    """Tells until the server stops, and then that nothing stands any more.
+class Renewal(Generic[ItemT]):
+    """Tells what stands until the server stops, and then once more.
 
     Args:
-        tell: Tells it; only one call at a time.
+        standing: What stands now; it is asked with whether the server stops.
+        tell: Tells all of it, one call at a time; answers how many seconds that is remembered.
         stopping: Set once the server begins to stop.
         report_death: Called when the renewing ends by a bug.
     """
 
-    def __init__(self, tell: Tell, stopping: asyncio.Event, report_death: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        standing: Callable[[bool], Sequence[ItemT]],
+        tell: Callable[[Sequence[ItemT]], Awaitable[float]],
+        stopping: asyncio.Event,
+        report_death: Callable[[], None],
+    ) -> None:
+        self._standing = standing
         self._tell = tell
         self._stopping = stopping
         self._report_death = report_death
         self._changed = asyncio.Event()
         self._telling = asyncio.Lock()
         self._due_s = _RETRY_S
+        self._told_something = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,7 +74,15 @@ class Renewal:
             ThanosqlError: What telling raises.
         """
         async with self._telling:
-            self._due_s = await self._tell(self._stopping.is_set()) / _RENEWALS
+            self._due_s = await self._tell_standing() / _RENEWALS
+
+    async def _tell_standing(self) -> float:
+        standing = self._standing(self._stopping.is_set())
+        if not standing and not self._told_something:
+            return _IDLE_S
+        lasts_s = await self._tell(standing)
+        self._told_something = bool(standing)
+        return lasts_s
 
     async def _run(self) -> None:
         while not self._stopping.is_set():

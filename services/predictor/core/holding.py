@@ -10,9 +10,6 @@ from services.predictor.core.types import ModelRecord
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.renewing import Renewal
 
-# Who holds nothing, and has told so, need not tell it again.
-_IDLE_S = 60.0
-
 
 @dataclass(frozen=True, kw_only=True)
 class HeldVersion:
@@ -64,8 +61,7 @@ class ModelHolding:
         self._clock = clock
         self._held: dict[tuple[str, int, str], HeldVersion] = {}
         self._missing: frozenset[tuple[str, int]] = frozenset()
-        self._told = False
-        self._renewal = Renewal(self._tell, stopping, report_death)
+        self._renewal = Renewal(self._standing, self._tell, stopping, report_death)
 
     def start(self) -> None:
         """Begin to tell."""
@@ -91,12 +87,11 @@ class ModelHolding:
         if self._held.pop(record.key, None) is not None:
             self._renewal.soon()
 
-    async def _tell(self, stops: bool) -> float:
-        held = () if stops else tuple(self._held.values())
-        if not held and not self._told:
-            return _IDLE_S
+    def _standing(self, stops: bool) -> Sequence[HeldVersion]:
+        return () if stops else tuple(self._held.values())
+
+    async def _tell(self, held: Sequence[HeldVersion]) -> float:
         answer = await self._catalog.hold(held)
-        self._told = bool(held)
         self._missing = answer.missing
         return answer.lasts_s
 

@@ -1,7 +1,7 @@
 """Tells the catalog from which models jobs train, so that none is deleted unnoticed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -13,8 +13,6 @@ from thanosql_runtime.errors import ThanosqlError
 from thanosql_runtime.renewing import Renewal
 
 _log = structlog.get_logger("holding")
-# Who holds nothing, and has told so, need not tell it again.
-_IDLE_S = 60.0
 
 
 class BaseHolding:
@@ -35,9 +33,7 @@ class BaseHolding:
         report_death: Callable[[], None],
     ) -> None:
         self._board = board
-        self._catalog = catalog
-        self._told = False
-        self._renewal = Renewal(self._tell, stopping, report_death)
+        self._renewal = Renewal(self._standing, catalog.hold, stopping, report_death)
 
     def start(self) -> None:
         """Begin to tell."""
@@ -58,14 +54,9 @@ class BaseHolding:
         """Tell soon that a job has ended."""
         self._renewal.soon()
 
-    async def _tell(self, _stops: bool) -> float:
+    def _standing(self, _stops: bool) -> Sequence[HeldModel]:
         # Jobs go on at the next start: what they hold runs out only if that does not come soon.
-        held = [_held(job) for job in self._board.all() if not job.state.ended]
-        if not held and not self._told:
-            return _IDLE_S
-        lasts_s = await self._catalog.hold(held)
-        self._told = bool(held)
-        return lasts_s
+        return [_held(job) for job in self._board.all() if not job.state.ended]
 
 
 def _held(job: Job) -> HeldModel:
