@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -116,9 +117,8 @@ def score(db: ThanoSQL, held_out: HeldOut, model: str = MODEL) -> list[str]:
     ]
 
 
-def fine_tune(db: ThanoSQL, task: Task) -> list[str]:
-    """Return a row of the card: error rates before and after BUILD, and how long that took."""
-    before = score(db, task.test)
+def fine_tune(db: ThanoSQL, task: Task, before: list[str]) -> list[str]:
+    """Return a row of the card: error rates before (see `score`) and after BUILD, and how long that took."""
     db.execute(f"COPY learned OPTIONS(overwrite=True) FROM '{task.train.csv}'")
     options = ", ".join(filter(None, (task.options, "overwrite=True")))
     built = db.execute(
@@ -168,21 +168,28 @@ def _selection(held_out: HeldOut, table: str) -> str:
     return f"SELECT * FROM {table}" + (f" WHERE {held_out.where}" if held_out.where else "")
 
 
+def _rows(
+    db: ThanoSQL, parts: frozenset[str], held_outs: tuple[HeldOut, ...], tasks: tuple[Task, ...]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Return rows of the scores and of the tasks; what both ask of the model is measured once."""
+    scored = cache(partial(score, db))
+    return (
+        [scored(held_out) for held_out in held_outs] if "scores" in parts else [],
+        [fine_tune(db, task, scored(task.test)) for task in tasks] if "tasks" in parts else [],
+    )
+
+
 def measure(shared: Path, parts: frozenset[str]) -> dict[str, list[str]]:
     """Return the tables of the card by name, each a list of lines."""
     scores: list[list[str]] = []
     tasks: list[list[str]] = []
     if shared.exists():
         with system(shared) as db:
-            if "scores" in parts:
-                scores += [score(db, held_out) for held_out in (LIBRISPEECH, LIBRISPEECH_TEST, AN4, FSDD)]
-            if "tasks" in parts:
-                tasks += [fine_tune(db, task) for task in TASKS]
+            rows = _rows(db, parts, (LIBRISPEECH, LIBRISPEECH_TEST, AN4, FSDD), TASKS)
+            scores, tasks = scores + rows[0], tasks + rows[1]
     with system(ROOT / "examples") as db:
-        if "scores" in parts:
-            scores.append(score(db, TUTORIAL_TEST))
-        if "tasks" in parts:
-            tasks.append(fine_tune(db, TUTORIAL_TASK))
+        rows = _rows(db, parts, (TUTORIAL_TEST,), (TUTORIAL_TASK,))
+        scores, tasks = scores + rows[0], tasks + rows[1]
     tables = {
         "scores": report.table(("recordings", "clips", "minutes", "WER", "CER", "audio s/s"), scores),
         "tasks": report.table(
