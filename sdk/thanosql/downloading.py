@@ -14,10 +14,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from thanosql.convert import to_file
-from thanosql.errors import InvalidArgument, InvalidModel, NotFound, ThanoSQLError
+from thanosql.errors import InvalidArgument, InvalidData, NotFound, ThanoSQLError
 from thanosql.transfer import BLOCK_BYTES, TRANSFER_TIMEOUT_S, Caller, Patience, Teller
 from thanosql.v1 import gateway_pb2, storage_pb2
 from thanosql.values import File, Progress
+
+_DAMAGED = "FILE_DAMAGED"
 
 
 class Download:
@@ -55,7 +57,7 @@ class Download:
 
     async def _go_on(self, unfinished: "Unfinished", failure: ThanoSQLError, came_further: bool) -> None:
         """Make ready for another try; raises the failure where there is none."""
-        if unfinished.is_resumed and isinstance(failure, InvalidArgument | InvalidModel):
+        if unfinished.is_resumed and (isinstance(failure, InvalidArgument) or failure.reason == _DAMAGED):
             unfinished.start_over()  # What is here is of another file, or of another state of it.
             return
         if self._described is None:
@@ -98,7 +100,7 @@ class Download:
             f"{self._path!r} came as {unfinished.size_bytes} bytes with the digest {unfinished.sha256}, not "
             f"as {described.size_bytes} with {expected}: it changed meanwhile, or is damaged; fetch it again"
         )
-        raise InvalidModel(reason="CHECKSUM_MISMATCH", message=message, metadata={"path": self._path})
+        raise InvalidData(reason=_DAMAGED, message=message, metadata={"path": self._path})
 
 
 class Unfinished:
@@ -164,7 +166,8 @@ class Unfinished:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
-        useless = isinstance(failure, OSError | NotFound | InvalidModel) or not self.size_bytes
+        damaged = isinstance(failure, ThanoSQLError) and failure.reason == _DAMAGED
+        useless = damaged or isinstance(failure, OSError | NotFound) or not self.size_bytes
         if failure is not None and not useless:
             self._path.replace(self._kept)
         self._path.unlink(missing_ok=True)

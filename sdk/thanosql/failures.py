@@ -35,6 +35,7 @@ CLASSES: dict[str, type[errors.ThanoSQLError]] = {
     "AUDIO_NOT_FOUND": errors.NotFound,
     "TABLE_ALREADY_EXISTS": errors.AlreadyExists,
     "MODEL_ALREADY_EXISTS": errors.AlreadyExists,
+    "FILE_DAMAGED": errors.InvalidData,
     "PATH_OUTSIDE_WORKSPACE": errors.InvalidData,
     "UNSUPPORTED_FORMAT": errors.InvalidData,
     "INVALID_ENCODING": errors.InvalidData,

@@ -182,8 +182,10 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
             if self.breaks_after and came >= self.breaks_after[0]:
                 self._break(context)
             commit = part.commit
+        if self.damages:
+            content = content[::-1]
         if hashlib.sha256(content).hexdigest() != commit.sha256:
-            _fail(context, error(Reason.CHECKSUM_MISMATCH, "bytes differ", path=start.path))
+            _fail(context, error(Reason.FILE_DAMAGED, "bytes differ", path=start.path))
         self.files[start.path] = content
         return gateway_pb2.UploadFileResponse(file=_described(start.path, content))
 

@@ -101,7 +101,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_INVALID_CHECKPOINT: _ErrorReason.ValueType  # 36
     """The checkpoint is incomplete, unsafe, or of another architecture."""
     ERROR_REASON_CHECKSUM_MISMATCH: _ErrorReason.ValueType  # 37
-    """Bytes differ from the hash recorded for them."""
+    """Bytes of a model differ from the hash recorded for them."""
     ERROR_REASON_INVALID_TOKEN: _ErrorReason.ValueType  # 38
     """The token is absent or wrong."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 39
@@ -126,6 +126,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Our own fault; details are in the server's log under the request id."""
     ERROR_REASON_MODEL_IN_USE: _ErrorReason.ValueType  # 49
     """The model cannot be deleted: a job trains from it, a server has it loaded, or its version is active."""
+    ERROR_REASON_FILE_DAMAGED: _ErrorReason.ValueType  # 50
+    """The bytes of a file that was sent or fetched are not those of the file."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The closed list of reasons; it travels as `google.rpc.ErrorInfo.reason` with the domain "thanosql"."""
@@ -205,7 +207,7 @@ ERROR_REASON_WORKER_LOST: ErrorReason.ValueType  # 35
 ERROR_REASON_INVALID_CHECKPOINT: ErrorReason.ValueType  # 36
 """The checkpoint is incomplete, unsafe, or of another architecture."""
 ERROR_REASON_CHECKSUM_MISMATCH: ErrorReason.ValueType  # 37
-"""Bytes differ from the hash recorded for them."""
+"""Bytes of a model differ from the hash recorded for them."""
 ERROR_REASON_INVALID_TOKEN: ErrorReason.ValueType  # 38
 """The token is absent or wrong."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 39
@@ -230,6 +232,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 48
 """Our own fault; details are in the server's log under the request id."""
 ERROR_REASON_MODEL_IN_USE: ErrorReason.ValueType  # 49
 """The model cannot be deleted: a job trains from it, a server has it loaded, or its version is active."""
+ERROR_REASON_FILE_DAMAGED: ErrorReason.ValueType  # 50
+"""The bytes of a file that was sent or fetched are not those of the file."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

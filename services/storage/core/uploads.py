@@ -244,7 +244,7 @@ class Upload:
         """Make the file visible, if what has arrived is what was sent.
 
         Raises:
-            ThanosqlError: CHECKSUM_MISMATCH, and nothing is kept; INVALID_ARGUMENT where bytes are missing,
+            ThanosqlError: FILE_DAMAGED, and nothing is kept; INVALID_ARGUMENT where bytes are missing,
                 or where an upload with an id has no digest: it may have gone on with another file.
         """
         with self.arriving.turn():
@@ -256,8 +256,8 @@ class Upload:
             arrived = self.arriving.sha256()
             if sha256 and sha256.lower() != arrived:
                 self.arriving.discard()
-                message = f"the file arrived with the digest {arrived}, not {sha256}; send it again"
-                raise error(Reason.CHECKSUM_MISMATCH, message, path=self.start.key)
+                message = f"{self.start.key!r} arrived with the digest {arrived}, not {sha256}; send it again"
+                raise error(Reason.FILE_DAMAGED, message, path=self.start.key)
             file = self._uploads.put_in_place(self, arrived)
             self.arriving.discard()
             return file

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.sdk_gateway import FakeGateway
-from thanosql import AsyncThanoSQL, InvalidModel, Progress, ThanoSQL, Unavailable
+from thanosql import AsyncThanoSQL, InvalidData, Progress, ThanoSQL, Unavailable
 from thanosql.transfer import Caller
 
 CONTENT = os.urandom(5_000_001)
@@ -75,6 +75,14 @@ def test_a_file_that_was_changed_starts_over(client: ThanoSQL, gateway: FakeGate
     assert gateway.files == {"uploads/a.wav": CONTENT[::-1]}
 
 
+def test_an_upload_that_came_damaged_is_refused(client: ThanoSQL, gateway: FakeGateway, here: Path) -> None:
+    gateway.damages = True
+    with pytest.raises(InvalidData) as caught:
+        client.upload(here, "uploads/a.wav")
+    assert caught.value.reason == "FILE_DAMAGED"
+    assert gateway.files == {}
+
+
 async def test_a_server_that_never_answered_is_not_waited_for(here: Path) -> None:
     async with AsyncThanoSQL("127.0.0.1:1", "token") as client:
         with pytest.raises(Unavailable, match="no server answers"):
@@ -139,7 +147,7 @@ def test_a_download_that_came_damaged_leaves_nothing(
 ) -> None:
     gateway.files["a.wav"] = CONTENT
     gateway.damages = True
-    with pytest.raises(InvalidModel) as caught:
+    with pytest.raises(InvalidData) as caught:
         client.download("a.wav", tmp_path / "back.wav")
-    assert caught.value.reason == "CHECKSUM_MISMATCH"
+    assert caught.value.reason == "FILE_DAMAGED"
     assert [path for path in tmp_path.iterdir() if "back" in path.name] == []

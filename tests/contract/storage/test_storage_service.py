@@ -487,7 +487,7 @@ class TestFiles:
         cut = rig.stub.WriteFile(file_requests("x", b"123", commit=False))
         assert (await refusal(cut)).reason is Reason.CANCELLED
         wrong = rig.stub.WriteFile(file_requests("x", b"123", "0" * 64))
-        assert (await refusal(wrong)).reason is Reason.CHECKSUM_MISMATCH
+        assert (await refusal(wrong)).reason is Reason.FILE_DAMAGED
         outside = rig.stub.WriteFile(file_requests("../x", b"123"))
         assert (await refusal(outside)).reason is Reason.PATH_OUTSIDE_WORKSPACE
         assert not (await rig.stub.ListFiles(storage_pb2.ListFilesRequest(prefix="uploads/"))).files

@@ -112,7 +112,7 @@ async def test_an_upload_may_start_over(rig: Rig) -> None:
 async def test_a_wrong_checksum_keeps_nothing(rig: Rig) -> None:
     await refused(sent(rig, "a", CONTENT[:1000], commit=False, upload_id="1"))
     wrong = await refused(sent(rig, "a", b"x" * 2000, upload_id="1", offset=1000))
-    assert wrong.reason is Reason.CHECKSUM_MISMATCH
+    assert wrong.reason is Reason.FILE_DAMAGED
     assert (await state(rig, "a")).received_bytes == 0
     assert await listed(rig) == []
 
