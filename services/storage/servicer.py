@@ -1,4 +1,4 @@
-"""The RPCs of storage: check, convert, call, convert."""
+"""The RPCs of storage: check, convert, call, convert; those about models and files are beside this."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -7,18 +7,19 @@ from typing import Any
 
 import grpc
 
-from services.storage import answers, convert, convert_copies, convert_models
+from services.storage import answers, convert, convert_copies
 from services.storage.commit import commit_rows
-from services.storage.core.paging import page_length
 from services.storage.parts import Parts
-from services.storage.streams import receive_file, received_query, received_rows, received_start
-from thanosql.v1 import storage_pb2, storage_pb2_grpc
+from services.storage.servicer_files import FileCalls
+from services.storage.servicer_models import ModelCalls
+from services.storage.streams import received_query, received_rows
+from thanosql.v1 import storage_pb2
 from thanosql_runtime.errors import Reason, error
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
+class StorageServicer(ModelCalls, FileCalls):
     """Errors travel as exceptions to the runtime's interceptor."""
 
     def __init__(self, parts: Parts) -> None:
@@ -175,127 +176,6 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             self._parts.snapshot_listing.page, page_size=request.page_size, page_token=request.page_token
         )
         return convert.to_snapshot_page(page)
-
-    async def GetModel(
-        self, request: storage_pb2.GetModelRequest, context: _Context
-    ) -> storage_pb2.GetModelResponse:
-        """Describe one version of a model."""
-        model = await self._parts.work.step(self._parts.models.get, request.name, request.version)
-        return storage_pb2.GetModelResponse(model=convert_models.to_model(model))
-
-    async def ListModels(
-        self, request: storage_pb2.ListModelsRequest, context: _Context
-    ) -> storage_pb2.ListModelsResponse:
-        """List models by name, each by its active version."""
-        page = await self._parts.work.step(
-            self._parts.models.page,
-            page_size=request.page_size,
-            page_token=request.page_token,
-            kinds=convert_models.from_kinds(request),
-        )
-        return convert_models.to_model_page(page)
-
-    async def ListModelVersions(
-        self, request: storage_pb2.ListModelVersionsRequest, context: _Context
-    ) -> storage_pb2.ListModelVersionsResponse:
-        """List the versions of a model, newest first."""
-        page = await self._parts.work.step(
-            self._parts.models.version_page,
-            request.name,
-            page_size=request.page_size,
-            page_token=request.page_token,
-        )
-        return convert_models.to_version_page(page)
-
-    async def RegisterModel(
-        self, request: storage_pb2.RegisterModelRequest, context: _Context
-    ) -> storage_pb2.RegisterModelResponse:
-        """Make a version of a model known, and active."""
-        registered = await self._parts.work.command(
-            self._parts.models.register,
-            convert_models.from_model(request.model),
-            overwrite=request.overwrite,
-            request_id=request.request_id,
-        )
-        return storage_pb2.RegisterModelResponse(model=convert_models.to_model(registered))
-
-    async def ActivateModel(
-        self, request: storage_pb2.ActivateModelRequest, context: _Context
-    ) -> storage_pb2.ActivateModelResponse:
-        """Make a version the one that statements use when they name none."""
-        model = await self._parts.work.command(
-            self._parts.models.activate,
-            request.name,
-            request.version,
-            explain_only=request.explain_only,
-        )
-        return storage_pb2.ActivateModelResponse(model=convert_models.to_model(model))
-
-    async def DeleteModel(
-        self, request: storage_pb2.DeleteModelRequest, context: _Context
-    ) -> storage_pb2.DeleteModelResponse:
-        """Delete a model with its versions and files."""
-        count = await self._parts.work.command(
-            self._parts.models.delete, convert_models.from_deletion(request)
-        )
-        return storage_pb2.DeleteModelResponse(versions_deleted=count)
-
-    async def HoldModels(
-        self, request: storage_pb2.HoldModelsRequest, context: _Context
-    ) -> storage_pb2.HoldModelsResponse:
-        """Take which versions a process uses."""
-        holds = convert_models.from_holds(request)
-        missing = await self._parts.work.step(self._parts.models.hold, request.holder_id, holds)
-        return convert_models.to_missing(missing, self._parts.models.holds_last_s)
-
-    async def WriteFile(
-        self, request_iterator: AsyncIterator[storage_pb2.WriteFileRequest], context: _Context
-    ) -> storage_pb2.WriteFileResponse:
-        """Put a file under `uploads/`."""
-        start = convert.from_file_start(await received_start(request_iterator), self._parts.objects.workspace)
-        info = await receive_file(request_iterator, start, self._parts.uploads, self._parts.work)
-        return storage_pb2.WriteFileResponse(file=convert.to_file(info))
-
-    async def GetFileUpload(
-        self, request: storage_pb2.GetFileUploadRequest, context: _Context
-    ) -> storage_pb2.GetFileUploadResponse:
-        """Say how much of an upload has arrived."""
-        key = self._parts.objects.workspace.upload_key(request.path)
-        state = await self._parts.work.step(self._parts.uploads.state, key, request.upload_id)
-        return convert.to_file_upload(state)
-
-    async def ReadFile(
-        self, request: storage_pb2.ReadFileRequest, context: _Context
-    ) -> AsyncIterator[storage_pb2.ReadFileResponse]:
-        """Read a file of the workspace."""
-        async with aclosing(answers.file_parts(self._parts, convert.from_file_range(request))) as responses:
-            async for response in responses:
-                yield response
-
-    async def DeleteFile(
-        self, request: storage_pb2.DeleteFileRequest, context: _Context
-    ) -> storage_pb2.DeleteFileResponse:
-        """Delete a file under `uploads/`."""
-        info = await self._parts.work.step(self._parts.objects.workspace.delete, request.path)
-        return storage_pb2.DeleteFileResponse(file=convert.to_file(info))
-
-    async def SignFileUrl(
-        self, request: storage_pb2.SignFileUrlRequest, context: _Context
-    ) -> storage_pb2.SignFileUrlResponse:
-        """Sign an address for browsers."""
-        lasts, expires_s = convert.from_lasts(request)
-        url = await self._parts.work.step(self._parts.objects.workspace.sign, request.path, lasts)
-        return convert.to_signed_url(url, expires_s)
-
-    async def ListFiles(
-        self, request: storage_pb2.ListFilesRequest, context: _Context
-    ) -> storage_pb2.ListFilesResponse:
-        """List the files of the workspace by path."""
-        size = page_length(request.page_size)
-        page = await self._parts.work.step(
-            self._parts.objects.workspace.list, request.prefix, page_token=request.page_token, page_size=size
-        )
-        return convert.to_file_page(page)
 
     async def ListLeftovers(
         self, request: storage_pb2.ListLeftoversRequest, context: _Context
