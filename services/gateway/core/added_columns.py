@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pyarrow as pa
 
-from services.gateway.core.columns import check_result_col, check_texts, find_column, without
+from services.gateway.core.columns import check_result_col, recordings_column, without
 from services.gateway.core.ordering import AnsweredChunk
-from services.gateway.core.places import option_place, placed_at
 from services.gateway.core.plans import Convert, Predict
 from services.gateway.core.records import RowAnswer
 from services.gateway.core.run import Run
@@ -21,9 +20,7 @@ def extended_schema(
     text: str, statement: Predict | Convert, inner: pa.Schema, result_type: pa.DataType
 ) -> pa.Schema:
     """The columns of the answer; raises where the query's columns do not fit the statement."""
-    with placed_at(option_place(text, statement, statement.audio_col)):
-        index = find_column(inner, statement.audio_col, "recordings")
-        check_texts(inner, index, "paths of recordings")
+    recordings_column(text, statement, inner, statement.audio_col)
     taken = {ERROR_COLUMN: "the reasons of failed rows", statement.audio_col: "the recordings"}
     check_result_col(text, statement, taken)
     fields = [inner.field(kept) for kept in kept_columns(statement, inner)]

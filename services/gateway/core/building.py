@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 import structlog
 
-from services.gateway.core.columns import check_texts, find_column
+from services.gateway.core.columns import recordings_column, texts_column
 from services.gateway.core.events import JobChanged, Progress
 from services.gateway.core.places import option_place, place, placed_at
 from services.gateway.core.plans import BuildModel, split_version
@@ -83,18 +83,12 @@ async def check_free(run: Run, statement: BuildModel) -> None:
 def training_columns(text: str, statement: BuildModel, schema: pa.Schema) -> tuple[int, int]:
     """Indices of the paths and the texts; raises where the query's columns do not fit the statement."""
     options = statement.options
-    with placed_at(option_place(text, statement, options.audio_col)):
-        audio = find_column(schema, options.audio_col, "recordings")
-        check_texts(schema, audio, "paths of recordings")
-    with placed_at(option_place(text, statement, options.text_col)):
-        spoken = find_column(schema, options.text_col, "texts")
-        check_texts(schema, spoken, "texts")
-        if audio == spoken:
-            raise error(
-                Reason.INVALID_OPTION_VALUE,
-                f"audio_col and text_col both name '{options.text_col}'; name two columns",
-                option="text_col",
-            )
+    audio = recordings_column(text, statement, schema, options.audio_col)
+    spoken = texts_column(text, statement, schema, options.text_col)
+    if audio == spoken:
+        message = f"audio_col and text_col both name '{options.text_col}'; name two columns"
+        failure = error(Reason.INVALID_OPTION_VALUE, message, option="text_col")
+        raise place(failure, option_place(text, statement, options.text_col))
     return audio, spoken
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 from rapidfuzz import process
 
-from services.gateway.core.places import NOWHERE, option_place, place
+from services.gateway.core.places import NOWHERE, WithOptions, option_place, place, placed_at
 from services.gateway.core.plans import Convert, Predict, SearchAudio, SearchKeyword
 from thanosql_runtime.errors import Reason, StatementError, ThanosqlError, error
 
@@ -39,6 +39,30 @@ def check_texts(schema: pa.Schema, index: int, purpose: str) -> None:
             message=f"column '{column.name}' holds {column.type}, not {purpose}; choose a column of text",
             metadata={"column": column.name},
         )
+
+
+def recordings_column(text: str, statement: WithOptions, schema: pa.Schema, name: str) -> int:
+    """Index of the column with the paths of recordings, which an option names.
+
+    Raises:
+        ThanosqlError: COLUMN_NOT_FOUND or INVALID_DATA, at the place of the option.
+    """
+    with placed_at(option_place(text, statement, name)):
+        index = find_column(schema, name, "recordings")
+        check_texts(schema, index, "paths of recordings")
+        return index
+
+
+def texts_column(text: str, statement: WithOptions, schema: pa.Schema, name: str) -> int:
+    """Index of the column with texts, which an option names.
+
+    Raises:
+        ThanosqlError: COLUMN_NOT_FOUND or INVALID_DATA, at the place of the option.
+    """
+    with placed_at(option_place(text, statement, name)):
+        index = find_column(schema, name, "texts")
+        check_texts(schema, index, "texts")
+        return index
 
 
 def holds_text(kind: pa.DataType) -> bool:

@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 
 import pyarrow as pa
 
-from services.gateway.core.columns import check_texts, find_column, texts
+from services.gateway.core.columns import recordings_column, texts, texts_column
 from services.gateway.core.ordering import AnsweredChunk
-from services.gateway.core.places import option_place, placed_at
 from services.gateway.core.plans import Evaluate
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.queries import counting, open_query
@@ -37,17 +36,11 @@ async def run_evaluate(run: Run, statement: Evaluate) -> None:
 
 def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
     """What to transcribe; raises where the query's columns do not fit the statement."""
-    with placed_at(option_place(text, statement, statement.audio_col)):
-        audio_index = find_column(schema, statement.audio_col, "recordings")
-        check_texts(schema, audio_index, "paths of recordings")
-    with placed_at(option_place(text, statement, statement.text_col)):
-        text_index = find_column(schema, statement.text_col, "texts")
-        check_texts(schema, text_index, "texts")
     return Task(
         model=statement.model,
         batch_size=statement.batch_size,
-        audio_index=audio_index,
-        text_index=text_index,
+        audio_index=recordings_column(text, statement, schema, statement.audio_col),
+        text_index=texts_column(text, statement, schema, statement.text_col),
     )
 
 

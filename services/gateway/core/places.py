@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeAlias
 
 from services.gateway.core.plan_changes import RestoreTable
 from services.gateway.core.plan_parts import Name, Query
@@ -17,6 +18,9 @@ from services.gateway.core.plans import (
     SearchKeyword,
 )
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
+
+WithOptions: TypeAlias = Predict | Convert | Evaluate | BuildModel | PrintAudio | SearchAudio | SearchKeyword
+"""Statements whose options name columns of their query."""
 
 NOWHERE = Span(start=0, end=0, line=0, column=0)
 """The span of an error that is not placed yet; lines count from 1."""
@@ -78,11 +82,7 @@ def placed_at_version(statement: RestoreTable) -> Iterator[None]:
         raise place(failure, span)  # noqa: B904 - see above
 
 
-def option_place(
-    text: str,
-    statement: Predict | Convert | Evaluate | BuildModel | PrintAudio | SearchAudio | SearchKeyword,
-    value: str,
-) -> Span:
+def option_place(text: str, statement: WithOptions, value: str) -> Span:
     """Where an option's value stands in the statement; the query where it is a default, or stands twice."""
     within = statement.span
     found = list(re.finditer(f"['\"]{re.escape(value)}['\"]", text[within.start : within.end]))

@@ -5,9 +5,8 @@ from contextlib import asynccontextmanager
 
 import pyarrow as pa
 
-from services.gateway.core.columns import check_result_col, check_texts, find_column
+from services.gateway.core.columns import check_result_col, texts_column
 from services.gateway.core.found_rows import Wanted, found_schema, open_found, told_manner
-from services.gateway.core.places import option_place, placed_at
 from services.gateway.core.plans import SearchKeyword
 from services.gateway.core.ports import KeywordSearch, Relation
 from services.gateway.core.records import Rows
@@ -36,8 +35,7 @@ async def explained_manner(run: Run, statement: SearchKeyword, relations: Sequen
 def search_schema(text: str, statement: SearchKeyword, inner: pa.Schema) -> pa.Schema:
     """The columns of the answer; raises where the query's columns do not fit the statement."""
     _check_names(text, statement)
-    with placed_at(option_place(text, statement, statement.text_col)):
-        check_texts(inner, find_column(inner, statement.text_col, "texts"), "texts")
+    texts_column(text, statement, inner, statement.text_col)
     return found_schema(statement, inner)
 
 
