@@ -13,8 +13,6 @@ import pyarrow as pa
 from thanosql_objects.scratch import ScratchFolder
 from thanosql_runtime.errors import Reason, error
 
-_BATCH_BYTES = 8 << 20
-
 
 class Spool:
     """Record batches of one schema in an Arrow file of its own.

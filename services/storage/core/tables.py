@@ -259,10 +259,6 @@ class Tables:
         """Hold the right to write one table; entered again by its owner without harm."""
         return self._locks.held(folded)
 
-    def being_written(self) -> set[str]:
-        """Return the names of the tables that threads of this process write, or wait to write."""
-        return self._locks.names()
-
     def _committed(self, name: str, transaction: Transaction, operation: str) -> TableInfo:
         saying = replace(transaction, transaction_properties={OPERATION: str(operation)})
         # Described from what the commit returned: a store that fails after it has still kept the rows.
