@@ -3,8 +3,10 @@
 import asyncio
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -27,8 +29,8 @@ def metadata_of(context: _Context) -> dict[str, str]:
     return {key: value for key, value in pairs if isinstance(value, str)}
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Outermost: every failure leaves as a status with `ErrorInfo`; unknown ones as INTERNAL, text hidden."""
+class _AroundCalls(grpc.aio.ServerInterceptor, ABC):
+    """Runs the handlers of known methods, of any shape, inside something."""
 
     async def intercept_service(
         self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -37,23 +39,32 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        method = handler_call_details.method
+        return wrap_handler(self._prepared(handler), partial(self._around, str(handler_call_details.method)))
 
-        @asynccontextmanager
-        async def around(context: _Context) -> AsyncIterator[None]:
-            try:
-                yield
-            except ThanosqlError as failure:
-                await _abort(context, failure)
-            except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
-                raise
-            except Exception:  # noqa: BLE001 - the last line of defence: logged, answered, hidden
-                incident = uuid.uuid4().hex[:12]
-                _log.exception("unexpected", method=method, incident=incident)
-                text = f"the server failed unexpectedly; its log has the details under incident {incident}"
-                await _abort(context, error(Reason.INTERNAL, text, incident=incident))
+    def _prepared(self, handler: Any) -> Any:  # Any: gRPC leaves handlers untyped
+        return handler
 
-        return wrap_handler(handler, around)
+    @abstractmethod
+    def _around(self, method: str, context: _Context) -> AbstractAsyncContextManager[None]:
+        """Enter before the handler runs and exit after it."""
+
+
+class ErrorInterceptor(_AroundCalls):
+    """Outermost: every failure leaves as a status with `ErrorInfo`; unknown ones as INTERNAL, text hidden."""
+
+    @asynccontextmanager
+    async def _around(self, method: str, context: _Context) -> AsyncIterator[None]:
+        try:
+            yield
+        except ThanosqlError as failure:
+            await _abort(context, failure)
+        except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
+            raise
+        except Exception:  # noqa: BLE001 - the last line of defence: logged, answered, hidden
+            incident = uuid.uuid4().hex[:12]
+            _log.exception("unexpected", method=method, incident=incident)
+            text = f"the server failed unexpectedly; its log has the details under incident {incident}"
+            await _abort(context, error(Reason.INTERNAL, text, incident=incident))
 
 
 async def _abort(context: _Context, failure: ThanosqlError) -> None:
@@ -61,63 +72,45 @@ async def _abort(context: _Context, failure: ThanosqlError) -> None:
     await context.abort(CODES[failure.reason], failure.message, ((DETAILS_KEY, details),))
 
 
-class LogInterceptor(grpc.aio.ServerInterceptor):
+class LogInterceptor(_AroundCalls):
     """One line a call: method, outcome, milliseconds. Never a literal of a statement, never audio."""
 
-    async def intercept_service(
-        self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Any:
-        """See `grpc.aio.ServerInterceptor`."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        method = handler_call_details.method
-
-        @asynccontextmanager
-        async def around(context: _Context) -> AsyncIterator[None]:
-            begun_s = time.monotonic()
-            outcome = "INTERNAL"
-            try:
-                yield
-                outcome = "OK"
-            except ThanosqlError as failure:
-                outcome = failure.reason.value
-                raise
-            except (asyncio.CancelledError, GeneratorExit):
-                outcome = "CANCELLED"
-                raise
-            finally:
-                elapsed_ms = round(1000 * (time.monotonic() - begun_s), 1)
-                level = _log.debug if _is_probe(method) else _log.info
-                level("call", method=method, outcome=outcome, ms=elapsed_ms)
-
-        return wrap_handler(handler, around)
+    @asynccontextmanager
+    async def _around(self, method: str, context: _Context) -> AsyncIterator[None]:
+        begun_s = time.monotonic()
+        outcome = "INTERNAL"
+        try:
+            yield
+            outcome = "OK"
+        except ThanosqlError as failure:
+            outcome = failure.reason.value
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            outcome = "CANCELLED"
+            raise
+        finally:
+            elapsed_ms = round(1000 * (time.monotonic() - begun_s), 1)
+            level = _log.debug if _is_probe(method) else _log.info
+            level("call", method=method, outcome=outcome, ms=elapsed_ms)
 
 
-class AccessInterceptor(grpc.aio.ServerInterceptor):
+class AccessInterceptor(_AroundCalls):
     """Asks the service's authoriser before the handler runs; a service without one is refused."""
 
     def __init__(self, policies: Mapping[str, Authoriser]) -> None:
         self._policies = policies
 
-    async def intercept_service(
-        self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Any:
-        """See `grpc.aio.ServerInterceptor`."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        service = str(handler_call_details.method).strip("/").partition("/")[0]
+    def _prepared(self, handler: Any) -> Any:  # Any: as above
+        return decoding_inside(handler)
 
-        @asynccontextmanager
-        async def around(context: _Context) -> AsyncIterator[None]:
-            policy = self._policies.get(service)
-            if policy is None:
-                raise error(Reason.PERMISSION_DENIED, f"calls to {service} are not allowed on this port")
-            policy(metadata_of(context))
-            yield
-
-        return wrap_handler(decoding_inside(handler), around)
+    @asynccontextmanager
+    async def _around(self, method: str, context: _Context) -> AsyncIterator[None]:
+        service = method.strip("/").partition("/")[0]
+        policy = self._policies.get(service)
+        if policy is None:
+            raise error(Reason.PERMISSION_DENIED, f"calls to {service} are not allowed on this port")
+        policy(metadata_of(context))
+        yield
 
 
 def _is_probe(method: str) -> bool:
