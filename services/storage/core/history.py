@@ -8,7 +8,7 @@ from typing import Any
 
 from services.storage.core.names import fold
 from services.storage.core.outages import is_outage, store_unreadable
-from services.storage.core.paging import page_length
+from services.storage.core.paging import comes_after, page_length
 from services.storage.core.tables import OPERATION, Tables
 from services.storage.core.types import (
     OpenVersion,
@@ -47,9 +47,8 @@ class TableHistory:
 
     def page(self, name: str, *, page_size: int = 100, page_token: str = "") -> TableVersionPage:
         """List the versions of a table, newest first."""
-        before = int(page_token) if page_token.isdecimal() else None
         entries = sorted(self._entries(name), key=lambda entry: -int(entry["version"]))
-        rest = [entry for entry in entries if before is None or entry["version"] < before]
+        rest = [entry for entry in entries if comes_after(entry["version"], page_token)]
         size = page_length(page_size)
         dataset = self._tables.dataset(name)
         versions = tuple(_version(name, dataset, entry) for entry in rest[:size])

@@ -21,3 +21,7 @@ class NameLocks:
             lock = self._locks.setdefault(name, threading.RLock())
         with lock:
             yield
+
+    def names(self) -> set[str]:
+        """Return the names whose locks are held or waited for."""
+        return set(self._locks)

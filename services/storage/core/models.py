@@ -8,7 +8,7 @@ from services.storage.core.holds import Hold, ModelHolds
 from services.storage.core.model_documents import Document, ModelDocuments, empty
 from services.storage.core.model_edits import added, put_back, require_free, versions_of, without
 from services.storage.core.names import model_not_found
-from services.storage.core.paging import page_length
+from services.storage.core.paging import comes_after, page_length
 from services.storage.core.types import ModelDeletion, ModelKind, ModelPage, ModelVersion
 from thanosql_objects.model_files import ModelFiles
 from thanosql_objects.ports import ObjectStore
@@ -82,8 +82,7 @@ class ModelCatalog:
 
     def version_page(self, name: str, *, page_size: int = 100, page_token: str = "") -> ModelPage:
         """List the versions of a model, newest first."""
-        before = int(page_token) if page_token.isdigit() else None
-        rest = [model for model in self.versions(name) if before is None or model.version < before]
+        rest = [model for model in self.versions(name) if comes_after(model.version, page_token)]
         return _page(rest, page_size, lambda model: str(model.version))
 
     def page(

@@ -137,7 +137,7 @@ class Quarantines:
             yield from kept
             yield from left_out.reader() if left_out is not None else ()
 
-        remarks = {_OWNER: name, _BEFORE: str(self._version(name))}
+        remarks = {_OWNER: name, _BEFORE: str(self._tables.version(name))}
         if left_out is None:
             remarks[_OVER] = "true"
         self._tables.replace(quarantine_name(name), Rows(QUARANTINE, batches(), remarks), Operation.COPY)
@@ -169,15 +169,11 @@ class Quarantines:
     def _is_ahead(self, quarantine: str, name: str, version: int | None = None) -> bool:
         tables = self._tables
         dataset = tables.dataset_at(quarantine, version) if version else tables.dataset(quarantine)
-        return _remark(dataset.schema, _BEFORE) == str(self._version(name))
+        return _remark(dataset.schema, _BEFORE) == str(tables.version(name))
 
     def _is_over(self, quarantine: str) -> bool:
         dataset = self._tables.dataset(quarantine)
         return bool(_remark(dataset.schema, _OVER)) and dataset.count_rows() == 0
-
-    def _version(self, name: str) -> int:
-        dataset = self._tables.found(name)
-        return 0 if dataset is None else int(dataset.version)
 
 
 def quarantine_name(folded: str) -> str:

@@ -84,6 +84,11 @@ class Tables:
             except ValueError:
                 return None
 
+    def version(self, name: str) -> int:
+        """Return the number of the newest version of a table; 0 where there is no such table."""
+        dataset = self.found(name)
+        return 0 if dataset is None else int(dataset.version)
+
     def dataset_at(self, name: str, version: int) -> Any:
         """Open one version of a table for reading.
 
@@ -132,7 +137,7 @@ class Tables:
             rows.check_names()
             made = written(self._home, fold(name), rows)
             return repeated(
-                lambda: self._committed(name, Transaction(self._version(name), made.operation), operation)
+                lambda: self._committed(name, Transaction(self.version(name), made.operation), operation)
             )
 
     def replace_version(self, name: str, dataset: Any, rows: Rows, operation: Operation) -> TableInfo:
@@ -259,6 +264,10 @@ class Tables:
         """Hold the right to write one table; entered again by its owner without harm."""
         return self._locks.held(folded)
 
+    def being_written(self) -> set[str]:
+        """Return the names of the tables that threads of this process write, or wait to write."""
+        return self._locks.names()
+
     def _committed(self, name: str, transaction: Transaction, operation: str) -> TableInfo:
         saying = replace(transaction, transaction_properties={OPERATION: str(operation)})
         # Described from what the commit returned: a store that fails after it has still kept the rows.
@@ -266,10 +275,6 @@ class Tables:
         if table.version % _COMMITS_BETWEEN_COMPACTIONS == 0:
             self._compact_if_possible(name)
         return table
-
-    def _version(self, name: str) -> int:
-        dataset = self.found(name)
-        return 0 if dataset is None else int(dataset.version)
 
     def _compact_if_possible(self, name: str) -> None:
         # The commit before it is whole; what is not done now, because of other writers, is later.

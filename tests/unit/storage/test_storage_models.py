@@ -182,6 +182,13 @@ class TestCatalog:
         rest = catalog.version_page("m", page_size=2, page_token=first.next_page_token)
         assert [m.version for m in (*first.models, *rest.models)] == [3, 2, 1]
 
+    @pytest.mark.parametrize("token", ["x", "-1", "²"])
+    def test_a_token_that_is_no_number_begins_anew(
+        self, catalog: ModelCatalog, model: Model, token: str
+    ) -> None:
+        catalog.register(model())
+        assert [m.version for m in catalog.version_page("m", page_token=token).models] == [1]
+
     @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
     def test_a_damaged_entry_is_said_to_be_damaged(
         self, catalog: ModelCatalog, store: LocalDirectory, content: bytes
