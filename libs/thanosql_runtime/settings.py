@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from rapidfuzz import process
+
+from thanosql_runtime.nearest import nearest
 
 PREFIX = "THANOSQL_"
 
@@ -111,6 +112,6 @@ def environment() -> Mapping[str, str]:
 
 
 def _explain(name: str, known: set[str]) -> str:
-    nearest = process.extractOne(name, sorted(known), score_cutoff=75)
-    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    suggestion = nearest(name, sorted(known), least=75)
+    hint = f"; did you mean {suggestion}?" if suggestion else ""
     return f"{name} is not a setting{hint}"

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-from rapidfuzz import process
 
 from services.gateway.core.places import NOWHERE, WithOptions, option_place, place, placed_at
 from services.gateway.core.plans import Convert, Predict, SearchAudio, SearchKeyword
 from thanosql_runtime.errors import Reason, StatementError, ThanosqlError, error
+from thanosql_runtime.nearest import nearest
 
 
 def find_column(schema: pa.Schema, name: str, purpose: str) -> int:
@@ -104,8 +104,7 @@ def check_result_col(
 
 def missing_column(known: Sequence[str], name: str, problem: str) -> ThanosqlError:
     """COLUMN_NOT_FOUND with the problem in words, the nearest name, and those that there are."""
-    nearest = process.extractOne(name, list(known), score_cutoff=60)
-    suggestion = nearest[0] if nearest else ""
+    suggestion = nearest(name, known)
     hint = f"; did you mean '{suggestion}'?" if suggestion else ""
     columns = ", ".join(known) or "none"
     return ThanosqlError(

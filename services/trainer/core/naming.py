@@ -3,14 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from rapidfuzz import process
-
 from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.nearest import nearest
 
 _LONGEST = 64
 _FORBIDDEN = frozenset("/\\.")
 _PINNED = re.compile(r"(?P<name>.+)\.(?P<version>[0-9]{1,9})")
-_NEAR = 60
 
 
 def check_model_name(name: str) -> None:
@@ -32,9 +30,9 @@ def split_model_name(name: str) -> tuple[str, int]:
 
 def unknown_base(name: str, known: Sequence[str]) -> ThanosqlError:
     """Build the error for a model to start from that there is not."""
-    nearest = process.extractOne(name, known, score_cutoff=_NEAR)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(sorted(known)) or 'none'}"
-    metadata = {"model": name} | ({"suggestion": nearest[0]} if nearest else {})
+    suggestion = nearest(name, known)
+    hint = f"did you mean {suggestion!r}?" if suggestion else f"known: {', '.join(sorted(known)) or 'none'}"
+    metadata = {"model": name} | ({"suggestion": suggestion} if suggestion else {})
     return error(Reason.BASE_MODEL_NOT_FOUND, f"there is no model {name!r} to start from; {hint}", **metadata)
 
 

@@ -5,11 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pyarrow as pa
-from rapidfuzz import process
 
 from thanosql_runtime.errors import Reason, error
-
-_NEAR = 60
+from thanosql_runtime.nearest import nearest
 
 
 async def keep_rows(
@@ -34,8 +32,8 @@ async def keep_rows(
 
 def _text_column(schema: pa.Schema, name: str) -> str:
     if name not in schema.names:
-        nearest = process.extractOne(name, schema.names, score_cutoff=_NEAR)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"it has: {', '.join(schema.names)}"
+        suggestion = nearest(name, schema.names)
+        hint = f"did you mean {suggestion!r}?" if suggestion else f"it has: {', '.join(schema.names)}"
         message = f"the query has no column {name!r}; {hint}"
         raise error(Reason.COLUMN_NOT_FOUND, message, column=name)
     kind = schema.field(name).type
