@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from services.trainer.core.evaluating import HeldOutScores
+from services.trainer.core.held_out import HeldOutScores
 from services.trainer.core.optimising import StepResult
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

@@ -12,7 +12,7 @@ from services.trainer.core.augment import fitted_regularisation
 from services.trainer.core.batching import plan_batches, read_ahead, smaller_passes
 from services.trainer.core.course import Course, EpochResult, Stopwatch, Tally
 from services.trainer.core.dataset import Dataset, Example
-from services.trainer.core.evaluating import HeldOutScores, score_held_out
+from services.trainer.core.held_out import HeldOutScores, score_held_out
 from services.trainer.core.keeping import Keeper
 from services.trainer.core.memory import PassesTooLargeError, free_memory, passes_that_fit
 from services.trainer.core.meter import Meter

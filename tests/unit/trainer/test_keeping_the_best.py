@@ -8,8 +8,8 @@ import torch
 
 from services.trainer.core.batching import Batch
 from services.trainer.core.dataset import Dataset, Example
-from services.trainer.core.evaluating import HeldOutScores
 from services.trainer.core.finetune import FineTuning, Outcome
+from services.trainer.core.held_out import HeldOutScores
 from services.trainer.core.meter import Meter
 from services.trainer.core.optimising import StepResult
 from services.trainer.core.scoring import ScoreCounter

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from services.trainer.core import evaluating, optimising
+from services.trainer.core import held_out, optimising
 from services.trainer.core.keeping import StoppedError
 from services.trainer.core.memory import PassesTooLargeError, is_out_of_memory, passes_that_fit
 from tests.fakes.trainer_run import Process, largest_difference
@@ -85,7 +85,7 @@ def test_memory_that_runs_out_over_the_held_out_rows_fails_where_each_is_a_pass_
     def fail(*_args: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(evaluating, "batch_logits", fail)
+    monkeypatch.setattr(held_out, "batch_logits", fail)
     with pytest.raises(ThanosqlError) as raised:
         Process(tmp_path).run(seed=1)
     assert raised.value.reason is Reason.TRAINING_FAILED
