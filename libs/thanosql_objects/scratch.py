@@ -20,10 +20,11 @@ class ScratchFolder(tempfile.TemporaryDirectory[str]):
 
     Args:
         kind: What it is for, a part of its name.
+        folder: Where it is; None means the system's folder of temporary files.
     """
 
-    def __init__(self, kind: str) -> None:
-        super().__init__(prefix=f"{_PREFIX}{kind}-", ignore_cleanup_errors=True)
+    def __init__(self, kind: str, folder: Path | None = None) -> None:
+        super().__init__(prefix=f"{_PREFIX}{kind}-", dir=folder, ignore_cleanup_errors=True)
         descriptor = os.open(self.name, os.O_RDONLY)
         self._unlock = weakref.finalize(self, os.close, descriptor)
         # Where a file system has no locks, `remove_abandoned` gets none either, and leaves the folder alone.

@@ -10,7 +10,6 @@ from services.predictor.core.statistics import Counters
 from services.predictor.core.types import Artefact, Embedding, ModelRecord, Row, RowAnswer, Transcript
 from thanosql.v1 import predictor_pb2, storage_pb2, types_pb2
 from thanosql_runtime.errors import Reason, ThanosqlError, error
-from thanosql_runtime.moments import seconds_of, timestamp
 from thanosql_runtime.status import to_status
 
 _STATES = {
@@ -43,7 +42,7 @@ def from_model_version(message: types_pb2.ModelVersion) -> ModelRecord:
         metrics=dict(message.metrics),
         properties=dict(message.properties),
         active=message.active,
-        created_s=seconds_of(message.create_time),
+        created_s=message.create_time.ToMicroseconds() / 1e6,
     )
 
 
@@ -64,7 +63,7 @@ def to_model_version(record: ModelRecord) -> types_pb2.ModelVersion:
         active=record.active,
     )
     if record.created_s:
-        message.create_time.CopyFrom(timestamp(record.created_s))
+        message.create_time.FromMicroseconds(round(record.created_s * 1e6))
     return message
 
 
@@ -72,15 +71,15 @@ def to_holds(holder_id: str, holder: str, versions: Sequence[HeldVersion]) -> st
     """Write what is in memory."""
     request = storage_pb2.HoldModelsRequest(holder_id=holder_id, holder=holder)
     for held in versions:
-        record = held.record
-        request.models.add(model=record.name, version=record.version, since=timestamp(held.since_s))
+        item = request.models.add(model=held.record.name, version=held.record.version)
+        item.since.FromMicroseconds(round(held.since_s * 1e6))
     return request
 
 
 def from_hold_answer(message: storage_pb2.HoldModelsResponse) -> HoldAnswer:
     """Read what the catalog says to that."""
     missing = frozenset((item.model, item.version) for item in message.missing)
-    return HoldAnswer(missing=missing, lasts_s=seconds_of(message.lasts))
+    return HoldAnswer(missing=missing, lasts_s=message.lasts.ToMicroseconds() / 1e6)
 
 
 async def read_config(requests: AsyncIterator[_RowsRequest]) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from services.storage.core.changes import TableChanges
 from services.storage.core.connections import QueryLimits, open_connection
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.copying.explaining import CopyExplainer
+from services.storage.core.extracts.extracts import Extracts
+from services.storage.core.extracts.shelf import Shelf
 from services.storage.core.history import TableHistory
 from services.storage.core.holds import ModelHolds
 from services.storage.core.homes import TableHome
@@ -54,6 +57,7 @@ class StorageApp:
         self._parts = _parts(settings, self._places, context.home, objects)
         self._maintenance_interval_s = settings.maintenance_interval_s
         self._keep_leftovers_h = settings.keep_leftovers_h
+        self._keep_extracts_s = settings.keep_versions_h * _HOUR_S
         self._maintenance = Maintenance(
             self._parts.tables,
             self._parts.history,
@@ -99,6 +103,8 @@ class StorageApp:
     def _forget_dropped(self) -> None:
         self._parts.indexes.forget_others(self._parts.tables.names)
         self._parts.vectors.forget_others(self._parts.tables.names)
+        self._parts.extracts.shelf.forget_others(self._parts.tables.names)
+        self._parts.extracts.shelf.forget_unread(self._keep_extracts_s)
 
     async def stop(self) -> None:
         """Release the threads; no call is in flight any more."""
@@ -108,6 +114,7 @@ class StorageApp:
             await asyncio.gather(self._maintaining, return_exceptions=True)
         self._parts.indexes.close()
         self._parts.vectors.close()
+        self._parts.extracts.close()
         self._parts.engine.close()
         self._parts.work.close()
 
@@ -168,7 +175,11 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
     )
     indexes = KeywordIndexes(home / "keyword_indexes", partial(open_connection, limits))
     vectors = VectorIndexes(home / "vector_indexes")
-    engine = QueryEngine(tables, limits, indexes, vectors)
+    extracts = Extracts(
+        Shelf(home / "table_extracts", settings.extract_bytes),
+        partial(open_connection, replace(limits, threads=1)),  # Queries go on meanwhile.
+    )
+    engine = QueryEngine(tables, limits, indexes, vectors, extracts)
     quarantines = Quarantines(tables)
     return Parts(
         tables=tables,
@@ -177,6 +188,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         engine=engine,
         indexes=indexes,
         vectors=vectors,
+        extracts=extracts,
         changes=TableChanges(tables, engine),
         copying=CopyCommand(tables, quarantines, objects.workspace),
         copy_explainer=CopyExplainer(tables, quarantines, objects.workspace),

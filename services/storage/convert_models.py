@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from services.storage.convert import to_table_version
+from google.protobuf.duration_pb2 import Duration
+
+from services.storage.convert import timestamp, to_table_version
 from services.storage.core.holds import Hold
 from services.storage.core.types import (
     Artefact,
@@ -14,7 +16,6 @@ from services.storage.core.types import (
 )
 from thanosql.v1 import storage_pb2, types_pb2
 from thanosql_runtime.errors import Reason, error
-from thanosql_runtime.moments import duration, seconds_of, timestamp
 
 _KINDS = {
     types_pb2.MODEL_KIND_BASE: ModelKind.BASE,
@@ -101,7 +102,7 @@ def from_holds(request: storage_pb2.HoldModelsRequest) -> list[Hold]:
             version=item.version,
             holder=request.holder,
             job_id=item.job_id,
-            since_s=seconds_of(item.since),
+            since_s=item.since.ToMicroseconds() / 1_000_000,
         )
         for item in request.models
     ]
@@ -109,13 +110,15 @@ def from_holds(request: storage_pb2.HoldModelsRequest) -> list[Hold]:
 
 def to_missing(missing: Iterable[Hold], lasts_s: float) -> storage_pb2.HoldModelsResponse:
     """What of it the catalog does not have."""
+    lasts = Duration()
+    lasts.FromMicroseconds(round(lasts_s * 1_000_000))
     models = [
         storage_pb2.HeldModel(
             model=hold.model, version=hold.version, job_id=hold.job_id, since=timestamp(hold.since_s)
         )
         for hold in missing
     ]
-    return storage_pb2.HoldModelsResponse(missing=models, lasts=duration(lasts_s))
+    return storage_pb2.HoldModelsResponse(missing=models, lasts=lasts)
 
 
 def _kind(number: types_pb2.ModelKind.ValueType) -> ModelKind:

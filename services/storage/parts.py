@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.storage.core.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.copying.explaining import CopyExplainer
+from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.history import TableHistory
 from services.storage.core.listing import TableListing
 from services.storage.core.models import ModelCatalog
@@ -30,6 +31,7 @@ class Parts:
         engine: SQL over the tables.
         indexes: What SEARCH KEYWORD reads instead of large tables.
         vectors: What SEARCH AUDIO reads instead of them.
+        extracts: What other queries read instead of them.
         changes: UPDATE, DELETE and ALTER.
         copying: COPY.
         copy_explainer: What it would do.
@@ -49,6 +51,7 @@ class Parts:
     engine: QueryEngine
     indexes: KeywordIndexes
     vectors: VectorIndexes
+    extracts: Extracts
     changes: TableChanges
     copying: CopyCommand
     copy_explainer: CopyExplainer

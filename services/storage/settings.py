@@ -34,6 +34,11 @@ class StorageSettings(Settings):
     query_memory_bytes: int = Field(default=1 << 30, ge=64 << 20, description="memory of one query")
     query_spill_bytes: int = Field(default=8 << 30, ge=0, description="disk for what exceeds that memory")
     duckdb_threads: int = Field(default=2, ge=1, le=256, description="threads of one query")
+    extract_bytes: int = Field(
+        default=4 << 30,
+        ge=0,
+        description="disk for extracts, by which queries read large tables sooner; 0 makes none",
+    )
     keep_versions_h: float = Field(
         default=168.0, ge=1.0, description="hours that a version of a table stays after it was replaced"
     )

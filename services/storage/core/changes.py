@@ -146,8 +146,10 @@ class TableChanges:
 
     def _computed(self, sql: str, name: str, version: Any, cancellation: Cancellation) -> Spool:
         opened = {fold(name): OpenVersion(table=fold(name), dataset=version)}
+        names = tuple(self._tables.names())
+        # What is written is computed from what was written: no copy of it comes between.
         with (
-            self._engine.run(sql, tuple(self._tables.names()), versions=opened) as running,
+            self._engine.run(sql, names, versions=opened, by_extracts=False) as running,
             cancellation.stopping(running.interrupt),
         ):
             spool = Spool(running.schema)

@@ -6,9 +6,10 @@ from typing import Any
 import duckdb
 import structlog
 
-from services.storage.core import pushdown
 from services.storage.core.guards import GUARDS
-from services.storage.core.loose_filters import FilteredRows, has_floating, loose_filter
+from services.storage.core.loose_filters import FilteredRows, loose_filter
+from services.storage.core.names import literal, quoted
+from services.storage.core.pushdown import Pushdown
 from services.storage.core.sandbox import CheckedQuery
 
 _log = structlog.get_logger("storage")
@@ -54,25 +55,32 @@ def open_connection(limits: QueryLimits, spill: str) -> Any:
     return connection
 
 
-def register(connection: Any, query: CheckedQuery, name: str, rows: Any) -> None:
+def register(
+    connection: Any, query: CheckedQuery, name: str, rows: Any, *, in_place_of_view: bool = False
+) -> None:
     """Let the query read rows under a name, however it spells that."""
     for spelling in query.spellings(name):
         connection.unregister(spelling)
+        if in_place_of_view:
+            connection.execute(f"DROP VIEW IF EXISTS temp.{quoted(spelling)}")
         connection.register(spelling, rows)
 
 
-def lock(connection: Any) -> None:
-    """Let the connection reach nothing but what it was given."""
+def lock(connection: Any, folder: str = "") -> None:
+    """Let the connection reach nothing but what it was given, and files in one folder, if any is named."""
+    if folder:
+        connection.execute(f"SET allowed_directories = [{literal(folder.rstrip('/') + '/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
 
-def source(dataset: Any, query: CheckedQuery, *, single: bool) -> Any:
-    """Return what DuckDB reads: the dataset, or just the part of it that a simple query can need."""
-    handed_down = pushdown.plan(query.tree, dataset.schema) if single else None
-    if handed_down is None:
-        condition = loose_filter(query.tree, dataset.schema) if single else None
-        return FilteredRows(dataset, condition) if has_floating(dataset.schema) else dataset
+def rows_of(dataset: Any, query: CheckedQuery, *, single: bool) -> FilteredRows:
+    """Return the rows of a table, less those of which the text of the query says that it needs none."""
+    return FilteredRows(dataset, loose_filter(query.tree, dataset.schema) if single else None)
+
+
+def first_rows(dataset: Any, handed_down: Pushdown) -> Any | None:  # Any: pyarrow ships no types
+    """Return the few rows that a simple query can need; None where Lance cannot tell them."""
     try:
         scanner = dataset.scanner(
             columns=list(handed_down.columns),
@@ -83,4 +91,4 @@ def source(dataset: Any, query: CheckedQuery, *, single: bool) -> Any:
     # Lance found something in the filter that it cannot compare; DuckDB reads everything then.
     except (ValueError, OSError) as problem:
         _log.warning("filter_not_taken", error=str(problem)[:200])
-        return dataset
+        return None

@@ -5,29 +5,97 @@ connection of its own, with which its temporary tables and all that it was given
 """
 
 import contextlib
+import os
 import threading
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
+import duckdb
+import structlog
+
 from services.storage.core.connections import QueryLimits, lock, open_connection
+from services.storage.core.extracts.extract_files import Extract, attach, detach
+from services.storage.core.extracts.extracts import Extracts
 from thanosql_objects.scratch import ScratchFolder
 
+_log = structlog.get_logger("storage")
+
 _MOST_IDLE = 8
+# What a database that waits has read of its extracts stays in memory.
+_MOST_OPEN_BYTES = 32 << 20
 
 
 class Database:
-    """A DuckDB in memory, within its limits and locked, with a folder for what its memory does not hold."""
+    """A DuckDB in memory, within its limits and locked, with a folder for what its memory does not hold.
 
-    def __init__(self, limits: QueryLimits) -> None:
+    The only files that it can open are in a folder of its own, which is empty while a query runs.
+
+    Args:
+        limits: What it may use.
+        extracts: What it may read beside what it is given.
+    """
+
+    def __init__(self, limits: QueryLimits, extracts: Extracts | None = None) -> None:
+        self._extracts = extracts
+        self._open: dict[Extract, int] = {}
+        self._links: Path | None = None
         with contextlib.ExitStack() as stack:
             spill = stack.enter_context(ScratchFolder("query"))
+            if extracts is not None:
+                self._links = _links(stack, extracts)
             self._root = open_connection(limits, spill)
             stack.callback(self._root.close)
-            lock(self._root)
+            lock(self._root, str(self._links or ""))
             self._cleanup = stack.pop_all()
+
+    @property
+    def open_bytes(self) -> int:
+        """Length of the extracts that are open."""
+        return sum(self._open.values())
 
     def connect(self) -> Any:  # Any: DuckDB ships no types
         """Open a connection that sees nothing of those before it."""
         return self._root.cursor()
+
+    def misses(self, extracts: Collection[Extract]) -> int:
+        """How many of these are not open."""
+        return sum(extract not in self._open for extract in extracts)
+
+    def open_extracts(self, extracts: Collection[Extract]) -> frozenset[Extract]:
+        """Open these extracts and no others, and say which of them can be read."""
+        for extract in [extract for extract in self._open if extract not in extracts]:
+            del self._open[extract]
+            detach(self._root, extract)
+        for extract in extracts:
+            if extract not in self._open:
+                self._attach(extract)
+        return frozenset(self._open)
+
+    def report_damage(self) -> None:
+        """Have the extracts deleted that are open: one of them is not what was written."""
+        if self._extracts is not None:
+            self._extracts.damaged(self._open)
+
+    def _attach(self, extract: Extract) -> None:
+        if self._links is None or self._extracts is None:
+            return
+        link = self._links / extract.path.name
+        try:
+            # A name that is there only now: no query can open it, and what is open outlives its deletion.
+            os.link(extract.path, link)
+            size_bytes = link.stat().st_size
+        except OSError as problem:  # It has gone, or the file system has no links.
+            _log.warning("extract_not_linked", error=str(problem)[:200])
+            return
+        try:
+            attach(self._root, extract, link)
+            self._open[extract] = size_bytes
+        except duckdb.Error as problem:
+            _log.warning("extract_not_opened", error=str(problem)[:200])
+            self._extracts.damaged([extract])
+        finally:
+            link.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Forget everything."""
@@ -39,14 +107,22 @@ class Loan:
 
     Attributes:
         connection: For one query.
+        opened: The extracts that it can read.
         is_clean: Whether the query came to its end by itself; only then is the database used again.
     """
 
-    def __init__(self, database: Database, databases: "Databases") -> None:
+    def __init__(
+        self, database: Database, databases: "Databases", extracts: Collection[Extract] = ()
+    ) -> None:
+        self.opened = database.open_extracts(extracts)
         self.connection = database.connect()
         self.is_clean = False
         self._database = database
         self._databases = databases
+
+    def report_damage(self) -> None:
+        """Have the extracts deleted that the query read: one of them is not what was written."""
+        self._database.report_damage()
 
     def close(self) -> None:
         """Close the connection, and give the database back."""
@@ -62,22 +138,38 @@ class Databases:
 
     Args:
         limits: What each of them may use.
+        extracts: What they may read beside what they are given.
     """
 
-    def __init__(self, limits: QueryLimits) -> None:
+    def __init__(self, limits: QueryLimits, extracts: Extracts | None = None) -> None:
         self._limits = limits
+        self._extracts = extracts
         self._idle: list[Database] = []
         self._guard = threading.Lock()
         self._is_closed = False
 
-    def lend(self) -> Loan:
-        """Lend a database to a query, which closes the loan."""
+    def lend(self, extracts: Collection[Extract] = ()) -> Loan:
+        """Lend a database to a query, which closes the loan.
+
+        Args:
+            extracts: What the query reads, as far as it can be opened.
+        """
         with self._guard:
-            database = self._idle.pop() if self._idle else None
-        return Loan(database or Database(self._limits), self)
+            # The newest of those that have most of them open.
+            database = min(reversed(self._idle), key=lambda idle: idle.misses(extracts), default=None)
+            if database is not None:
+                self._idle.remove(database)
+        database = database or Database(self._limits, self._extracts)
+        try:
+            return Loan(database, self, extracts)
+        except duckdb.Error:
+            database.close()
+            raise
 
     def take_back(self, database: Database) -> None:
         """Keep a database for the next query, unless enough are kept."""
+        if database.open_bytes > _MOST_OPEN_BYTES:
+            database.open_extracts(())
         with self._guard:
             is_kept = not self._is_closed and len(self._idle) < _MOST_IDLE
             if is_kept:
@@ -92,3 +184,11 @@ class Databases:
             idle, self._idle = self._idle, []
         for database in idle:
             database.close()
+
+
+def _links(stack: contextlib.ExitStack, extracts: Extracts) -> Path | None:
+    try:
+        return Path(stack.enter_context(extracts.shelf.scratch("open")))
+    except OSError as problem:  # The disk is full, or must not be written: tables are read then.
+        _log.warning("extracts_not_used", error=str(problem)[:200])
+        return None

@@ -42,11 +42,19 @@ class FilteredRows(pads.Dataset):  # type: ignore[misc]  # pyarrow ships no type
     Args:
         dataset: The table.
         condition: Which rows stay, beside what DuckDB asks for; None for all.
+        fragments: The parts of the table that are read; None for all.
     """
 
-    def __init__(self, dataset: Any, condition: Any | None = None) -> None:  # Any: as above
+    def __init__(  # Any: as above
+        self, dataset: Any, condition: Any | None = None, fragments: Sequence[Any] | None = None
+    ) -> None:
         self._dataset = dataset
         self._condition = condition
+        self._fragments = fragments
+
+    def of(self, fragments: Sequence[Any], *, is_filtered: bool = True) -> "FilteredRows":
+        """Only these parts of the table, with the same condition or, where that is not wanted, with none."""
+        return FilteredRows(self._dataset, self._condition if is_filtered else None, fragments)
 
     @property
     def schema(self) -> pa.Schema:
@@ -55,6 +63,8 @@ class FilteredRows(pads.Dataset):  # type: ignore[misc]  # pyarrow ships no type
 
     def scanner(self, columns: Any = None, filter: Any = None, **options: Any) -> Any:  # noqa: A002 - pyarrow's name
         """Read it, as DuckDB asks of a dataset."""
+        if self._fragments is not None:
+            options["fragments"] = self._fragments
         if filter is None:
             return self._dataset.scanner(columns=columns, filter=self._condition, **options)
         both = filter if self._condition is None else self._condition & filter

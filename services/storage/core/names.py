@@ -68,6 +68,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """Write a text so that DuckDB takes it as one."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name most like this one, or an empty string when none is near."""
     by_fold = {fold(candidate): candidate for candidate in known}

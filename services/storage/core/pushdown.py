@@ -57,6 +57,14 @@ def plan(tree: exp.Expr, schema: pa.Schema) -> Pushdown | None:
     return Pushdown(limit=limit + offset, columns=columns, condition=condition)
 
 
+def counts_rows(tree: exp.Expr) -> bool:
+    """Tell whether a query asks for nothing but how many rows its one table has."""
+    if not isinstance(tree, exp.Select) or tree.args.get("where") or not is_of_one_table(tree, ()):
+        return False
+    items = [item.this if isinstance(item, exp.Alias) else item for item in tree.expressions]
+    return bool(items) and all(_is_count_of_rows(item) for item in items)
+
+
 def is_of_one_table(tree: exp.Select, more: Collection[str]) -> bool:
     """Tell whether a query reads one table under one name, and has no parts but the plainest and `more`."""
     if any(value and key not in _SELECT_PARTS and key not in more for key, value in tree.args.items()):
@@ -69,6 +77,13 @@ def is_of_one_table(tree: exp.Select, more: Collection[str]) -> bool:
         return False
     alias = table.args.get("alias")
     return isinstance(table.this, exp.Identifier) and not (alias and alias.args.get("columns"))
+
+
+def _is_count_of_rows(node: exp.Expr) -> bool:
+    if not isinstance(node, exp.Count) or not isinstance(node.this, exp.Star):
+        return False
+    others = [key for key, value in node.args.items() if value and key not in ("this", "big_int")]
+    return not others and not any(node.this.args.values())
 
 
 def _literal(node: exp.Expr | None) -> int | None:

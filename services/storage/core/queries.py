@@ -6,8 +6,9 @@ from functools import partial
 
 import pyarrow.dataset as pads
 
-from services.storage.core.connections import QueryLimits, register, source
+from services.storage.core.connections import QueryLimits, register
 from services.storage.core.databases import Databases
+from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.names import fold
 from services.storage.core.running import Prepare, RunningQuery
 from services.storage.core.sandbox import CheckedQuery, check
@@ -16,12 +17,21 @@ from services.storage.core.searching.ranking import Indexes, Source, rank
 from services.storage.core.searching.scanning import ScannedRows
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.spooling import Spool
+from services.storage.core.table_reads import plan_read
 from services.storage.core.tables import Tables
 from services.storage.core.types import OpenVersion, TableVersion
 
 
 class QueryEngine:
-    """Runs queries over tables and over relations that came with them."""
+    """Runs queries over tables and over relations that came with them.
+
+    Args:
+        tables: The tables.
+        limits: What each query may use.
+        indexes: What SEARCH KEYWORD may read instead of tables.
+        vectors: What SEARCH AUDIO may.
+        extracts: What other queries may.
+    """
 
     def __init__(
         self,
@@ -29,12 +39,14 @@ class QueryEngine:
         limits: QueryLimits | None = None,
         indexes: Indexes | None = None,
         vectors: VectorSources | None = None,
+        extracts: Extracts | None = None,
     ) -> None:
         self._tables = tables
         self._limits = limits or QueryLimits()
-        self._databases = Databases(self._limits)
+        self._databases = Databases(self._limits, extracts)
         self._indexes = indexes
         self._vectors = vectors
+        self._extracts = extracts
 
     def run(
         self,
@@ -43,6 +55,8 @@ class QueryEngine:
         relations: Mapping[str, Spool] | None = None,
         search: KeywordSearch | VectorSearch | None = None,
         versions: Mapping[str, OpenVersion] | None = None,
+        *,
+        by_extracts: bool = True,
     ) -> RunningQuery:
         """Check a query and make it ready; it computes when its schema or rows are asked for.
 
@@ -53,13 +67,15 @@ class QueryEngine:
             search: Answers the best of its rows with their scores, in place of all of them.
             versions: Versions of tables that were opened before, by the names that they have in it; in place
                 of the newest where that is the name of a table.
+            by_extracts: Whether extracts may stand for parts of tables.
 
         Raises:
             ThanosqlError: QUERY_REJECTED, SYNTAX_ERROR, TABLE_NOT_FOUND.
         """
         attached = {fold(name): spool for name, spool in (relations or {}).items()}
         query = check(sql, [*tables, *attached, *(versions or ())])
-        return self._run_checked(query, attached, versions or {}, search)
+        extracts = self._extracts if by_extracts and search is None else None
+        return self._run_checked(query, attached, versions or {}, search, extracts)
 
     def _run_checked(
         self,
@@ -67,6 +83,7 @@ class QueryEngine:
         relations: Mapping[str, Spool],
         versions: Mapping[str, OpenVersion],
         search: KeywordSearch | VectorSearch | None,
+        extracts: Extracts | None,
     ) -> RunningQuery:
         names = [name for name in query.tables if name not in relations]
         opened = {name: versions.get(name) or self._newest(name) for name in names}
@@ -78,7 +95,9 @@ class QueryEngine:
         prepare = self._prepare(query, opened, search, is_newest=is_newest) if search else None
         columns = [name for dataset in datasets.values() for name in dataset.schema.names]
         columns += [name for spool in relations.values() for name in spool.schema.names]
-        loan = self._databases.lend()
+        single = len(opened) + len(relations) == 1
+        reads = [plan_read(query, name, opened[name], extracts, single=single) for name in opened]
+        loan = self._databases.lend({extract for table in reads for extract in table.extracts})
         running = RunningQuery(
             loan,
             query,
@@ -90,9 +109,8 @@ class QueryEngine:
         )
         with contextlib.ExitStack() as failing:
             failing.callback(running.close)
-            for name, dataset in datasets.items():
-                single = len(datasets) + len(relations) == 1
-                register(loan.connection, query, name, source(dataset, query, single=single))
+            for table in reads:
+                table.give(loan.connection, loan.opened)
             for name, spool in relations.items():
                 register(loan.connection, query, name, pads.dataset(str(spool.path), format="ipc"))
             failing.pop_all()

@@ -21,6 +21,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _BATCH_ROWS = 8192
 _SCAN_FAILED = "exporting a stream from the object"
+_EXTRACT_DAMAGED = ("Corrupt database file", "Could not read enough bytes")
 
 Prepare = Callable[[Any], tuple[str, Sequence[str]]]  # Any: DuckDB ships no types
 """Works in temporary tables of the connection; answers the query to run then, and remarks for the user."""
@@ -140,7 +141,8 @@ class RunningQuery:
                     raise RuntimeError("interrupted")
                 spool.write(batch)
             spool.finish()
-            register(self._connection, self._query, name, pads.dataset(str(spool.path), format="ipc"))
+            rows = pads.dataset(str(spool.path), format="ipc")
+            register(self._connection, self._query, name, rows, in_place_of_view=True)
 
     def _timed(self, step: Any) -> Any:  # Any: a step returns a reader or a batch
         with self._step:
@@ -167,6 +169,12 @@ class RunningQuery:
             return error(Reason.CANCELLED, "the query was cancelled")
         if self._late:
             return _late(self._limit_s)
+        if self._loan.opened and any(words in str(problem) for words in _EXTRACT_DAMAGED):
+            self._loan.report_damage()
+            message = (
+                "an extract of a table was damaged, and is removed; the table is whole: run the query again"
+            )
+            return error(Reason.STORE_UNAVAILABLE, message)
         return translate(problem, tables=self._query.tables, columns=self._columns)
 
 

@@ -11,6 +11,7 @@ import pytest
 from services.storage.core import databases
 from services.storage.core.connections import QueryLimits
 from services.storage.core.databases import Databases
+from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.queries import QueryEngine
 from services.storage.core.readers import Readers
 from services.storage.core.searching.wanted import KeywordSearch
@@ -28,8 +29,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[databases.Database]:
     made = []
 
     class Noted(databases.Database):
-        def __init__(self, limits: QueryLimits) -> None:
-            super().__init__(limits)
+        def __init__(self, limits: QueryLimits, extracts: Extracts | None = None) -> None:
+            super().__init__(limits, extracts)
             made.append(self)
 
     monkeypatch.setattr(databases, "Database", Noted)

@@ -163,7 +163,7 @@ class IndexBuilds(Generic[IndexT]):
         dataset = version.dataset
         # A column keeps its number when it is renamed; another of its old name has another number.
         number = next(field.id() for field in dataset.lance_schema.fields() if field.name() == column)
-        fragments = {str(f.fragment_id): _content(f) for f in dataset.get_fragments()}
+        fragments = {str(f.fragment_id): content(f) for f in dataset.get_fragments()}
         folder = self._root / file_name(fold(version.table)) / str(number)
         return Wanted(folder=folder, dataset=dataset, column=column, fragments=fragments)
 
@@ -209,7 +209,7 @@ def _is_much(new_fragments: list[Any]) -> bool:
     return len(new_fragments) > _MOST_NEW_FRAGMENTS or rows > _MOST_NEW_ROWS
 
 
-def _content(fragment: Any) -> str:
+def content(fragment: Any) -> str:
     """What tells the content of a part of a table: its files, whose names are never used again."""
     facts = fragment.metadata.to_json()
     return json.dumps(

@@ -1,0 +1,144 @@
+"""Extracts on a local disk, within a limit: the least recently read make room for others."""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.storage.core.extracts.extract_files import Extract
+from services.storage.core.names import file_name, fold
+from thanosql_objects.scratch import ScratchFolder, remove_abandoned
+
+# What was read as lately as that is not pushed out, or tables that do not all fit would take turns for ever.
+_IN_USE_S = 3600.0
+_TOUCH_AGAIN_S = 60.0
+_SPARE_BYTES = 1 << 30
+_SCRATCH = "scratch"
+_TABLES = "tables"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    path: Path
+    size_bytes: int
+    read_s: float
+
+
+class Shelf:
+    """The extracts under one local directory, which several processes may share.
+
+    A file appears there whole, and one that goes is still read by who has opened it.
+
+    Args:
+        root: The directory; it may be deleted while nobody runs.
+        most_bytes: Length of all extracts together.
+        spare_bytes: What stays free on the disk, whatever the limit.
+        clock: Seconds since the epoch, as the file system counts them.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        most_bytes: int,
+        spare_bytes: int = _SPARE_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._root = root
+        self._most_bytes = most_bytes
+        self._spare_bytes = spare_bytes
+        self._clock = clock
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything may be kept."""
+        return self._most_bytes > 0
+
+    def folder(self, table: str) -> Path:
+        """Where the extracts of a table are."""
+        return self._root / _TABLES / file_name(fold(table))
+
+    def scratch(self, kind: str) -> ScratchFolder:
+        """A folder on the same disk, for files that become extracts or are linked to one.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        folder = self._root / _SCRATCH
+        folder.mkdir(parents=True, exist_ok=True)
+        return ScratchFolder(kind, folder)
+
+    def has(self, extract: Extract) -> bool:
+        """Tell whether an extract is there, and note that it is wanted."""
+        with contextlib.suppress(OSError):
+            now_s = self._clock()
+            if now_s - extract.path.stat().st_mtime > _TOUCH_AGAIN_S:
+                os.utime(extract.path, (now_s, now_s))
+            return True
+        return False
+
+    def room_bytes(self) -> int:
+        """How long a new extract may be, when all that is out of use has gone for it."""
+        now_s = self._clock()
+        files = list(self._files())
+        old_bytes = sum(file.size_bytes for file in files if not _is_in_use(file, now_s))
+        kept_bytes = sum(file.size_bytes for file in files) - old_bytes
+        self._root.mkdir(parents=True, exist_ok=True)
+        free_bytes = shutil.disk_usage(self._root).free + old_bytes - self._spare_bytes
+        return min(self._most_bytes - kept_bytes, free_bytes)
+
+    def is_disk_full(self) -> bool:
+        """Tell whether the disk is needed for something better."""
+        return shutil.disk_usage(self._root).free < self._spare_bytes
+
+    def keep(self, made: Path, extract: Extract) -> None:
+        """Put a file that was made in a scratch folder in its place."""
+        extract.path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_room(made.stat().st_size)
+        made.rename(extract.path)
+
+    def forget(self, extract: Extract) -> None:
+        """Delete an extract that cannot be read."""
+        extract.path.unlink(missing_ok=True)
+
+    def forget_others(self, tables: Callable[[], Iterable[str]]) -> None:
+        """Delete the extracts of all tables but these."""
+        # Names are asked for last: a table that is made meanwhile keeps its extracts.
+        folders = list((self._root / _TABLES).glob("*"))
+        known = {file_name(fold(name)) for name in tables()}
+        for folder in folders:
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def forget_unread(self, for_s: float) -> None:
+        """Delete what was not read for so long, what takes the last of the disk, and what the killed left."""
+        now_s = self._clock()
+        for file in self._files():
+            if now_s - file.read_s > for_s:
+                file.path.unlink(missing_ok=True)
+        if self._root.exists():
+            self._make_room(0)
+        for _removed in remove_abandoned(self._root / _SCRATCH):
+            pass
+
+    def _make_room(self, size_bytes: int) -> None:
+        files = sorted(self._files(), key=lambda file: file.read_s)
+        beyond_bytes = size_bytes + sum(file.size_bytes for file in files) - self._most_bytes
+        lacking_bytes = max(beyond_bytes, self._spare_bytes - shutil.disk_usage(self._root).free)
+        for file in files:
+            if lacking_bytes <= 0:
+                return
+            file.path.unlink(missing_ok=True)
+            lacking_bytes -= file.size_bytes
+
+    def _files(self) -> Iterator[_File]:
+        for path in (self._root / _TABLES).glob("*/*.db"):
+            with contextlib.suppress(OSError):  # Another process removed it.
+                facts = path.stat()
+                yield _File(path=path, size_bytes=facts.st_size, read_s=facts.st_mtime)
+
+
+def _is_in_use(file: _File, now_s: float) -> bool:
+    return now_s - file.read_s < _IN_USE_S
