@@ -67,11 +67,13 @@ class KeywordIndex:
 
     Raises:
         OSError: It is gone.
-        ValueError: It is not whole.
+        ValueError: It is not whole, or of another release.
     """
 
     def __init__(self, folder: Path) -> None:
         self.facts = IndexFacts(**json.loads((folder / _FACTS).read_text()))
+        if self.facts.format != FORMAT:
+            raise ValueError(f"the index in {folder} is of another release")
         self.vocabulary = pa.ipc.open_file(pa.memory_map(str(folder / _VOCABULARY))).read_all()
         self.addresses = _mapped(folder / _ADDRESSES, np.uint64)
         self.lengths = _mapped(folder / _LENGTHS, np.int32)

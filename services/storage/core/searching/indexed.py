@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from services.storage.core.names import fold
 from services.storage.core.searching.index_files import KeywordIndex
-from services.storage.core.searching.plain_reads import TABLE, PlainRead
+from services.storage.core.searching.plain_reads import PlainRead
 from services.storage.core.searching.ranking import Extent
+from services.storage.core.searching.table_rows import TAKEN_ROWS, arrays_at, register_rows
 from services.storage.core.searching.wanted import KeywordSearch
 
-_TAKEN_ROWS = 1000
 _NEW = """
 CREATE OR REPLACE TEMP TABLE __search_new AS SELECT row_number() OVER () - 1 + $first AS doc, address,
 CASE WHEN text IS NOT NULL THEN __search_words(text) END AS words FROM __search_new_rows
@@ -94,7 +94,7 @@ class IndexedRows:
             count = "SELECT count(words), (SELECT count(*) FROM __search_terms) FROM __search_new"
             texts, words = connection.execute(count).fetchone()
             return Extent(texts=index.facts.texts + texts, words=index.facts.words + words)
-        connection.register(TABLE, self._scan(self._read.condition_columns))
+        register_rows(connection, self._dataset, self._read)
         connection.execute(_ALLOWED.format(condition=self._read.condition))
         count = "SELECT count(*) FILTER (length >= 0), sum(greatest(length, 0)) FROM __search_allowed"
         texts, words = connection.execute(count).fetchone()
@@ -127,18 +127,12 @@ class IndexedRows:
             return indexed_rows(self._dataset, self._read.searched, self._new_fragments)
         return pa.table({"text": pa.array([], pa.string()), "address": pa.array([], pa.uint64())})
 
-    def _scan(self, columns: Sequence[str]) -> pa.RecordBatchReader:
-        return self._dataset.scanner(columns=list(columns), with_row_id=True).to_reader()
-
     def _taken(self, best: pa.Table, columns: list[str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        for start in range(0, best.num_rows, _TAKEN_ROWS):
-            part = best.slice(start, _TAKEN_ROWS).combine_chunks()
-            addresses = part.column("address").to_pylist()
-            # Lance's public `take` counts rows from the first; addresses are what a scan tells.
-            rows = self._dataset._take_rows(addresses, columns=sorted(set(columns))).combine_chunks()
+        for start in range(0, best.num_rows, TAKEN_ROWS):
+            part = best.slice(start, TAKEN_ROWS).combine_chunks()
+            arrays = arrays_at(self._dataset, part.column("address").to_pylist(), columns)
             scores = part.column("score").combine_chunks()
-            arrays = [rows.column(column).combine_chunks() for column in columns]
-            yield from pa.table([*arrays, scores], schema=schema).to_batches()
+            yield from pa.table([*(arrays[column] for column in columns), scores], schema=schema).to_batches()
 
 
 def indexed_rows(dataset: Any, column: str, fragments: Sequence[Any]) -> pa.RecordBatchReader:

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from services.storage.core.searching.best_rows import BestRows
 from services.storage.core.searching.embeddings import MISSING, UNUSABLE, USABLE, Mask, Numbers, cosines
-from services.storage.core.searching.plain_reads import TABLE, PlainRead
+from services.storage.core.searching.plain_reads import PlainRead
+from services.storage.core.searching.table_rows import TAKEN_ROWS, arrays_at, register_rows
 from services.storage.core.searching.vector_files import Addresses, Packed, VectorIndex, packed_rows
 
-_TAKEN_ROWS = 1000
 # How far two ways to add up a thousand products in float32 may differ; scores have six decimals.
 _SLACK = 5e-5
 
@@ -69,8 +69,7 @@ class IndexedVectors:
         """Which rows the condition lets through."""
         if not self._read.condition:
             return np.ones(len(addresses), np.bool_)
-        columns = list(self._read.condition_columns)
-        connection.register(TABLE, self._dataset.scanner(columns=columns, with_row_id=True).to_reader())
+        register_rows(connection, self._dataset, self._read)
         let_through = connection.execute(self._read.condition).fetchnumpy()["_rowid"]
         counted: Mask = np.isin(addresses, np.asarray(let_through, np.uint64))
         return counted
@@ -82,12 +81,9 @@ class IndexedVectors:
     def _taken(self, addresses: Addresses) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
         """Read rows from the table, in this order, each with its embedding."""
         schema = self._schema()
-        columns = sorted({self._read.searched, *[column for _name, column in self._read.columns]})
-        for start in range(0, len(addresses), _TAKEN_ROWS):
-            part = addresses[start : start + _TAKEN_ROWS].tolist()
-            # Lance's public `take` counts rows from the first; addresses are what a scan tells.
-            rows = self._dataset._take_rows(part, columns=columns).combine_chunks()
-            arrays = {column: rows.column(column).combine_chunks() for column in columns}
+        columns = [self._read.searched, *[column for _name, column in self._read.columns]]
+        for start in range(0, len(addresses), TAKEN_ROWS):
+            arrays = arrays_at(self._dataset, addresses[start : start + TAKEN_ROWS].tolist(), columns)
             kept = [arrays[column] for _name, column in self._read.columns]
             yield pa.record_batch(kept, schema=schema), arrays[self._read.searched]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from services.storage.core.searching.index_builds import LEAST_ROWS, IndexBuilds, Wanted
-from services.storage.core.searching.index_files import FORMAT, KeywordIndex, write_index
+from services.storage.core.searching.index_files import KeywordIndex, write_index
 from services.storage.core.searching.indexed import IndexedRows, indexed_rows
 from services.storage.core.searching.plain_reads import plain_read
 from services.storage.core.searching.ranking import Source
@@ -40,7 +40,7 @@ class KeywordIndexes:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_connection = open_connection
-        self._builds = IndexBuilds(root, _open, self._write, least_rows=least_rows, clock=clock)
+        self._builds = IndexBuilds(root, KeywordIndex, self._write, least_rows=least_rows, clock=clock)
         self._guard = threading.Lock()
         self._connection: Any = None
 
@@ -90,13 +90,6 @@ class KeywordIndexes:
                 with self._guard:
                     self._connection = None
                 connection.close()
-
-
-def _open(folder: Path) -> KeywordIndex:
-    index = KeywordIndex(folder)
-    if index.facts.format != FORMAT:
-        raise ValueError(f"the index in {folder} is of another release")
-    return index
 
 
 def _holds_text(kind: pa.DataType) -> bool:

@@ -5,7 +5,6 @@ have six decimals, which is about what float32 can tell apart, so that rows with
 scores and come in the order of the query.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from services.storage.core.names import column_not_found, find_column, fold, quoted
+from services.storage.core.searching.answering import NO_ROWS, replaced
 from services.storage.core.searching.best_rows import BestRows
 from services.storage.core.searching.embeddings import MISSING, UNUSABLE, Numbers, cosines
 from services.storage.core.searching.indexed_vectors import Found, IndexedVectors
@@ -21,7 +21,6 @@ from services.storage.core.types import OpenVersion
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 MANNER = "by comparing every row"
-_NO_ROWS = "SELECT NULL AS nothing LIMIT 0"
 _BATCH_ROWS = 8192
 
 
@@ -75,13 +74,13 @@ def rank_nearest(
     relation = connection.sql(sql)
     column = embedding_column(relation, search)
     if search.explain_only:
-        return _NO_ROWS, [source.manner if source else MANNER]
+        return NO_ROWS, [source.manner if source else MANNER]
     if source is None:
         found = _compare_all(relation, column, search, memory_bytes)
     else:
         found = source.find(connection, search.embedding, search.top_k, memory_bytes)
     name = relation.columns[column]
-    remarks = [*_replaced(found.names, search), *left_out(name, found.missing, found.unusable)]
+    remarks = [*replaced(found.names, search.result_col), *left_out(name, found.missing, found.unusable)]
     return _answer(connection, found, search), remarks
 
 
@@ -137,14 +136,6 @@ def left_out(column: str, missing: int, unusable: int) -> list[str]:
 
 def _rows(count: int) -> str:
     return "1 row was" if count == 1 else f"{count} rows were"
-
-
-def _replaced(names: Sequence[str], search: VectorSearch) -> list[str]:
-    old = find_column(names, search.result_col)
-    if old is None:
-        return []
-    hint = "to keep both, rename it in the query or set result_col"
-    return [f"the scores take the place of the query's column '{old}'; {hint}"]
 
 
 def _answer(connection: Any, found: Found, search: VectorSearch) -> str:

@@ -11,13 +11,11 @@ from typing import Any, Protocol
 
 from sqlglot import exp
 
-from services.storage.core.names import find_column
+from services.storage.core.searching.answering import NO_ROWS, replaced
 from services.storage.core.searching.splitting import add_split
 from services.storage.core.searching.wanted import MOST_WORDS, KeywordSearch, bad_input, read_pieces
 from services.storage.core.searching.words import ANALYSER
 from services.storage.core.types import OpenVersion
-
-_NO_ROWS = "SELECT NULL AS nothing LIMIT 0"
 
 # The usual weights of BM25: how soon more of a word counts no more, and how much the length of a text counts.
 _SATURATION = 1.2
@@ -132,12 +130,12 @@ def rank(connection: Any, search: KeywordSearch, source: Source) -> tuple[str, l
     """
     _ask(connection, search)
     if search.explain_only:
-        return _NO_ROWS, [source.manner]
+        return NO_ROWS, [source.manner]
     extent = source.open(connection)
     connection.execute(_HITS)
     connection.execute(_EXACT)
     source.add_hits(connection)
-    remarks = [*_replaced(source.names, search), *_add_alike(connection, source)]
+    remarks = [*replaced(source.names, search.result_col), *_add_alike(connection, source)]
     source.measure(connection)
     average = max(1.0, extent.words / max(1, extent.texts))
     connection.execute(_SCORES, {"texts": extent.texts, "average": average, "top_k": search.top_k})
@@ -188,14 +186,6 @@ def _add_alike(connection: Any, source: Source) -> list[str]:
     connection.execute(_ALIKE)
     source.add_hits(connection)
     return [_remark(word, alike) for word, alike in connection.execute(_CORRECTIONS).fetchall()]
-
-
-def _replaced(names: Sequence[str], search: KeywordSearch) -> list[str]:
-    old = find_column(names, search.result_col)
-    if old is None:
-        return []
-    hint = "to keep both, rename it in the query or set result_col"
-    return [f"the scores take the place of the query's column '{old}'; {hint}"]
 
 
 def _remark(word: str, alike: Sequence[str | None]) -> str:
