@@ -1,7 +1,8 @@
 """The storage service, as the trainer's core wants it."""
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 
 import grpc
 import pyarrow as pa
@@ -55,19 +56,13 @@ class StorageCatalog:
     async def versions(self, name: str) -> list[Model]:
         """See `Catalog.versions`."""
         request = storage_pb2.ListModelVersionsRequest(name=name, page_size=_PAGE_SIZE)
-        found: list[Model] = []
-        while True:
-            try:
-                with peer_errors("storage"):
-                    response = await self._stub.ListModelVersions(request, timeout=_CALL_S)
-            except ThanosqlError as failure:
-                if failure.reason in _ABSENT:
-                    return found
-                raise
-            found += [model_from_message(model) for model in response.models]
-            if not response.next_page_token:
-                return found
-            request.page_token = response.next_page_token
+        try:
+            pages = [page async for page in _pages(self._stub.ListModelVersions, request)]
+        except ThanosqlError as failure:
+            if failure.reason in _ABSENT:
+                return []
+            raise
+        return [model_from_message(model) for page in pages for model in page.models]
 
     async def names(self) -> list[str]:
         """See `Catalog.names`."""
@@ -124,11 +119,21 @@ class StorageSnapshots:
     async def written_before(self, time_s: float) -> list[str]:
         """See `Snapshots.written_before`."""
         request = storage_pb2.ListSnapshotsRequest(page_size=_PAGE_SIZE)
-        found: list[str] = []
-        while True:
-            with peer_errors("storage"):
-                response = await self._stub.ListSnapshots(request, timeout=_CALL_S)
-            found += [kept.snapshot_id for kept in response.snapshots if kept.create_time.seconds < time_s]
-            if not response.next_page_token:
-                return found
-            request.page_token = response.next_page_token
+        return [
+            kept.snapshot_id
+            async for page in _pages(self._stub.ListSnapshots, request)
+            for kept in page.snapshots
+            if kept.create_time.seconds < time_s
+        ]
+
+
+# Any: a request and its pages may be of any message; gRPC's own types do not tie them together.
+async def _pages(call: Callable[..., Awaitable[Any]], request: Any) -> AsyncIterator[Any]:
+    """The pages of a listing, one after another."""
+    while True:
+        with peer_errors("storage"):
+            page = await call(request, timeout=_CALL_S)
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
