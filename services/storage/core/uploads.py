@@ -74,6 +74,8 @@ class Uploads:
         self, folder: Path, store: ObjectStore, limits: UploadLimits, clock: Callable[[], float] = time.time
     ) -> None:
         self._folder = folder
+        # Apart from what has arrived, which is looked through at each upload: there may be very many.
+        self._records = folder / "done"
         self._store = store
         self._limits = limits
         self._clock = clock
@@ -118,14 +120,14 @@ class Uploads:
                     upload = self._open[name] = self._begun(name, start)
                     self._give_up_oldest()
         if not start.offset:
-            (self._folder / (name + _DONE)).unlink(missing_ok=True)
+            (self._records / (name + _DONE)).unlink(missing_ok=True)
         return upload
 
     def put_in_place(self, upload: "Upload", sha256: str) -> ObjectInfo:
         """Make the file visible, and remember that it is."""
         file = self._store.take(upload.start.key, upload.arriving.path, sha256)
         if upload.start.upload_id:
-            (self._folder / (upload.name + _DONE)).write_text(json.dumps(asdict(file)))
+            (self._records / (upload.name + _DONE)).write_text(json.dumps(asdict(file)))
         return file
 
     def left(self, upload: "Upload") -> None:
@@ -140,7 +142,7 @@ class Uploads:
         oldest_s = self._clock() - self._limits.keep_s
         with self._guard:
             removed = self._give_up_oldest()
-        for path in self._kept():
+        for path in (*_within(self._folder), *_within(self._records)):
             with self._guard, contextlib.suppress(FileNotFoundError):
                 if path.stem not in self._open and path.stat().st_mtime < oldest_s:
                     path.unlink()
@@ -158,7 +160,7 @@ class Uploads:
         return self._limits.max_bytes
 
     def _begun(self, name: str, start: UploadStart) -> "Upload":
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._records.mkdir(parents=True, exist_ok=True)
         return Upload(self, name, start, Arriving(self._folder / (name + _PART), start.key, start.offset))
 
     def _require_room(self, name: str, start: UploadStart) -> None:
@@ -174,7 +176,7 @@ class Uploads:
     def _give_up_oldest(self) -> int:
         """Remove what nobody is at, the oldest first, until all has room, and say how many that were."""
         idle: list[tuple[float, int, Path]] = []
-        for path in self._kept():
+        for path in _within(self._folder):
             if path.suffix == _PART and path.stem not in self._open:
                 with contextlib.suppress(FileNotFoundError):
                     status = path.stat()
@@ -193,14 +195,10 @@ class Uploads:
     def _room_bytes(self) -> int:
         return max(self._limits.total_bytes, self._limits.max_bytes)  # One file always has room.
 
-    def _kept(self) -> Iterator[Path]:
-        if self._folder.is_dir():
-            yield from (path for path in self._folder.iterdir() if path.suffix in (_PART, _DONE))
-
     def _completed(self, name: str) -> ObjectInfo | None:
         """Return the file that the upload made, unless it was changed or removed."""
         try:
-            file = ObjectInfo(**json.loads((self._folder / (name + _DONE)).read_text()))
+            file = ObjectInfo(**json.loads((self._records / (name + _DONE)).read_text()))
         except (FileNotFoundError, ValueError, TypeError):  # none, or a killed server has half written it
             return None
         if not self._store.exists(file.key):
@@ -224,7 +222,7 @@ class Upload:
         """What it takes of the room for uploads: all that was announced, or else what has arrived."""
         return max(self.start.size_bytes or 0, self.arriving.size_bytes)
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes | bytearray) -> None:
         """Add bytes.
 
         Raises:
@@ -270,6 +268,11 @@ class Upload:
     def _other_size(self, which: str) -> ThanosqlError:
         message = f"{which} bytes came than the {self.start.size_bytes} announced for {self.start.key!r}"
         return error(Reason.INVALID_ARGUMENT, f"{message}; was the file changed meanwhile? send it again")
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if path.suffix in (_PART, _DONE))
 
 
 def _name(key: str, upload_id: str) -> str:

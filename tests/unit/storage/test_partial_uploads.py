@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,20 @@ def uploads(tmp_path: Path, clock: Clock) -> Uploads:
     return Uploads(tmp_path / "parts", LocalDirectory(tmp_path / "objects"), limits, clock)
 
 
+def kept(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "parts").rglob("*") if path.is_file()]
+
+
 def broken(uploads: Uploads, content: bytes = b"abc", start: UploadStart = START) -> None:
     upload = uploads.open(start)
     upload.write(content)
+    upload.close()
+
+
+def complete(uploads: Uploads, start: UploadStart) -> None:
+    upload = uploads.open(start)
+    upload.write(b"abc")
+    upload.commit(hashlib.sha256(b"abc").hexdigest())
     upload.close()
 
 
@@ -53,7 +65,7 @@ def test_what_is_kept_is_removed_in_time_and_not_before(
     clock.ahead_s = 3700
     assert uploads.clean() == 1
     assert uploads.state("uploads/a", "1").received_bytes == 0
-    assert list((tmp_path / "parts").iterdir()) == []
+    assert kept(tmp_path) == []
 
 
 def test_an_upload_that_goes_on_is_never_removed(uploads: Uploads, clock: Clock) -> None:
@@ -75,13 +87,41 @@ def test_what_says_that_an_upload_is_complete_goes_too(
     assert uploads.state("uploads/a", "1").file == file
     clock.ahead_s = 3700
     uploads.clean()
-    assert list((tmp_path / "parts").iterdir()) == []
+    assert kept(tmp_path) == []
     assert LocalDirectory(tmp_path / "objects").read("uploads/a") == b"abc"
+
+
+def test_what_an_earlier_release_said_about_complete_uploads_goes_in_time(
+    uploads: Uploads, clock: Clock, tmp_path: Path
+) -> None:
+    broken(uploads)
+    (tmp_path / "parts" / "0123.done").write_text("{}")
+    clock.ahead_s = 3700
+    uploads.clean()
+    assert kept(tmp_path) == []
+
+
+def test_an_upload_does_not_look_through_those_that_are_complete(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[Path] = []
+    iterdir = Path.iterdir
+
+    def look(folder: Path) -> Iterator[Path]:
+        for path in iterdir(folder):
+            looked_at.append(path)
+            yield path
+
+    for number in range(3):
+        complete(uploads, UploadStart(key=f"uploads/{number}", upload_id="1"))
+    monkeypatch.setattr(Path, "iterdir", look)
+    complete(uploads, START)
+    assert [path for path in looked_at if path.suffix == ".done"] == []
 
 
 def test_nothing_is_kept_without_an_id(uploads: Uploads, tmp_path: Path) -> None:
     broken(uploads, start=UploadStart(key="uploads/a"))
-    assert list((tmp_path / "parts").iterdir()) == []
+    assert kept(tmp_path) == []
 
 
 def test_a_file_that_grows_too_large_is_refused_and_forgotten(uploads: Uploads) -> None:
