@@ -17,11 +17,12 @@ import pyarrow as pa
 from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc
 from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, encode_schema
 from thanosql_runtime.channel import PEER_TOKEN_KEY, message_options
+from thanosql_runtime.memory import keep_freed_memory
 
 _START_S = 120.0
 _STOP_S = 30.0
 _LISTENING = "listening on "
-_CHUNK_BYTES = 64 << 10
+_CHUNK_BYTES = 512 << 10
 
 
 class StorageServer:
@@ -94,6 +95,7 @@ class StorageClient:
     """Calls over one connection; for one thread at a time."""
 
     def __init__(self, address: str, token: str) -> None:
+        keep_freed_memory()  # As the published client does.
         self._channel = grpc.insecure_channel(address, options=message_options())
         self._stub = storage_pb2_grpc.StorageServiceStub(self._channel)
         self._metadata = ((PEER_TOKEN_KEY, token),)

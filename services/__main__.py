@@ -23,6 +23,7 @@ from services.modules import in_start_order, settings_classes
 from services.root import StartError, run
 from thanosql_runtime.errors import ThanosqlError
 from thanosql_runtime.logs import configure_logs
+from thanosql_runtime.memory import keep_freed_memory
 from thanosql_runtime.settings import (
     ServerSettings,
     environment,
@@ -48,6 +49,7 @@ def _serve(names: tuple[str, ...]) -> None:
     _refuse_unknown_variables()
     settings = ServerSettings()
     configure_logs(settings.log_format, settings.log_level)
+    keep_freed_memory()
     asyncio.run(run(in_start_order(names), settings, _say))
 
 

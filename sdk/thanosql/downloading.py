@@ -15,7 +15,15 @@ from typing import Any, Self
 
 from thanosql.convert import to_file
 from thanosql.errors import InvalidArgument, InvalidData, NotFound, ThanoSQLError
-from thanosql.transfer import BLOCK_BYTES, TRANSFER_TIMEOUT_S, Caller, Patience, Teller
+from thanosql.transfer import (
+    BLOCK_BYTES,
+    TRANSFER_TIMEOUT_S,
+    Behind,
+    Caller,
+    Patience,
+    Teller,
+    keep_freed_memory,
+)
 from thanosql.v1 import gateway_pb2, storage_pb2
 from thanosql.values import File, Progress
 
@@ -70,24 +78,27 @@ class Download:
     async def _fetch(self, unfinished: "Unfinished") -> AsyncGenerator[Progress, None]:
         """Receive what is not here yet, in one call."""
         request = gateway_pb2.DownloadFileRequest(path=self._path, offset=unfinished.size_bytes)
-        block, teller = bytearray(), Teller("downloading", None)
+        block, written, teller = bytearray(), Behind(unfinished.add), Teller("downloading", None)
         with self._caller.calling() as stub:
             call = stub.DownloadFile(request, metadata=self._caller.metadata(), timeout=TRANSFER_TIMEOUT_S)
             try:
                 async for part in call:
                     if part.HasField("file"):
                         self._described = part.file
+                        keep_freed_memory(part.file.size_bytes)
                         teller = Teller("downloading", part.file.size_bytes)
                     elif part.HasField("end"):
                         self._sha256 = part.end.sha256
                     block += part.chunk
                     if len(block) >= BLOCK_BYTES:
-                        await unfinished.add(block)
+                        await written.hand_over(block)
+                        block = bytearray()
                         if progress := teller.due(unfinished.size_bytes):
                             yield progress
             finally:
                 call.cancel()
-                await unfinished.add(block)
+                await written.hand_over(block)
+                await written.wait()
         if progress := teller.due(unfinished.size_bytes):
             yield progress
 
@@ -138,11 +149,14 @@ class Unfinished:
         """The digest of what there is, in hexadecimal."""
         return str(self._digest.hexdigest())
 
-    async def add(self, block: bytearray) -> None:
-        """Add bytes, and empty the block."""
-        content = bytes(block)
-        block.clear()
-        await asyncio.to_thread(self._write, content)
+    def add(self, block: bytearray) -> None:
+        """Add bytes."""
+        rest = memoryview(block)
+        while rest:
+            written = self._file.write(rest)
+            self._digest.update(rest[:written])
+            self.size_bytes += written
+            rest = rest[written:]
 
     def start_over(self) -> None:
         """Forget what there is."""
@@ -171,14 +185,6 @@ class Unfinished:
         if failure is not None and not useless:
             self._path.replace(self._kept)
         self._path.unlink(missing_ok=True)
-
-    def _write(self, content: bytes) -> None:
-        rest = memoryview(content)
-        while rest:
-            written = self._file.write(rest)
-            self._digest.update(rest[:written])
-            self.size_bytes += written
-            rest = rest[written:]
 
 
 def _is_plain(status: os.stat_result, owner: int) -> bool:

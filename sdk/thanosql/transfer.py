@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,10 +16,13 @@ from thanosql.values import Progress
 _T = TypeVar("_T")
 
 BLOCK_BYTES = 1 << 20
+# Smaller messages cost more time, larger ones save hardly any.
+CHUNK_BYTES = 512 << 10
 CALL_TIMEOUT_S = 30.0
 # Of one call that sends or receives bytes; a longer transfer goes on in another.
 TRANSFER_TIMEOUT_S = 3600.0
 _TELL_EVERY_S = 0.1
+_LARGE_BYTES = 16 << 20
 _STATUS_WAIT_S, _STATUS_LOOK_S = 1.0, 0.01
 # Two minutes in all: as long as a server may take to come back.
 _DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
@@ -80,6 +83,54 @@ class Teller:
             return None
         self._next_s = now_s + _TELL_EVERY_S
         return Progress(stage=self._stage, done=done, total=self._total, unit="bytes")
+
+
+class Behind:
+    """Writes blocks in a thread, each while its giver gets the next one."""
+
+    def __init__(self, write: Callable[[bytearray], None]) -> None:
+        self._write = write
+        self._writing: asyncio.Future[None] | None = None
+
+    async def hand_over(self, block: bytearray) -> None:
+        """Begin to write a block once the one before is written; raises what that has raised."""
+        await self.wait()
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, block))
+
+    async def wait(self) -> None:
+        """Wait until all is written; raises what writing has raised."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+
+async def read_ahead(read: Callable[[], bytes], *, returns_soon: bool) -> AsyncGenerator[bytes, None]:
+    """Yield what `read` gives until it gives nothing, each block read while its taker is at the one before.
+
+    Args:
+        read: Reads the next block; runs in a thread.
+        returns_soon: Whether one who leaves early waits for a read that has begun, so that none is left.
+    """
+    coming = asyncio.ensure_future(asyncio.to_thread(read))
+    try:
+        while block := await asyncio.shield(coming):
+            coming = asyncio.ensure_future(asyncio.to_thread(read))
+            yield block
+    finally:
+        if not returns_soon:
+            coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+def keep_freed_memory(size_bytes: int | None) -> None:
+    """Let the process keep the memory that the messages of a large file leave, until the next ones need it.
+
+    At first glibc returns all but 128 KiB to the system. With messages of hundreds of KB that happens all
+    the time, and having each page given and cleared anew took longer than everything else in a transfer.
+    glibc learns from the largest block that was returned, so it is shown one, in which nothing is written:
+    from then on up to twice as much stays with the process. Where the C library is another, nothing changes.
+    """
+    if size_bytes is None or size_bytes >= _LARGE_BYTES:
+        bytes(_LARGE_BYTES)
 
 
 class EndOfCall:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import stat
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -14,16 +15,18 @@ from thanosql.errors import ThanoSQLError
 from thanosql.transfer import (
     BLOCK_BYTES,
     CALL_TIMEOUT_S,
+    CHUNK_BYTES,
     TRANSFER_TIMEOUT_S,
     Caller,
     EndOfCall,
     Patience,
     Teller,
+    keep_freed_memory,
+    read_ahead,
 )
 from thanosql.v1 import gateway_pb2, storage_pb2
 from thanosql.values import File, Progress
 
-_CHUNK_BYTES = 64 << 10
 _Request = gateway_pb2.UploadFileRequest
 
 
@@ -71,6 +74,7 @@ class Upload:
             ThanoSQLError: The server refuses it, or cannot be reached for too long.
             OSError: The file cannot be read.
         """
+        keep_freed_memory(self._source.size_bytes)
         state = await self._state()  # A server that does not answer at all is not waited for.
         while not state.HasField("file"):
             try:
@@ -110,12 +114,12 @@ class Upload:
             try:
                 async with EndOfCall(call).told():
                     await call.write(self._start(offset))
-                    while block := await asyncio.to_thread(self._source.file.read, BLOCK_BYTES):
-                        digest.update(block)
-                        await _write(call, block)
-                        offset += len(block)
-                        if progress := self._teller.due(offset):
-                            yield progress
+                    async with aclosing(self._blocks(digest)) as blocks:
+                        async for block in blocks:
+                            await call.write(_Request(chunk=block))
+                            offset += len(block)
+                            if progress := self._teller.due(offset):
+                                yield progress
                     commit = storage_pb2.FileCommit(sha256=digest.hexdigest())
                     await call.write(_Request(commit=commit))
                     await call.done_writing()
@@ -123,6 +127,16 @@ class Upload:
                 yield to_file(answer.file)
             finally:
                 call.cancel()
+
+    def _blocks(self, digest: Any) -> AsyncGenerator[bytes, None]:  # Any: see `_digest_up_to`
+        """The bytes that the file still has, each block hashed."""
+
+        def read() -> bytes:
+            block = self._source.file.read(CHUNK_BYTES)
+            digest.update(block)
+            return block
+
+        return read_ahead(read, returns_soon=self._source.size_bytes is not None)
 
     def _start(self, offset: int) -> gateway_pb2.UploadFileRequest:
         start = storage_pb2.FileStart(
@@ -146,8 +160,3 @@ def _digest_of_first(source: Source, size_bytes: int) -> Any:
         digest.update(block)
         size_bytes -= len(block)
     return digest
-
-
-async def _write(call: Any, block: bytes) -> None:
-    for begin in range(0, len(block), _CHUNK_BYTES):
-        await call.write(_Request(chunk=block[begin : begin + _CHUNK_BYTES]))

@@ -32,6 +32,8 @@ from thanosql_runtime.arrow import decode_schema
 
 _PEER = "storage"
 _PAGE = 1000
+# Audio travels to users in small messages.
+_CHUNK_BYTES = 64 << 10
 # What made a version stands in a file of its own, which a bucket takes a while to give.
 _VERSIONS_PAGE = 100
 
@@ -206,8 +208,9 @@ def _ask_for(start: storage_pb2.QueryStart, search: KeywordSearch | VectorSearch
 
 async def _chunks(messages: AsyncIterator[storage_pb2.ReadFileResponse]) -> AsyncIterator[bytes]:
     async for message in messages:
-        if message.HasField("chunk"):
-            yield message.chunk
+        chunk = message.chunk
+        for begin in range(0, len(chunk), _CHUNK_BYTES):
+            yield chunk[begin : begin + _CHUNK_BYTES]
 
 
 def _alter_request(statement: AlterTable) -> storage_pb2.AlterTableRequest:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
 
 import pyarrow as pa
 
@@ -17,7 +18,6 @@ from thanosql.v1 import storage_pb2, types_pb2
 from thanosql_runtime.arrow import encode_batches, encode_schema
 from thanosql_runtime.errors import Reason, error
 
-_CHUNK_BYTES = 64 * 1024
 _PROGRESS_S = 0.1
 
 
@@ -86,9 +86,10 @@ async def file_parts(parts: Parts, wanted: FileRange) -> AsyncGenerator[storage_
     reading = await parts.work.opened(lambda: FileReading(parts.objects.workspace, wanted))
     try:
         yield storage_pb2.ReadFileResponse(file=convert.to_file(reading.info))
-        async for block in parts.work.iterate(reading.blocks()):
-            for begin in range(0, len(block), _CHUNK_BYTES):
-                yield storage_pb2.ReadFileResponse(chunk=block[begin : begin + _CHUNK_BYTES])
+        async with aclosing(parts.work.iterate_ahead(reading.blocks())) as blocks:
+            async for block in blocks:
+                if block:
+                    yield storage_pb2.ReadFileResponse(chunk=block)
         yield storage_pb2.ReadFileResponse(end=storage_pb2.FileEnd(sha256=reading.sha256))
     finally:
         await parts.work.close_resource(reading)

@@ -3,6 +3,7 @@
 Each is kept in a temporary file until the sender says that it is complete.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -110,24 +111,57 @@ async def receive_file(
 ) -> ObjectInfo:
     """Read the bytes of a file, up to and with its commit; what has arrived without one may be kept."""
     upload = await work.opened(partial(uploads.open, start))
+    blocks = _Blocks(upload, work)
     try:
-        block = bytearray()
         async for request in requests:
             match request.WhichOneof("part"):
                 case "chunk":
-                    block += request.chunk
-                    if len(block) >= _BLOCK_BYTES:
-                        await work.step(upload.write, bytes(block))
-                        block.clear()
+                    await blocks.add(request.chunk)
                 case "commit":
-                    await work.step(upload.write, bytes(block))
+                    await blocks.finish()
                     return await work.command(upload.commit, request.commit.sha256)
                 case other:
                     raise _misplaced(f"{other} at the wrong place in a file's stream")
-        await work.step(upload.write, bytes(block))
+        await blocks.finish()
         raise error(Reason.CANCELLED, _unfinished(upload))
     finally:
+        await blocks.settle()
         await work.close_resource(upload)
+
+
+class _Blocks:
+    """Gathers the bytes of a file; a block is written while the next one arrives."""
+
+    def __init__(self, upload: Upload, work: Work) -> None:
+        self._upload = upload
+        self._work = work
+        self._gathered = bytearray()
+        self._writing: asyncio.Future[None] | None = None
+
+    async def add(self, chunk: bytes) -> None:
+        self._gathered += chunk
+        if len(self._gathered) >= _BLOCK_BYTES:
+            await self._begin()
+
+    async def finish(self) -> None:
+        """Write the rest; raises what any write has raised."""
+        await self._begin()
+        await self._written()
+
+    async def settle(self) -> None:
+        """Wait for the write that is under way, whatever becomes of it."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _begin(self) -> None:
+        await self._written()
+        block, self._gathered = self._gathered, bytearray()
+        self._writing = asyncio.ensure_future(self._work.step(self._upload.write, block))
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            # A caller who leaves does not take back what is about to be written.
+            await asyncio.shield(self._writing)
 
 
 async def _first(requests: AsyncIterator[_T]) -> _T:

@@ -6,7 +6,7 @@ with one pool for both, enough such statements would wait for each other for eve
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
@@ -88,6 +88,18 @@ class Work:
             if item is _END:
                 return
             yield item  # type: ignore[misc]  # `next` with a sentinel: the sentinel was sorted out
+
+    async def iterate_ahead(self, items: Iterable[_T]) -> AsyncGenerator[_T, None]:
+        """Yield the items; each is computed while the caller is at the one before."""
+        iterator = iter(items)
+        coming = asyncio.ensure_future(self.step(next, iterator, _END))
+        try:
+            while (item := await coming) is not _END:
+                coming = asyncio.ensure_future(self.step(next, iterator, _END))
+                yield item  # type: ignore[misc]  # `next` with a sentinel: the sentinel was sorted out
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
     def _close_unclaimed(self, making: "Future[_C]") -> None:
         if not making.cancelled() and making.exception() is None:

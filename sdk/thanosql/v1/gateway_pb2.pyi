@@ -664,7 +664,7 @@ class UploadFileRequest(_message.Message):
     CHUNK_FIELD_NUMBER: _builtins.int
     COMMIT_FIELD_NUMBER: _builtins.int
     chunk: _builtins.bytes
-    """Bytes, 64 KB at most."""
+    """Bytes, 1 MB at most."""
     @_builtins.property
     def start(self) -> _storage_pb2.FileStart:
         """Where to write."""
@@ -816,7 +816,7 @@ class DownloadFileResponse(_message.Message):
     CHUNK_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     chunk: _builtins.bytes
-    """Bytes, 64 KB at most."""
+    """Bytes, 1 MB at most."""
     @_builtins.property
     def file(self) -> _storage_pb2.File:
         """The file."""

@@ -1737,7 +1737,7 @@ class WriteFileRequest(_message.Message):
     CHUNK_FIELD_NUMBER: _builtins.int
     COMMIT_FIELD_NUMBER: _builtins.int
     chunk: _builtins.bytes
-    """Bytes, 64 KB at most."""
+    """Bytes, 1 MB at most."""
     @_builtins.property
     def start(self) -> Global___FileStart:
         """Where to write."""
@@ -1985,7 +1985,7 @@ class ReadFileResponse(_message.Message):
     CHUNK_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     chunk: _builtins.bytes
-    """Bytes, 64 KB at most."""
+    """Bytes, 1 MB at most."""
     @_builtins.property
     def file(self) -> Global___File:
         """The file."""

@@ -37,7 +37,7 @@ class Arriving:
             raise _other_offset(key, offset, self.size_bytes)
         self._file = path.open("ab" if offset else "wb", buffering=0)
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes | bytearray) -> None:
         """Add bytes; a disk that is full keeps those before."""
         with self.turn():
             self._catch_up()
@@ -95,7 +95,7 @@ class Arriving:
         self._closed = True
         self._file.close()
 
-    def _append(self, block: bytes) -> None:
+    def _append(self, block: bytes | bytearray) -> None:
         rest = memoryview(block)
         while rest:
             written = self._file.write(rest) or 0

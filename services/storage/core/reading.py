@@ -11,7 +11,8 @@ from thanosql_objects.ports import ObjectInfo
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-_BLOCK_BYTES = 1 << 20
+# A block is a message; larger ones are hardly faster.
+_BLOCK_BYTES = 512 << 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class FileReading:
         _check(wanted, self.info)
         self._end = min(self.info.size_bytes, wanted.offset + (wanted.length or self.info.size_bytes))
         self._offset = wanted.offset
+        # A digest of the whole that the store does not keep.
+        self._hashes = not self.info.sha256 and self._end == self.info.size_bytes
         self._digest = hashlib.sha256()
         self._workspace = workspace
         self._file: BinaryIO = workspace.open(wanted.path)
@@ -51,9 +54,7 @@ class FileReading:
     @property
     def sha256(self) -> str:
         """Digest of the whole file, once its last block was taken; empty where nobody knows it."""
-        if self.info.sha256 or self._end < self.info.size_bytes:
-            return self.info.sha256
-        return self._digest.hexdigest()
+        return self._digest.hexdigest() if self._hashes else self.info.sha256
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes; while the ones before them are read for the digest, empty blocks.
@@ -61,17 +62,18 @@ class FileReading:
         Raises:
             ThanosqlError: CONFLICT at the end, where the digest would be one of a file that never was.
         """
-        position = self._offset if self.info.sha256 or self._end < self.info.size_bytes else 0
+        position = 0 if self._hashes else self._offset
         self._file.seek(position)
         while position < self._end:
             border = self._end if position >= self._offset else self._offset
             block = self._file.read(min(_BLOCK_BYTES, border - position))
             if not block:
                 raise self._changed()  # It was cut.
-            self._digest.update(block)
+            if self._hashes:
+                self._digest.update(block)
             yield block if position >= self._offset else b""
             position += len(block)
-        if not self.info.sha256 and self._end == self.info.size_bytes:
+        if self._hashes:
             self._require_unchanged()
 
     def close(self) -> None:

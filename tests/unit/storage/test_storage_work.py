@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 
 import pytest
 
@@ -118,3 +119,44 @@ async def test_a_change_that_waits_for_a_thread_never_begins_without_its_caller(
     assert await command is busy
     await work.command(int)
     assert not begun.is_set()
+
+
+async def test_the_next_item_is_computed_while_the_caller_is_at_one(work: Work) -> None:
+    computed = [threading.Event() for _ in range(3)]
+
+    def items() -> Iterator[int]:
+        for number, event in enumerate(computed):
+            event.set()
+            yield number
+
+    async with aclosing(work.iterate_ahead(items())) as numbers:
+        assert await anext(numbers) == 0
+        assert await asyncio.to_thread(computed[1].wait, 10)
+        assert not computed[2].is_set()
+        assert [number async for number in numbers] == [1, 2]
+
+
+async def test_an_item_that_fails_comes_after_those_before_it(work: Work) -> None:
+    def items() -> Iterator[int]:
+        yield 0
+        raise OSError("no")
+
+    numbers = work.iterate_ahead(items())
+    assert await anext(numbers) == 0
+    with pytest.raises(OSError, match="no"):
+        await anext(numbers)
+
+
+async def test_leaving_early_does_not_wait_for_an_item_that_is_being_computed(work: Work) -> None:
+    door = Door()
+
+    def items() -> Iterator[int]:
+        yield 0
+        door.open()
+        yield 1
+
+    numbers = work.iterate_ahead(items())
+    assert await anext(numbers) == 0
+    await asyncio.to_thread(door.opening.wait, 10)
+    await numbers.aclose()
+    door.let.set()
