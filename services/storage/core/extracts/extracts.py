@@ -9,8 +9,9 @@ from typing import Any
 
 import structlog
 
+from services.storage.core.background import OpenConnection
 from services.storage.core.extracts.extract_files import Extract, can_hold, columns_of, extract_of
-from services.storage.core.extracts.making import Maker, OpenConnection, Wanted
+from services.storage.core.extracts.making import Maker, Wanted
 from services.storage.core.extracts.shelf import Shelf
 from services.storage.core.types import OpenVersion
 

@@ -5,18 +5,17 @@ import hashlib
 import json
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
+from services.storage.core.background import Background
 from services.storage.core.names import file_name, fold
 from services.storage.core.types import OpenVersion
-from services.storage.core.watching import LOOK_AGAIN_S
 
 _log = structlog.get_logger("storage")
 
@@ -25,8 +24,6 @@ LEAST_ROWS = 5000
 # An index is renewed when more rows or parts than these must be read beside it.
 _MOST_NEW_ROWS = 1000
 _MOST_NEW_FRAGMENTS = 20
-# What failed, because it is too large or the disk is full, would fail again at each search.
-_TRY_AGAIN_S = 600.0
 
 
 class Index(Protocol):
@@ -100,17 +97,12 @@ class IndexBuilds(Generic[IndexT]):
         self._open_index = open_index
         self._write = write
         self._least_rows = least_rows
-        self._clock = clock
-        self._builder = ThreadPoolExecutor(1, thread_name_prefix="storage-index")
-        self._guard = threading.Lock()
-        self._building: dict[Path, Future[None]] = {}
-        self._failed_s: dict[Path, float] = {}
-        self._closed = False
+        self._background: Background[Path] = Background("storage-index", clock)
 
     @property
     def is_closed(self) -> bool:
         """Whether what is being written should stop."""
-        return self._closed
+        return self._background.is_closed
 
     def find(
         self, version: OpenVersion, column: str, *, may_build: bool = True
@@ -128,15 +120,12 @@ class IndexBuilds(Generic[IndexT]):
         index = wanted.fitting(self._open_index)
         new_fragments = wanted.missing_from(index) if index else []
         if may_build and (index is None or _is_much(new_fragments)):
-            self._begin(wanted)
+            self._background.begin(wanted.folder, partial(self._build, wanted))
         return None if index is None else (index, new_fragments)
 
     def wait(self) -> None:
         """Wait for the builds that were begun."""
-        with self._guard:
-            begun = list(self._building.values())
-        for build in begun:
-            build.result()
+        self._background.wait()
 
     def forget_others(self, tables: Callable[[], Iterable[str]]) -> None:
         """Delete the indexes of all tables but these."""
@@ -146,18 +135,11 @@ class IndexBuilds(Generic[IndexT]):
         for folder in folders:
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
-        with self._guard:
-            for folder in [folder for folder in self._failed_s if folder.parent.name not in known]:
-                del self._failed_s[folder]
+        self._background.forgive(lambda folder: folder.parent.name not in known)
 
     def close(self, interrupt: Callable[[], None] = lambda: None) -> None:
         """Stop building, and wait until it has stopped; `interrupt` is called again and again until then."""
-        with self._guard:
-            self._closed = True
-            begun = list(self._building.values())
-        self._builder.shutdown(wait=False, cancel_futures=True)
-        while wait(begun, timeout=LOOK_AGAIN_S).not_done:
-            interrupt()
+        self._background.close(interrupt)
 
     def _wanted(self, version: OpenVersion, column: str) -> Wanted:
         dataset = version.dataset
@@ -167,26 +149,12 @@ class IndexBuilds(Generic[IndexT]):
         folder = self._root / file_name(fold(version.table)) / str(number)
         return Wanted(folder=folder, dataset=dataset, column=column, fragments=fragments)
 
-    def _begin(self, wanted: Wanted) -> None:
-        """Build it in the background, unless that is being done, or was tried in vain a moment ago."""
-        with self._guard:
-            failed_s = self._failed_s.get(wanted.folder)
-            is_hopeless = failed_s is not None and self._clock() - failed_s < _TRY_AGAIN_S
-            if not self._closed and not is_hopeless and wanted.folder not in self._building:
-                self._building[wanted.folder] = self._builder.submit(self._build, wanted)
-
     def _build(self, wanted: Wanted) -> None:
-        failed_s: float | None = None
         try:
             self._make(wanted)
-        except Exception as problem:  # noqa: BLE001 - nobody looks at it; searches read the rows meanwhile
-            failed_s = self._clock()
+        except Exception as problem:
             _log.warning("index_not_built", column=wanted.column, error=repr(problem)[:200])
-        with self._guard:
-            del self._building[wanted.folder]
-            self._failed_s.pop(wanted.folder, None)
-            if failed_s is not None:
-                self._failed_s[wanted.folder] = failed_s
+            raise
 
     def _make(self, wanted: Wanted) -> None:
         name = hashlib.sha256(json.dumps(wanted.fragments, sort_keys=True).encode()).hexdigest()[:16]

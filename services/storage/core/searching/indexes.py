@@ -1,14 +1,13 @@
 """The indexes of words: found for a search, built and renewed in the background when one needs them."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
+from services.storage.core.background import BackgroundConnection, OpenConnection
 from services.storage.core.searching.index_builds import LEAST_ROWS, IndexBuilds, Wanted
 from services.storage.core.searching.index_files import KeywordIndex, write_index
 from services.storage.core.searching.indexed import IndexedRows, indexed_rows
@@ -17,9 +16,6 @@ from services.storage.core.searching.ranking import Source
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.types import OpenVersion
 from thanosql_objects.scratch import ScratchFolder
-
-OpenConnection = Callable[[str], Any]
-"""Opens a DuckDB that keeps what does not fit into memory in a folder."""
 
 
 class KeywordIndexes:
@@ -39,10 +35,8 @@ class KeywordIndexes:
         least_rows: int = LEAST_ROWS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._open_connection = open_connection
+        self._connection = BackgroundConnection(open_connection)
         self._builds = IndexBuilds(root, KeywordIndex, self._write, least_rows=least_rows, clock=clock)
-        self._guard = threading.Lock()
-        self._connection: Any = None
 
     def source(self, tree: exp.Expr, version: OpenVersion, search: KeywordSearch) -> Source | None:
         """The rows of a query over one table through its index, or None where they must be read.
@@ -68,28 +62,14 @@ class KeywordIndexes:
 
     def close(self) -> None:
         """Stop building, and wait until it has stopped."""
-        # An interrupt that comes just before DuckDB starts is lost; it is repeated.
-        self._builds.close(self._interrupt)
-
-    def _interrupt(self) -> None:
-        with self._guard:
-            if self._connection is not None:
-                self._connection.interrupt()
+        self._builds.close(self._connection.interrupt)
 
     def _write(self, wanted: Wanted, folder: Path) -> None:
-        with ScratchFolder("index") as spill:
-            connection = self._open_connection(spill)
-            try:
-                with self._guard:
-                    self._connection = connection
-                if self._builds.is_closed:
-                    raise RuntimeError("the service stops")
-                rows = indexed_rows(wanted.dataset, wanted.column, wanted.dataset.get_fragments())
-                write_index(connection, rows, wanted.fragments, folder)
-            finally:
-                with self._guard:
-                    self._connection = None
-                connection.close()
+        with ScratchFolder("index") as spill, self._connection.opened(spill) as connection:
+            if self._builds.is_closed:
+                raise RuntimeError("the service stops")
+            rows = indexed_rows(wanted.dataset, wanted.column, wanted.dataset.get_fragments())
+            write_index(connection, rows, wanted.fragments, folder)
 
 
 def _holds_text(kind: pa.DataType) -> bool:
