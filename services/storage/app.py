@@ -24,7 +24,7 @@ from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
 from services.storage.core.reconciling.reconciliation import Reconciled
-from services.storage.core.searching.indexes import KeywordIndexes
+from services.storage.core.searching.keyword_indexes import KeywordIndexes
 from services.storage.core.searching.vector_indexes import VectorIndexes
 from services.storage.core.seeding import Seeder, SeedPlan
 from services.storage.core.tables import Tables

@@ -13,8 +13,8 @@ from services.storage.core.connections import QueryLimits, open_connection
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.sandbox import check
-from services.storage.core.searching.indexed import IndexedRows
-from services.storage.core.searching.indexes import KeywordIndexes
+from services.storage.core.searching.indexed_words import IndexedRows
+from services.storage.core.searching.keyword_indexes import KeywordIndexes
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.tables import Tables
 from services.storage.core.types import OpenVersion

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from services.storage.core.names import fold
-from services.storage.core.searching.index_files import KeywordIndex
+from services.storage.core.searching.keyword_files import KeywordIndex
 from services.storage.core.searching.plain_reads import PlainRead
 from services.storage.core.searching.ranking import Extent
 from services.storage.core.searching.table_rows import TAKEN_ROWS, arrays_at, register_rows

@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from services.storage.core.background import BackgroundConnection, OpenConnection
 from services.storage.core.searching.index_builds import LEAST_ROWS, IndexBuilds, Wanted
-from services.storage.core.searching.index_files import KeywordIndex, write_index
-from services.storage.core.searching.indexed import IndexedRows, indexed_rows
+from services.storage.core.searching.indexed_words import IndexedRows, indexed_rows
+from services.storage.core.searching.keyword_files import KeywordIndex, write_index
 from services.storage.core.searching.plain_reads import plain_read
 from services.storage.core.searching.ranking import Source
 from services.storage.core.searching.wanted import KeywordSearch
