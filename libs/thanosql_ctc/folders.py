@@ -21,15 +21,27 @@ def invalid_checkpoint(folder: Path, problem: str) -> ThanosqlError:
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
     """Read one json object; Any because json is whatever its writer wrote."""
+    content = _content(folder, name)
+    if not isinstance(content, dict):
+        raise invalid_checkpoint(folder, f"{name} must hold a JSON object")
+    return content
+
+
+def read_json_list(folder: Path, name: str) -> list[Any]:
+    """Read one json array; Any as above."""
+    content = _content(folder, name)
+    if not isinstance(content, list):
+        raise invalid_checkpoint(folder, f"{name} must hold a JSON array")
+    return content
+
+
+def _content(folder: Path, name: str) -> Any:
     path = folder / name
     if not path.is_file():
         raise invalid_checkpoint(folder, f"it lacks {name}")
     if path.stat().st_size > _LARGEST_JSON_BYTES:
         raise invalid_checkpoint(folder, f"{name} is larger than {_LARGEST_JSON_BYTES} bytes")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as failure:
         raise invalid_checkpoint(folder, f"{name} is not valid JSON ({failure})") from failure
-    if not isinstance(content, dict):
-        raise invalid_checkpoint(folder, f"{name} must hold a JSON object")
-    return content

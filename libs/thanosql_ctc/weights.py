@@ -29,7 +29,7 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     """
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     state: dict[str, Tensor] = {}
-    for path in _files(folder):
+    for path in weight_files(folder):
         state |= _read(folder, path, expected)
     missing = [name for name in expected if name not in state and name != _OPTIONAL]
     if missing:
@@ -41,7 +41,12 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     model.load_state_dict(state, assign=True)
 
 
-def _files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """The files with the weights of a checkpoint.
+
+    Raises:
+        ThanosqlError: INVALID_CHECKPOINT where there are none.
+    """
     if (folder / WEIGHTS_FILE).is_file():
         return [folder / WEIGHTS_FILE]
     if (folder / INDEX_FILE).is_file():
@@ -54,7 +59,7 @@ def _files(folder: Path) -> list[Path]:
     if (folder / "pytorch_model.bin").exists():
         problem += (
             "; pytorch_model.bin is a pickle, which can run code, and is never read: convert it with"
-            " Wav2Vec2ForCTC.from_pretrained(...).save_pretrained(...) where you trust it"
+            " from_pretrained(...).save_pretrained(...) of its class in transformers where you trust it"
         )
     raise invalid_checkpoint(folder, problem)
 

@@ -11,10 +11,12 @@ from services.predictor.core.holding import ModelHolding
 from services.predictor.core.loaded_model import Hearing
 from services.predictor.core.loading import ModelLoader
 from services.predictor.core.preload import preload
-from services.predictor.core.registry import ModelRegistry
+from services.predictor.core.registry import AnyModel, ModelRegistry
 from services.predictor.core.statistics import Statistics
+from services.predictor.core.texts.loading import EncoderLoader
 from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.transcription import Limits, Transcriber
+from services.predictor.core.types import ModelFamily, ModelRecord
 from services.predictor.peers import StorageCatalog
 from services.predictor.servicer import PredictorServicer
 from services.predictor.settings import PredictorSettings
@@ -42,13 +44,21 @@ class PredictorApp:
             clock=clock,
             statistics=statistics,
         )
+        self._encoder_loader = EncoderLoader(
+            cache=cache,
+            engine_options=_engine_options(settings),
+            # One window of every text, so that a row of an admitted statement always finds a place.
+            max_queue_size=settings.max_streams * settings.texts_in_flight,
+            clock=clock,
+            statistics=statistics,
+        )
         catalog = StorageCatalog(context.channels, this_process("predictor"))
         self._holding = ModelHolding(
             catalog, context.stopping, partial(context.report_health, FULL_NAME, False)
         )
         self._registry = ModelRegistry(
             catalog=catalog,
-            load=self._loader.load,
+            load=self._load,
             clock=clock,
             max_loaded_models=settings.max_loaded_models,
             holding=self._holding,
@@ -56,7 +66,11 @@ class PredictorApp:
         )
         self._transcriber = Transcriber(recordings=objects.workspace, limits=_limits(settings), clock=clock)
         self._servicer = PredictorServicer(
-            self._registry, self._transcriber, statistics, settings.default_timeout_s
+            self._registry,
+            self._transcriber,
+            statistics,
+            settings.default_timeout_s,
+            settings.texts_in_flight,
         )
 
     @property
@@ -85,6 +99,12 @@ class PredictorApp:
         await self._holding.close()
         self._transcriber.close()
         self._loader.close()
+        self._encoder_loader.close()
+
+    async def _load(self, record: ModelRecord) -> AnyModel:
+        if record.family is ModelFamily.TEXT_ENCODER:
+            return await self._encoder_loader.load(record)
+        return await self._loader.load(record)
 
 
 def build(settings: PredictorSettings, context: Context, objects: Objects | None = None) -> Service:

@@ -7,7 +7,16 @@ from google.protobuf import duration_pb2
 from services.predictor.core.holding import HeldVersion, HoldAnswer
 from services.predictor.core.registry import ModelStatus, State
 from services.predictor.core.statistics import Counters
-from services.predictor.core.types import Artefact, Embedding, ModelRecord, Row, RowAnswer, Transcript
+from services.predictor.core.types import (
+    Artefact,
+    Embedding,
+    ModelFamily,
+    ModelRecord,
+    Row,
+    RowAnswer,
+    TextRow,
+    Transcript,
+)
 from thanosql.v1 import predictor_pb2, storage_pb2, types_pb2
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.status import to_status
@@ -18,10 +27,16 @@ _STATES = {
     State.UNLOADING: predictor_pb2.LoadedModel.STATE_UNLOADING,
     State.FAILED: predictor_pb2.LoadedModel.STATE_FAILED,
 }
+_FAMILIES = {
+    types_pb2.MODEL_FAMILY_RECOGNISER: ModelFamily.RECOGNISER,
+    types_pb2.MODEL_FAMILY_TEXT_ENCODER: ModelFamily.TEXT_ENCODER,
+}
+_FAMILIES_OUT = {family: number for number, family in _FAMILIES.items()}
 _NamesModel = (
     predictor_pb2.LoadModelRequest | predictor_pb2.UnloadModelRequest | predictor_pb2.RecognizeRequest
 )
 _RowsRequest = predictor_pb2.TranscribeRequest | predictor_pb2.EmbedRequest
+_ConfigRequest = _RowsRequest | predictor_pb2.EmbedTextRequest
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
 
@@ -43,6 +58,7 @@ def from_model_version(message: types_pb2.ModelVersion) -> ModelRecord:
         properties=dict(message.properties),
         active=message.active,
         created_s=message.create_time.ToMicroseconds() / 1e6,
+        family=_FAMILIES.get(message.family, ModelFamily.RECOGNISER),
     )
 
 
@@ -61,6 +77,7 @@ def to_model_version(record: ModelRecord) -> types_pb2.ModelVersion:
         metrics=record.metrics,
         properties=record.properties,
         active=record.active,
+        family=_FAMILIES_OUT[record.family],
     )
     if record.created_s:
         message.create_time.FromMicroseconds(round(record.created_s * 1e6))
@@ -82,7 +99,7 @@ def from_hold_answer(message: storage_pb2.HoldModelsResponse) -> HoldAnswer:
     return HoldAnswer(missing=missing, lasts_s=message.lasts.ToMicroseconds() / 1e6)
 
 
-async def read_config(requests: AsyncIterator[_RowsRequest]) -> tuple[str, int]:
+async def read_config(requests: AsyncIterator[_ConfigRequest]) -> tuple[str, int]:
     """Read the first message of a stream: the name and version of the model."""
     async for request in requests:
         if request.WhichOneof("part") != "config":
@@ -95,8 +112,16 @@ async def read_rows(requests: AsyncIterator[_RowsRequest]) -> AsyncIterator[Row]
     """Read the other messages of a stream."""
     async for request in requests:
         if request.WhichOneof("part") != "row":
-            raise error(Reason.INVALID_ARGUMENT, "every message after the first must be a row")
+            raise _no_row()
         yield Row(row_key=request.row.row_key, audio_path=request.row.audio_path)
+
+
+async def read_texts(requests: AsyncIterator[predictor_pb2.EmbedTextRequest]) -> AsyncIterator[TextRow]:
+    """Read the other messages of a stream of texts."""
+    async for request in requests:
+        if request.WhichOneof("part") != "row":
+            raise _no_row()
+        yield TextRow(row_key=request.row.row_key, text=request.row.text)
 
 
 def named_version(request: _NamesModel) -> tuple[str, int]:
@@ -116,19 +141,29 @@ def to_answer(answer: RowAnswer[Transcript]) -> predictor_pb2.TranscribeResponse
 
 def to_embed_answer(answer: RowAnswer[Embedding]) -> predictor_pb2.EmbedResponse:
     """Write the answer to a row: an embedding, or the status of its failure."""
+    result = _embed_result(answer)
+    if not isinstance(answer.outcome, ThanosqlError):
+        result.embedding.audio_duration.CopyFrom(_duration(answer.outcome.audio_s))
+    return predictor_pb2.EmbedResponse(result=result)
+
+
+def to_text_answer(answer: RowAnswer[Embedding]) -> predictor_pb2.EmbedTextResponse:
+    """Write the answer to a text: an embedding, or the status of its failure."""
+    return predictor_pb2.EmbedTextResponse(result=_embed_result(answer))
+
+
+def _embed_result(answer: RowAnswer[Embedding]) -> predictor_pb2.EmbedResult:
     result = predictor_pb2.EmbedResult(row_key=answer.row_key)
     if isinstance(answer.outcome, ThanosqlError):
         result.status.CopyFrom(to_status(answer.outcome))
     else:
         result.embedding.values.extend(answer.outcome.values.tolist())
-        result.embedding.audio_duration.CopyFrom(_duration(answer.outcome.audio_s))
-    return predictor_pb2.EmbedResponse(result=result)
+    return result
 
 
-def to_embed_start(record: ModelRecord, dimension: int) -> predictor_pb2.EmbedResponse:
+def to_embed_start(record: ModelRecord, dimension: int) -> predictor_pb2.EmbedStart:
     """Write what answers a stream of rows to embed."""
-    start = predictor_pb2.EmbedStart(model=to_model_version(record), dimension=dimension)
-    return predictor_pb2.EmbedResponse(start=start)
+    return predictor_pb2.EmbedStart(model=to_model_version(record), dimension=dimension)
 
 
 def to_transcript(transcript: Transcript) -> predictor_pb2.Transcript:
@@ -188,6 +223,10 @@ def _duration(seconds: float) -> duration_pb2.Duration:
     duration = duration_pb2.Duration()
     duration.FromMicroseconds(round(seconds * 1e6))
     return duration
+
+
+def _no_row() -> ThanosqlError:
+    return error(Reason.INVALID_ARGUMENT, "every message after the first must be a row")
 
 
 def _version(version: int) -> int:

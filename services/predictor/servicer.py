@@ -9,6 +9,7 @@ import grpc
 from services.predictor import convert
 from services.predictor.core.registry import ModelRegistry
 from services.predictor.core.statistics import Statistics
+from services.predictor.core.texts.embedding import embed_texts
 from services.predictor.core.transcription import Transcriber
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
 from thanosql_runtime.errors import Reason, error
@@ -25,11 +26,13 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         transcriber: Transcriber,
         statistics: Statistics,
         default_timeout_s: float,
+        texts_in_flight: int,
     ) -> None:
         self._registry = registry
         self._transcriber = transcriber
         self._statistics = statistics
         self._default_timeout_s = default_timeout_s
+        self._texts_in_flight = texts_in_flight
 
     async def Transcribe(
         self, request_iterator: AsyncIterator[predictor_pb2.TranscribeRequest], context: _Context
@@ -53,11 +56,26 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         with self._transcriber.streams.enter():
             record = await self._registry.resolve(name, version)
             async with self._registry.use(record) as model:
-                yield convert.to_embed_start(record, model.dimension)
+                yield predictor_pb2.EmbedResponse(start=convert.to_embed_start(record, model.dimension))
                 rows = convert.read_rows(request_iterator)
                 async with aclosing(self._transcriber.embed_rows(model, rows)) as answers:
                     async for answer in answers:
                         yield convert.to_embed_answer(answer)
+
+    async def EmbedText(
+        self, request_iterator: AsyncIterator[predictor_pb2.EmbedTextRequest], context: _Context
+    ) -> AsyncIterator[predictor_pb2.EmbedTextResponse]:
+        """Answer every text of a stream once with an embedding; as `Transcribe` otherwise."""
+        name, version = await convert.read_config(request_iterator)
+        with self._transcriber.streams.enter():
+            record = await self._registry.resolve(name, version)
+            async with self._registry.use_encoder(record) as encoder:
+                start = convert.to_embed_start(record, encoder.dimension)
+                yield predictor_pb2.EmbedTextResponse(start=start)
+                texts = convert.read_texts(request_iterator)
+                async with aclosing(embed_texts(encoder, texts, self._texts_in_flight)) as answers:
+                    async for answer in answers:
+                        yield convert.to_text_answer(answer)
 
     async def Recognize(
         self, request: predictor_pb2.RecognizeRequest, context: _Context

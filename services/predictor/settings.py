@@ -37,6 +37,7 @@ class PredictorSettings(Settings):
     max_streams: int = Field(default=32, ge=1, description="statements transcribed at once")
     max_calls: int = Field(default=256, ge=1, description="Recognize calls at once")
     rows_in_flight: int = Field(default=8, ge=1, le=256, description="rows of one statement at once")
+    texts_in_flight: int = Field(default=64, ge=1, le=256, description="texts of one statement at once")
     windows_in_flight: int = Field(default=2, ge=1, le=64, description="windows of one recording at once")
     decode_workers: int = Field(default=2, ge=1, le=64, description="threads that read and decode audio")
     decoded_bytes: int = Field(default=512 << 20, ge=1 << 20, description="decoded audio in memory")

@@ -52,7 +52,11 @@ class StorageApp:
 
     def __init__(self, settings: StorageSettings, context: Context, objects: Objects) -> None:
         self._context = context
-        self._plan = SeedPlan(bundled=settings.bundled_checkpoint, configured=settings.wav2vec2_en)
+        self._plan = SeedPlan(
+            bundled=settings.bundled_checkpoint,
+            configured=settings.wav2vec2_en,
+            text_encoder=settings.text_encoder,
+        )
         self._places = places(settings, objects.settings, context.home)
         self._parts = _parts(settings, self._places, context.home, objects)
         self._maintenance_interval_s = settings.maintenance_interval_s

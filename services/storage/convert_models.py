@@ -9,6 +9,7 @@ from services.storage.core.holds import Hold
 from services.storage.core.types import (
     Artefact,
     ModelDeletion,
+    ModelFamily,
     ModelKind,
     ModelPage,
     ModelVersion,
@@ -24,6 +25,12 @@ _KINDS = {
     types_pb2.MODEL_KIND_UPLOADED: ModelKind.UPLOADED,
 }
 _KINDS_OUT = {kind: number for number, kind in _KINDS.items()}
+_FAMILIES = {
+    types_pb2.MODEL_FAMILY_UNSPECIFIED: ModelFamily.RECOGNISER,
+    types_pb2.MODEL_FAMILY_RECOGNISER: ModelFamily.RECOGNISER,
+    types_pb2.MODEL_FAMILY_TEXT_ENCODER: ModelFamily.TEXT_ENCODER,
+}
+_FAMILIES_OUT = {family: number for number, family in _FAMILIES.items()}
 
 
 def from_kinds(request: storage_pb2.ListModelsRequest) -> tuple[ModelKind, ...]:
@@ -47,6 +54,7 @@ def from_model(model: types_pb2.ModelVersion) -> ModelVersion:
         metrics=dict(model.metrics),
         properties=dict(model.properties),
         built_from=tuple(TableVersion(table=item.table, version=item.version) for item in model.built_from),
+        family=_family(model.family),
     )
 
 
@@ -68,6 +76,7 @@ def to_model(model: ModelVersion) -> types_pb2.ModelVersion:
         built_from=[to_table_version(item) for item in model.built_from],
         active=model.active,
         create_time=timestamp(model.create_time_s),
+        family=_FAMILIES_OUT[model.family],
     )
 
 
@@ -126,3 +135,10 @@ def _kind(number: types_pb2.ModelKind.ValueType) -> ModelKind:
     if kind is None:
         raise error(Reason.INVALID_ARGUMENT, f"model kind {number} is unknown")
     return kind
+
+
+def _family(number: types_pb2.ModelFamily.ValueType) -> ModelFamily:
+    family = _FAMILIES.get(number)
+    if family is None:
+        raise error(Reason.INVALID_ARGUMENT, f"model family {number} is unknown")
+    return family

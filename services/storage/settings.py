@@ -24,6 +24,11 @@ class StorageSettings(Settings):
         description="checkpoint behind Wav2Vec2En: a folder in Hugging Face layout, or a hub name; "
         "empty for the bundled one",
     )
+    text_encoder: str = Field(
+        default="",
+        description="checkpoint behind TextEncoder: a folder in the layout of Hugging Face or "
+        "sentence-transformers, or a hub name; empty for none",
+    )
     bundled_checkpoint: Path = Field(
         default=_BUNDLED, description="folder of the checkpoint that comes along"
     )

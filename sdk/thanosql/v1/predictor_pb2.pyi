@@ -384,7 +384,7 @@ Global___EmbedResult: _TypeAlias = EmbedResult  # noqa: Y015
 
 @_typing.final
 class Embedding(_message.Message):
-    """Where a recording lies among others."""
+    """Where a recording or a text lies among others."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -396,7 +396,7 @@ class Embedding(_message.Message):
 
     @_builtins.property
     def audio_duration(self) -> _duration_pb2.Duration:
-        """Length of the recording."""
+        """Length of the recording; absent for a text."""
 
     def __init__(
         self,
@@ -411,6 +411,122 @@ class Embedding(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Embedding: _TypeAlias = Embedding  # noqa: Y015
+
+@_typing.final
+class EmbedTextRequest(_message.Message):
+    """Part of a stream of texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    ROW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def config(self) -> Global___EmbedTextConfig:
+        """Which model."""
+
+    @_builtins.property
+    def row(self) -> Global___EmbedTextRow:
+        """One row."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___EmbedTextConfig | None = ...,
+        row: Global___EmbedTextRow | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "part", b"part", "row", b"row"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "part", b"part", "row", b"row"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["config", "row"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___EmbedTextRequest: _TypeAlias = EmbedTextRequest  # noqa: Y015
+
+@_typing.final
+class EmbedTextConfig(_message.Message):
+    """Which model answers a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name."""
+    version: _builtins.int
+    """Version; 0 means the active one, resolved once a stream."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EmbedTextConfig: _TypeAlias = EmbedTextConfig  # noqa: Y015
+
+@_typing.final
+class EmbedTextRow(_message.Message):
+    """One row."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_KEY_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    row_key: _builtins.int
+    """The caller's key, unique in the stream."""
+    text: _builtins.str
+    """The text, 256 KB at most."""
+    def __init__(
+        self,
+        *,
+        row_key: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["row_key", b"row_key", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EmbedTextRow: _TypeAlias = EmbedTextRow  # noqa: Y015
+
+@_typing.final
+class EmbedTextResponse(_message.Message):
+    """Part of the answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start(self) -> Global___EmbedStart:
+        """What answers."""
+
+    @_builtins.property
+    def result(self) -> Global___EmbedResult:
+        """One row's answer."""
+
+    def __init__(
+        self,
+        *,
+        start: Global___EmbedStart | None = ...,
+        result: Global___EmbedResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["part", b"part", "result", b"result", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part", b"part", "result", b"result", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["start", "result"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___EmbedTextResponse: _TypeAlias = EmbedTextResponse  # noqa: Y015
 
 @_typing.final
 class RecognizeRequest(_message.Message):
@@ -929,7 +1045,7 @@ class ModelStatistics(_message.Message):
     queue_s: _builtins.float
     """Seconds spent waiting in the queue, over all rows."""
     decode_s: _builtins.float
-    """Seconds spent reading and decoding audio, over all rows."""
+    """Seconds spent reading and decoding audio, or cutting texts into tokens, over all rows."""
     compute_s: _builtins.float
     """Seconds spent computing, over all batches."""
     def __init__(

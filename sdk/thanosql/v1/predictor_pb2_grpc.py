@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PredictorServiceStub:
-    """Transcribes and embeds recordings.
+    """Transcribes and embeds recordings, and embeds texts.
     """
 
     def __init__(self, channel):
@@ -44,6 +44,11 @@ class PredictorServiceStub:
                 '/thanosql.v1.PredictorService/Embed',
                 request_serializer=thanosql_dot_v1_dot_predictor__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_predictor__pb2.EmbedResponse.FromString,
+                _registered_method=True)
+        self.EmbedText = channel.stream_stream(
+                '/thanosql.v1.PredictorService/EmbedText',
+                request_serializer=thanosql_dot_v1_dot_predictor__pb2.EmbedTextRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_predictor__pb2.EmbedTextResponse.FromString,
                 _registered_method=True)
         self.Recognize = channel.unary_unary(
                 '/thanosql.v1.PredictorService/Recognize',
@@ -78,7 +83,7 @@ class PredictorServiceStub:
 
 
 class PredictorServiceServicer:
-    """Transcribes and embeds recordings.
+    """Transcribes and embeds recordings, and embeds texts.
     """
 
     def Transcribe(self, request_iterator, context):
@@ -90,6 +95,13 @@ class PredictorServiceServicer:
 
     def Embed(self, request_iterator, context):
         """Embeds rows of a table: the configuration first, then rows; every row is answered once, in any order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EmbedText(self, request_iterator, context):
+        """Embeds texts of a table: the configuration first, then rows; every row is answered once, in any order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,6 +162,11 @@ def add_PredictorServiceServicer_to_server(servicer, server):
                     request_deserializer=thanosql_dot_v1_dot_predictor__pb2.EmbedRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_predictor__pb2.EmbedResponse.SerializeToString,
             ),
+            'EmbedText': grpc.stream_stream_rpc_method_handler(
+                    servicer.EmbedText,
+                    request_deserializer=thanosql_dot_v1_dot_predictor__pb2.EmbedTextRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_predictor__pb2.EmbedTextResponse.SerializeToString,
+            ),
             'Recognize': grpc.unary_unary_rpc_method_handler(
                     servicer.Recognize,
                     request_deserializer=thanosql_dot_v1_dot_predictor__pb2.RecognizeRequest.FromString,
@@ -189,7 +206,7 @@ def add_PredictorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PredictorService:
-    """Transcribes and embeds recordings.
+    """Transcribes and embeds recordings, and embeds texts.
     """
 
     @staticmethod
@@ -236,6 +253,33 @@ class PredictorService:
             '/thanosql.v1.PredictorService/Embed',
             thanosql_dot_v1_dot_predictor__pb2.EmbedRequest.SerializeToString,
             thanosql_dot_v1_dot_predictor__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EmbedText(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/thanosql.v1.PredictorService/EmbedText',
+            thanosql_dot_v1_dot_predictor__pb2.EmbedTextRequest.SerializeToString,
+            thanosql_dot_v1_dot_predictor__pb2.EmbedTextResponse.FromString,
             options,
             channel_credentials,
             insecure,

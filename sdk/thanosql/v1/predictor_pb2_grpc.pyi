@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PredictorServiceStub:
-    """Transcribes and embeds recordings."""
+    """Transcribes and embeds recordings, and embeds texts."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,6 +37,8 @@ class PredictorServiceStub:
     """Transcribes rows of a table: the configuration first, then rows; every row is answered once, in any order."""
     Embed: _grpc.StreamStreamMultiCallable[_predictor_pb2.EmbedRequest, _predictor_pb2.EmbedResponse]
     """Embeds rows of a table: the configuration first, then rows; every row is answered once, in any order."""
+    EmbedText: _grpc.StreamStreamMultiCallable[_predictor_pb2.EmbedTextRequest, _predictor_pb2.EmbedTextResponse]
+    """Embeds texts of a table: the configuration first, then rows; every row is answered once, in any order."""
     Recognize: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.RecognizeRequest, _predictor_pb2.RecognizeResponse]
     """Transcribes one short recording sent as bytes."""
     StreamingRecognize: _grpc.StreamStreamMultiCallable[_predictor_pb2.StreamingRecognizeRequest, _predictor_pb2.StreamingRecognizeResponse]
@@ -52,13 +54,15 @@ class PredictorServiceStub:
 
 @_typing.type_check_only
 class PredictorServiceAsyncStub(PredictorServiceStub):
-    """Transcribes and embeds recordings."""
+    """Transcribes and embeds recordings, and embeds texts."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Transcribe: _aio.StreamStreamMultiCallable[_predictor_pb2.TranscribeRequest, _predictor_pb2.TranscribeResponse]  # type: ignore[assignment]
     """Transcribes rows of a table: the configuration first, then rows; every row is answered once, in any order."""
     Embed: _aio.StreamStreamMultiCallable[_predictor_pb2.EmbedRequest, _predictor_pb2.EmbedResponse]  # type: ignore[assignment]
     """Embeds rows of a table: the configuration first, then rows; every row is answered once, in any order."""
+    EmbedText: _aio.StreamStreamMultiCallable[_predictor_pb2.EmbedTextRequest, _predictor_pb2.EmbedTextResponse]  # type: ignore[assignment]
+    """Embeds texts of a table: the configuration first, then rows; every row is answered once, in any order."""
     Recognize: _aio.UnaryUnaryMultiCallable[_predictor_pb2.RecognizeRequest, _predictor_pb2.RecognizeResponse]  # type: ignore[assignment]
     """Transcribes one short recording sent as bytes."""
     StreamingRecognize: _aio.StreamStreamMultiCallable[_predictor_pb2.StreamingRecognizeRequest, _predictor_pb2.StreamingRecognizeResponse]  # type: ignore[assignment]
@@ -73,7 +77,7 @@ class PredictorServiceAsyncStub(PredictorServiceStub):
     """Counts and cumulative times since the start."""
 
 class PredictorServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Transcribes and embeds recordings."""
+    """Transcribes and embeds recordings, and embeds texts."""
 
     @_abc_1.abstractmethod
     def Transcribe(
@@ -90,6 +94,14 @@ class PredictorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_predictor_pb2.EmbedResponse], _abc.AsyncIterator[_predictor_pb2.EmbedResponse]]:
         """Embeds rows of a table: the configuration first, then rows; every row is answered once, in any order."""
+
+    @_abc_1.abstractmethod
+    def EmbedText(
+        self,
+        request_iterator: _MaybeAsyncIterator[_predictor_pb2.EmbedTextRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_predictor_pb2.EmbedTextResponse], _abc.AsyncIterator[_predictor_pb2.EmbedTextResponse]]:
+        """Embeds texts of a table: the configuration first, then rows; every row is answered once, in any order."""
 
     @_abc_1.abstractmethod
     def Recognize(

@@ -52,6 +52,30 @@ MODEL_KIND_UPLOADED: ModelKind.ValueType  # 4
 """Brought by UPLOAD."""
 Global___ModelKind: _TypeAlias = ModelKind  # noqa: Y015
 
+class _ModelFamily:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ModelFamilyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelFamily.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MODEL_FAMILY_UNSPECIFIED: _ModelFamily.ValueType  # 0
+    """As versions have that were registered before there was a choice: a recogniser."""
+    MODEL_FAMILY_RECOGNISER: _ModelFamily.ValueType  # 1
+    """Reads recordings, and makes texts and embeddings of them."""
+    MODEL_FAMILY_TEXT_ENCODER: _ModelFamily.ValueType  # 2
+    """Reads texts, and makes embeddings of them."""
+
+class ModelFamily(_ModelFamily, metaclass=_ModelFamilyEnumTypeWrapper):
+    """What a model reads, and what it makes of it."""
+
+MODEL_FAMILY_UNSPECIFIED: ModelFamily.ValueType  # 0
+"""As versions have that were registered before there was a choice: a recogniser."""
+MODEL_FAMILY_RECOGNISER: ModelFamily.ValueType  # 1
+"""Reads recordings, and makes texts and embeddings of them."""
+MODEL_FAMILY_TEXT_ENCODER: ModelFamily.ValueType  # 2
+"""Reads texts, and makes embeddings of them."""
+Global___ModelFamily: _TypeAlias = ModelFamily  # noqa: Y015
+
 @_typing.final
 class SourceSpan(_message.Message):
     """A place in the text of a call."""
@@ -205,6 +229,7 @@ class ModelVersion(_message.Message):
     ACTIVE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     BUILT_FROM_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, case sensitive."""
     version: _builtins.int
@@ -217,6 +242,8 @@ class ModelVersion(_message.Message):
     """The checkpoint behind a base, in words: the bundled one, a folder, a hub name."""
     active: _builtins.bool
     """True for the one version that statements use when they name none."""
+    family: Global___ModelFamily.ValueType
+    """What it reads, and what it makes of it."""
     @_builtins.property
     def artefacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Artefact]:
         """Its files."""
@@ -253,10 +280,11 @@ class ModelVersion(_message.Message):
         active: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         built_from: _abc.Iterable[Global___TableVersion] | None = ...,
+        family: Global___ModelFamily.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "artefacts", b"artefacts", "base", b"base", "built_from", b"built_from", "create_time", b"create_time", "kind", b"kind", "metrics", b"metrics", "name", b"name", "origin", b"origin", "properties", b"properties", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "artefacts", b"artefacts", "base", b"base", "built_from", b"built_from", "create_time", b"create_time", "family", b"family", "kind", b"kind", "metrics", b"metrics", "name", b"name", "origin", b"origin", "properties", b"properties", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

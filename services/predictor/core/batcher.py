@@ -7,6 +7,7 @@ refuses newcomers and finishes the rest.
 """
 
 import asyncio
+from collections.abc import Sized
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,7 +17,6 @@ import structlog
 from services.predictor.core.ports import Clock, Engine
 from services.predictor.core.statistics import Counters
 from services.predictor.core.waiting import Waiting, WaitingRoom
-from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("batcher")
@@ -69,11 +69,11 @@ class Batcher(Generic[Answer]):
         """Whether the loop runs: false after `drain`, or if it died."""
         return not self._loop_task.done()
 
-    def submit(self, window: Samples, deadline_s: float | None = None) -> "asyncio.Future[Answer]":
+    def submit(self, window: Sized, deadline_s: float | None = None) -> "asyncio.Future[Answer]":
         """Queue one window; cancel the future to take it back.
 
         Args:
-            window: Samples as the model takes them.
+            window: Samples or tokens as the model takes them.
             deadline_s: On the batcher's clock; after it the window is not computed any more.
 
         Raises:
@@ -170,7 +170,7 @@ class Batcher(Generic[Answer]):
         batches = len(self._room) / self._engine.policy.max_batch_size
         return ThanosqlError(
             reason=Reason.OVERLOADED,
-            message=f"{len(self._room)} recordings wait for this model already; try again later",
+            message=f"{len(self._room)} others wait for this model already; try again later",
             retry_delay_s=max(0.1, 0.5 * batches * self._batch_s),
         )
 

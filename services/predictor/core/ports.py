@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from services.predictor.core.types import ModelRecord
-from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import ThanosqlError
 
 Prepared = TypeVar("Prepared")
@@ -58,7 +57,8 @@ class BatchPolicy:
     Attributes:
         max_batch_size: Most windows in a batch.
         max_queue_delay_s: How long the oldest window waits for others to join it.
-        bucket_samples: Windows whose lengths, in these units, round up alike may share a batch.
+        bucket_samples: Windows whose lengths, in these units, of samples or tokens, round up alike may share
+            a batch.
         pipeline_depth: Batches between preparation and the end; 2 lets one prepare while another runs.
     """
 
@@ -93,8 +93,8 @@ class Engine(Protocol[Prepared, Raw, Answer]):
         """How it wants its batches."""
         ...
 
-    def prepare(self, windows: Sequence[Samples]) -> Prepared:
-        """Make the input of the device, on the CPU."""
+    def prepare(self, windows: Sequence[Any]) -> Prepared:
+        """Make the input of the device, on the CPU. Any: samples or tokens, as the engine takes them."""
         ...
 
     def run(self, prepared: Prepared) -> Raw:
@@ -104,6 +104,7 @@ class Engine(Protocol[Prepared, Raw, Answer]):
     def finish(self, raw: Raw) -> Sequence[Answer | ThanosqlError]:
         """Give, for each window, its answer, or why this window has none.
 
-        A transcribing engine answers with the best label of every frame, an embedding one with the frames.
+        A transcribing engine answers with the best label of every frame, an embedding one with the frames,
+        one for texts with a vector.
         """
         ...

@@ -5,20 +5,30 @@ import enum
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import structlog
 
 from services.predictor.core.holding import ModelHolding, deleted_meanwhile
 from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.ports import Clock, ModelCatalog
-from services.predictor.core.types import ModelRecord
+from services.predictor.core.texts.encoder import LoadedEncoder
+from services.predictor.core.types import ModelFamily, ModelRecord
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("registry")
 _MOST_FAILURES = 32
 _RETRY_DELAY_S = 2.0
+_READS = "reads texts and hears no recordings; it is for CONVERT with text_col, and for SEARCH TEXT"
+_HEARS = (
+    "hears recordings and reads no texts; use a text encoder, which the setting "
+    "THANOSQL_STORAGE__TEXT_ENCODER brings as TextEncoder"
+)
 
-Load = Callable[[ModelRecord], Awaitable[LoadedModel]]
+AnyModel: TypeAlias = LoadedModel | LoadedEncoder
+"""A model in memory, by the family of its record."""
+
+Load = Callable[[ModelRecord], Awaitable[AnyModel]]
 
 
 class State(enum.Enum):
@@ -46,7 +56,7 @@ class ModelStatus:
 @dataclass(kw_only=True, eq=False)
 class _Place:
     record: ModelRecord
-    task: "asyncio.Task[LoadedModel]"
+    task: "asyncio.Task[AnyModel]"
     state: State = State.LOADING
     message: str = ""
     leases: int = 0
@@ -56,7 +66,7 @@ class _Place:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def model(self) -> LoadedModel | None:
+    def model(self) -> AnyModel | None:
         """The model, once it is loaded."""
         done = self.task.done() and not self.task.cancelled() and self.task.exception() is None
         return self.task.result() if done else None
@@ -101,11 +111,29 @@ class ModelRegistry:
 
     @asynccontextmanager
     async def use(self, record: ModelRecord) -> AsyncIterator[LoadedModel]:
-        """Hold a model, loaded first where it must be; it stays while it is held.
+        """Hold a recogniser, loaded first where it must be; it stays while it is held.
 
         Raises:
-            ThanosqlError: What loading raises; OVERLOADED when every place is taken by models in use.
+            ThanosqlError: What loading raises; OVERLOADED when every place is taken by models in use;
+                INVALID_CHECKPOINT for a model of another family.
         """
+        if record.family is not ModelFamily.RECOGNISER:
+            raise _other_family(record, _READS)
+        async with self._used(record) as model:
+            assert isinstance(model, LoadedModel)
+            yield model
+
+    @asynccontextmanager
+    async def use_encoder(self, record: ModelRecord) -> AsyncIterator[LoadedEncoder]:
+        """Hold a text encoder, as `use` holds a recogniser."""
+        if record.family is not ModelFamily.TEXT_ENCODER:
+            raise _other_family(record, _HEARS)
+        async with self._used(record) as model:
+            assert isinstance(model, LoadedEncoder)
+            yield model
+
+    @asynccontextmanager
+    async def _used(self, record: ModelRecord) -> AsyncIterator[AnyModel]:
         place = await self._place(record)
         try:
             # Shielded: one caller who leaves must not stop the load that others wait for.
@@ -116,7 +144,7 @@ class ModelRegistry:
     async def load(self, name: str, version: int) -> ModelStatus:
         """Load a model before it is needed."""
         record = await self.resolve(name, version)
-        async with self.use(record):
+        async with self._used(record):
             return _status(self._places[record.key])
 
     async def unload(self, name: str, version: int) -> int:
@@ -167,7 +195,7 @@ class ModelRegistry:
         task.add_done_callback(lambda _task: self._settle(place))
         return place
 
-    async def _load_model(self, record: ModelRecord) -> LoadedModel:
+    async def _load_model(self, record: ModelRecord) -> AnyModel:
         await self._holding.take(record)
         try:
             return await self._load(record)
@@ -250,6 +278,11 @@ class ModelRegistry:
             place.state is State.READY for place in self._places.values() if place.record.name == name
         )
         self._report(name, ready)
+
+
+def _other_family(record: ModelRecord, what: str) -> ThanosqlError:
+    message = f"model {record.full_name} is a {record.family.value}, which {what}"
+    return error(Reason.INVALID_CHECKPOINT, message, model=record.name)
 
 
 def _is_usable(place: _Place) -> bool:

@@ -1,5 +1,6 @@
 """What the predictor speaks about, without gRPC."""
 
+import enum
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,13 @@ class Artefact:
     size_bytes: int
 
 
+class ModelFamily(enum.Enum):
+    """What a model reads, and what it makes of it."""
+
+    RECOGNISER = "recogniser"
+    TEXT_ENCODER = "text encoder"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelRecord:
     """One version of a model as the catalog keeps it; what the predictor does not use it passes on.
@@ -39,6 +47,7 @@ class ModelRecord:
         properties: Facts of its making by name.
         active: Whether it is the version that statements use.
         created_s: Seconds since the epoch.
+        family: What it reads, and what it makes of it.
     """
 
     name: str
@@ -51,6 +60,12 @@ class ModelRecord:
     properties: Mapping[str, str] = field(default_factory=dict)
     active: bool = True
     created_s: float = 0.0
+    family: ModelFamily = ModelFamily.RECOGNISER
+
+    @property
+    def full_name(self) -> str:
+        """Such as `my_model.2`."""
+        return f"{self.name}.{self.version}"
 
     @property
     def fingerprint(self) -> str:
@@ -78,6 +93,14 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextRow:
+    """One text to embed."""
+
+    row_key: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transcript:
     """What was heard; the text is empty for silence."""
 
@@ -87,7 +110,7 @@ class Transcript:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Embedding:
-    """Where a recording lies among others: a vector of length 1."""
+    """Where a recording or a text lies among others: a vector of length 1. A text lasts no seconds."""
 
     values: npt.NDArray[np.float32]
     audio_s: float

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from services.predictor.core.ports import BatchPolicy
-from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import Reason, error
 
 Answer = TypeVar("Answer")
@@ -18,13 +17,13 @@ class Waiting(Generic[Answer]):
     """One window in the queue.
 
     Attributes:
-        window: Samples as the model takes them.
+        window: Samples or tokens as the model takes them.
         since_s: When it came.
         deadline_s: When its caller gives up; None for never.
         answer: Resolves exactly once: what the engine gives, an error, or cancelled by the caller.
     """
 
-    window: Samples
+    window: Sized
     since_s: float
     deadline_s: float | None
     answer: "asyncio.Future[Answer]"

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import structlog
 
 from services.storage.core.names import file_name
-from services.storage.core.types import Artefact, ModelKind, ModelVersion, TableVersion
+from services.storage.core.types import Artefact, ModelFamily, ModelKind, ModelVersion, TableVersion
 from thanosql_objects.ports import ObjectInfo, ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -172,6 +172,7 @@ def to_entry(model: ModelVersion) -> dict[str, Any]:
     """Write a version into a document."""
     return asdict(replace(model, metrics=dict(model.metrics), properties=dict(model.properties))) | {
         "kind": model.kind.value,
+        "family": model.family.value,
         "built_from": [{"table": item.table, "version": item.version} for item in model.built_from],
     }
 
@@ -179,9 +180,11 @@ def to_entry(model: ModelVersion) -> dict[str, Any]:
 def from_entry(entry: dict[str, Any]) -> ModelVersion:
     """Read a version of a document."""
     artefacts = tuple(Artefact(**artefact) for artefact in entry["artefacts"])
-    # Models that an earlier release registered have no such record.
+    # Models that an earlier release registered have no such records.
+    family = ModelFamily(entry.get("family", ModelFamily.RECOGNISER.value))
     built_from = tuple(TableVersion(**item) for item in entry.get("built_from", ()))
-    typed = {"kind": ModelKind(entry["kind"]), "artefacts": artefacts, "built_from": built_from}
+    kind = ModelKind(entry["kind"])
+    typed = {"kind": kind, "family": family, "artefacts": artefacts, "built_from": built_from}
     return ModelVersion(**(entry | typed))
 
 

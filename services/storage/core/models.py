@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from services.storage.core.checkpoints import TEXT_ENCODER
 from services.storage.core.holds import Hold, ModelHolds
 from services.storage.core.model_documents import Document, ModelDocuments, empty
 from services.storage.core.model_edits import added, put_back, require_free, versions_of, without
@@ -59,7 +60,7 @@ class ModelCatalog:
         """Return the versions of a model, newest first."""
         document = self._documents.read(name)
         if document is None:
-            raise model_not_found(name, self.names())
+            raise _not_found(name, self.names())
         return versions_of(document)
 
     def tables_named(self) -> frozenset[tuple[str, int]]:
@@ -136,9 +137,8 @@ class ModelCatalog:
         Raises:
             ThanosqlError: MODEL_NOT_FOUND; PERMISSION_DENIED for a base, whose checkpoint is a setting.
         """
-        _refuse_base(
-            [self._wanted(name, version)], "its checkpoint is the setting THANOSQL_STORAGE__WAV2VEC2_EN"
-        )
+        setting = "THANOSQL_STORAGE__WAV2VEC2_EN or THANOSQL_STORAGE__TEXT_ENCODER"
+        _refuse_base([self._wanted(name, version)], f"its checkpoint is a setting, {setting}")
 
         def switch(document: Document) -> Document:
             if all(entry["version"] != version for entry in document["versions"]):
@@ -166,13 +166,13 @@ class ModelCatalog:
         """Delete a model with its versions and files, or one version, and say how many versions it had.
 
         Raises:
-            ThanosqlError: PERMISSION_DENIED for a base model, which BUILD statements stand on; MODEL_IN_USE
+            ThanosqlError: PERMISSION_DENIED for a base model, which statements stand on; MODEL_IN_USE
                 for the active version, and unless forced for what is in use; MODEL_NOT_FOUND.
         """
         doomed = self._doomed(deletion)
         if not doomed:
             return 0
-        _refuse_base(doomed, "BUILD statements name it")
+        _refuse_base(doomed, "statements name it, and tables are made with it")
         without(doomed, self._documents.read(deletion.name) or empty(), deletion)
         self._require_unused(deletion, doomed)
         if not deletion.explain_only:
@@ -236,6 +236,13 @@ class ModelCatalog:
 
     def _all(self) -> Iterator[ModelVersion]:
         return (model for document in self._documents.all() for model in versions_of(document))
+
+
+def _not_found(name: str, known: Sequence[str]) -> ThanosqlError:
+    if name != TEXT_ENCODER.base:
+        return model_not_found(name, known)
+    message = f"model {name!r} does not exist, because no text encoder is configured; {TEXT_ENCODER.advice}"
+    return error(Reason.MODEL_NOT_FOUND, message, model=name)
 
 
 def _refuse_base(versions: Sequence[ModelVersion], why: str) -> None:

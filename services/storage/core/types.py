@@ -190,6 +190,13 @@ class ModelKind(enum.Enum):
     UPLOADED = "uploaded"
 
 
+class ModelFamily(enum.Enum):
+    """What a model reads, and what it makes of it."""
+
+    RECOGNISER = "recogniser"
+    TEXT_ENCODER = "text_encoder"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Artefact:
     """One file of a model, as it lies in the object store."""
@@ -216,6 +223,7 @@ class ModelVersion:
         built_from: The tables that it learned from, at the versions that were read.
         active: True for the one version that statements use when they name none.
         create_time_s: When it was registered.
+        family: What it reads, and what it makes of it.
     """
 
     name: str
@@ -229,6 +237,7 @@ class ModelVersion:
     built_from: tuple[TableVersion, ...] = ()
     active: bool = True
     create_time_s: float = 0.0
+    family: ModelFamily = ModelFamily.RECOGNISER
 
 
 @dataclass(frozen=True, kw_only=True)

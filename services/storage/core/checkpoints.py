@@ -1,0 +1,91 @@
+"""What folders of checkpoints hold: which files a base model needs, which are kept, under which names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.storage.core.types import ModelFamily
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+BASE = "Wav2Vec2En"
+PREBUILT = "tutorial_audio_recognition"
+_KEPT = frozenset({".json", ".safetensors", ".txt"})
+_ENCODER_FILES = (
+    "config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+)
+# sentence-transformers has it in a folder of its own; files of models lie side by side.
+_POOLING = {"pooling.json": "1_Pooling/config.json"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointKind:
+    """A kind of checkpoint that a setting names.
+
+    Attributes:
+        base: Name of the base model that it is behind.
+        family: What its models read.
+        required: Files that there must be; of those that stand together one is enough.
+        files: The files that are kept, by their names in the catalog.
+        advice: How to mend the setting.
+    """
+
+    base: str
+    family: ModelFamily
+    required: tuple[tuple[str, ...], ...]
+    files: Callable[[Path], dict[str, Path]]
+    advice: str
+
+    def require(self, folder: Path, origin: str) -> None:
+        """Raise BASE_MODEL_UNAVAILABLE where the folder lacks a file."""
+        missing = [
+            " or ".join(names)
+            for names in self.required
+            if not any((folder / name).is_file() for name in names)
+        ]
+        if missing:
+            raise unavailable(self, origin, f"it lacks {', '.join(missing)}")
+
+
+def unavailable(checkpoint: CheckpointKind, name: str, why: str) -> ThanosqlError:
+    """Build the error for a configured checkpoint that cannot be had."""
+    message = f"the checkpoint {name!r} for {checkpoint.base} cannot be had: {why}; {checkpoint.advice}"
+    return error(Reason.BASE_MODEL_UNAVAILABLE, message, checkpoint=name)
+
+
+def _all_files(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir() if path.is_file() and path.suffix in _KEPT}
+
+
+def _encoder_files(folder: Path) -> dict[str, Path]:
+    """Those that are read; published folders hold the same weights in many formats."""
+    weights = [*folder.glob("model*.safetensors"), *folder.glob("model*.safetensors.index.json")]
+    found = {path.name: path for path in [*weights, *(folder / name for name in _ENCODER_FILES)]}
+    found |= {name: folder / place for name, place in _POOLING.items()}
+    return {name: path for name, path in found.items() if path.is_file()}
+
+
+RECOGNISER = CheckpointKind(
+    base=BASE,
+    family=ModelFamily.RECOGNISER,
+    required=(("config.json",), ("model.safetensors",), ("vocab.json",)),
+    files=_all_files,
+    advice="set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, "
+    "or unset it to use the bundled one",
+)
+TEXT_ENCODER = CheckpointKind(
+    base="TextEncoder",
+    family=ModelFamily.TEXT_ENCODER,
+    required=(
+        ("config.json",),
+        ("model.safetensors", "model.safetensors.index.json"),
+        ("tokenizer.json", "vocab.txt"),
+    ),
+    files=_encoder_files,
+    advice="set THANOSQL_STORAGE__TEXT_ENCODER to a folder in the layout of Hugging Face or "
+    "sentence-transformers and start the server again",
+)
