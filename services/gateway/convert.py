@@ -77,7 +77,13 @@ def model(message: types_pb2.ModelVersion) -> ModelVersion:
         create_time=moment(message.create_time, message.HasField("create_time")),
         size_bytes=sum(artefact.size_bytes for artefact in message.artefacts),
         received=message,
+        family=_family(message),
     )
+
+
+def _family(message: types_pb2.ModelVersion) -> str:
+    family = message.family or types_pb2.MODEL_FAMILY_RECOGNISER
+    return types_pb2.ModelFamily.Name(family).removeprefix("MODEL_FAMILY_")
 
 
 def job(message: trainer_pb2.TrainingJob) -> TrainingJob:

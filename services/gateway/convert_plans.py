@@ -12,10 +12,6 @@ _MediaKind = parser_pb2.MediaKind
 _SearchKind = parser_pb2.SearchKind
 _GetKind = parser_pb2.GetKind
 
-_INSTEAD_OF_TEXTS = (
-    "the models here hear recordings: set audio_col, or find words in texts with SEARCH KEYWORD"
-)
-_INSTEAD_OF_VECTORS = "no model here compares texts; SEARCH KEYWORD finds words in them"
 _INSTEAD_OF_BOTH = (
     "no model here compares texts with recordings; make texts of the recordings with PREDICT, "
     "and find words in them with SEARCH KEYWORD"
@@ -194,12 +190,11 @@ def _evaluate(message: parser_pb2.EvaluatePlan, place: Span) -> plans.Evaluate:
     )
 
 
-def _convert(message: parser_pb2.ConvertPlan, place: Span) -> plans.Convert | plans.Unavailable:
-    if message.text_col:
-        return plans.Unavailable(kind="CONVERT with text_col", instead=_INSTEAD_OF_TEXTS)
+def _convert(message: parser_pb2.ConvertPlan, place: Span) -> plans.Convert:
     return plans.Convert(
         model=_name(message.model),
         audio_col=message.audio_col,
+        text_col=message.text_col,
         batch_size=message.batch_size,
         result_col=message.result_col,
         query=_query(message.query),
@@ -212,17 +207,19 @@ def _search(message: parser_pb2.SearchPlan, place: Span) -> plans.Statement:
         case _SearchKind.SEARCH_KIND_KEYWORD:
             return _search_keyword(message, place)
         case _SearchKind.SEARCH_KIND_AUDIO if message.search_by != "text":
-            return _search_audio(message, place)
+            return _search_nearest(plans.SearchAudio, message, place)
         case _SearchKind.SEARCH_KIND_AUDIO:
             return plans.Unavailable(kind="SEARCH AUDIO with search_by='text'", instead=_INSTEAD_OF_BOTH)
         case _ if message.search_by == "audio":
             return plans.Unavailable(kind="SEARCH TEXT with search_by='audio'", instead=_INSTEAD_OF_BOTH)
         case _:
-            return plans.Unavailable(kind="SEARCH TEXT", instead=_INSTEAD_OF_VECTORS)
+            return _search_nearest(plans.SearchText, message, place)
 
 
-def _search_audio(message: parser_pb2.SearchPlan, place: Span) -> plans.SearchAudio:
-    return plans.SearchAudio(
+def _search_nearest(
+    kind: type[plans.SearchAudio] | type[plans.SearchText], message: parser_pb2.SearchPlan, place: Span
+) -> plans.SearchNearest:
+    return kind(
         model=_name(message.model),
         search_input=message.search_input,
         emb_col=message.emb_col,

@@ -9,8 +9,8 @@ from services.gateway.convert_plans import training_options
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.ports import SendRow, TrainingRequest
 from services.gateway.core.records import (
-    AudioRow,
     Embedding,
+    InputRow,
     RowAnswer,
     ScoredRow,
     Scores,
@@ -81,7 +81,7 @@ class TrainerPeer:
 
 
 class PredictorPeer:
-    """Speech to text, and to embeddings."""
+    """Speech to text, and both to embeddings."""
 
     def __init__(self, stub: "predictor_pb2_grpc.PredictorServiceAsyncStub") -> None:
         self._stub = stub
@@ -125,14 +125,34 @@ class PredictorPeer:
             finally:
                 call.cancel()
 
+    @asynccontextmanager
+    async def embed_texts(
+        self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+    ) -> AsyncIterator[Embedding]:
+        """See `Predictor.embed_texts`."""
+        config = predictor_pb2.EmbedTextConfig(model=model, version=version)
+        feed: Feed = Pipe(REQUESTS_AHEAD)
+        async with feed.fed_by(partial(_send_texts, config, send_rows, feed.put)):
+            call = self._stub.EmbedText(feed.items())  # no deadline, as above
+            messages = answers(call, "predictor", feed)
+            try:
+                opened = (await first(messages, "predictor")).start
+                yield Embedding(
+                    model=convert.model(opened.model),
+                    dimension=opened.dimension,
+                    answers=_embed_answers(messages),
+                )
+            finally:
+                call.cancel()
+
 
 async def _send_audio(
     config: predictor_pb2.TranscribeConfig,
     send_rows: Callable[[SendRow], Awaitable[None]],
     put: Callable[[predictor_pb2.TranscribeRequest], Awaitable[None]],
 ) -> None:
-    async def send(row: AudioRow) -> None:
-        message = predictor_pb2.TranscribeRow(row_key=row.key, audio_path=row.path)
+    async def send(row: InputRow) -> None:
+        message = predictor_pb2.TranscribeRow(row_key=row.key, audio_path=row.content)
         await put(predictor_pb2.TranscribeRequest(row=message))
 
     await put(predictor_pb2.TranscribeRequest(config=config))
@@ -149,15 +169,30 @@ async def _send_to_embed(
     send_rows: Callable[[SendRow], Awaitable[None]],
     put: Callable[[predictor_pb2.EmbedRequest], Awaitable[None]],
 ) -> None:
-    async def send(row: AudioRow) -> None:
-        message = predictor_pb2.EmbedRow(row_key=row.key, audio_path=row.path)
+    async def send(row: InputRow) -> None:
+        message = predictor_pb2.EmbedRow(row_key=row.key, audio_path=row.content)
         await put(predictor_pb2.EmbedRequest(row=message))
 
     await put(predictor_pb2.EmbedRequest(config=config))
     await send_rows(send)
 
 
-async def _embed_answers(messages: AsyncIterator[predictor_pb2.EmbedResponse]) -> AsyncIterator[RowAnswer]:
+async def _send_texts(
+    config: predictor_pb2.EmbedTextConfig,
+    send_rows: Callable[[SendRow], Awaitable[None]],
+    put: Callable[[predictor_pb2.EmbedTextRequest], Awaitable[None]],
+) -> None:
+    async def send(row: InputRow) -> None:
+        message = predictor_pb2.EmbedTextRow(row_key=row.key, text=row.content)
+        await put(predictor_pb2.EmbedTextRequest(row=message))
+
+    await put(predictor_pb2.EmbedTextRequest(config=config))
+    await send_rows(send)
+
+
+async def _embed_answers(
+    messages: AsyncIterator[predictor_pb2.EmbedResponse | predictor_pb2.EmbedTextResponse],
+) -> AsyncIterator[RowAnswer]:
     async for message in messages:
         yield convert.embed_answer(message.result)
 

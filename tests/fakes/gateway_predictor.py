@@ -113,14 +113,36 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         for row in rows:
             yield predictor_pb2.EmbedResponse(result=self._embedding(row, dimension))
 
+    async def EmbedText(
+        self, request_iterator: Any, context: Any
+    ) -> AsyncIterator[predictor_pb2.EmbedTextResponse]:
+        self.streams_begun += 1
+        requests = aiter(request_iterator)
+        model = self._model((await anext(requests)).config.model)
+        if model.family != types_pb2.MODEL_FAMILY_TEXT_ENCODER:
+            raise error(Reason.INVALID_CHECKPOINT, f"model '{model.name}' reads no texts", model=model.name)
+        start = predictor_pb2.EmbedStart(model=model, dimension=self.dimensions.get(model.name, 2))
+        yield predictor_pb2.EmbedTextResponse(start=start)
+        rows = [request.row async for request in requests]
+        self.rows_seen += [row.text for row in rows]
+        self.random.shuffle(rows)
+        for row in rows:
+            result = self._embedded(row.row_key, row.text, start.dimension)
+            yield predictor_pb2.EmbedTextResponse(result=result)
+
     def _embedding(self, row: predictor_pb2.EmbedRow, dimension: int) -> predictor_pb2.EmbedResult:
-        result = predictor_pb2.EmbedResult(row_key=row.row_key)
-        if row.audio_path in self.failures:
-            result.status.CopyFrom(to_status(self.failures[row.audio_path]))
-        else:
-            angle = self.angles.get(row.audio_path, float(len(row.audio_path)))
-            result.embedding.values.extend([math.cos(angle), math.sin(angle), *[0.0] * (dimension - 2)])
+        result = self._embedded(row.row_key, row.audio_path, dimension)
+        if result.HasField("embedding"):
             result.embedding.audio_duration.CopyFrom(duration_pb2.Duration(seconds=2))
+        return result
+
+    def _embedded(self, key: int, content: str, dimension: int) -> predictor_pb2.EmbedResult:
+        result = predictor_pb2.EmbedResult(row_key=key)
+        if content in self.failures:
+            result.status.CopyFrom(to_status(self.failures[content]))
+        else:
+            angle = self.angles.get(content, float(len(content)))
+            result.embedding.values.extend([math.cos(angle), math.sin(angle), *[0.0] * (dimension - 2)])
         return result
 
     async def Recognize(self, request: Any, context: Any) -> Any:

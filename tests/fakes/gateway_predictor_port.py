@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.ports import SendRow
-from services.gateway.core.records import AudioRow, ModelVersion, RowAnswer, Transcription
+from services.gateway.core.records import InputRow, ModelVersion, RowAnswer, Transcription
 from thanosql_runtime.errors import Reason, error
 
 
@@ -29,7 +29,7 @@ class ShufflingPredictor:
     async def transcribe(
         self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
     ) -> AsyncIterator[Transcription]:
-        pipe: Pipe[AudioRow] = Pipe(1)
+        pipe: Pipe[InputRow] = Pipe(1)
         self.streams += 1
         try:
             async with pipe.fed_by(lambda: send_rows(pipe.put)):
@@ -38,8 +38,8 @@ class ShufflingPredictor:
         finally:
             self.streams -= 1
 
-    async def _answers(self, pipe: Pipe[AudioRow]) -> AsyncIterator[RowAnswer]:
-        arrived: list[AudioRow] = []
+    async def _answers(self, pipe: Pipe[InputRow]) -> AsyncIterator[RowAnswer]:
+        arrived: list[InputRow] = []
 
         async def gather() -> None:
             async for row in pipe.items():
@@ -66,7 +66,7 @@ class ShufflingPredictor:
             gathering.cancel()
 
 
-def _answer(row: AudioRow) -> RowAnswer:
-    if "bad" in row.path:
+def _answer(row: InputRow) -> RowAnswer:
+    if "bad" in row.content:
         return RowAnswer(key=row.key, reason="AUDIO_UNREADABLE", message="not audio")
-    return RowAnswer(key=row.key, text=f"heard {row.path}", audio_s=1.0)
+    return RowAnswer(key=row.key, text=f"heard {row.content}", audio_s=1.0)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pyarrow as pa
 
-from services.gateway.core.columns import check_result_col, recordings_column, without
+from services.gateway.core.columns import check_result_col, recordings_column, texts_column, without
 from services.gateway.core.ordering import AnsweredChunk
 from services.gateway.core.plans import Convert, Predict
 from services.gateway.core.records import RowAnswer
@@ -20,8 +20,13 @@ def extended_schema(
     text: str, statement: Predict | Convert, inner: pa.Schema, result_type: pa.DataType
 ) -> pa.Schema:
     """The columns of the answer; raises where the query's columns do not fit the statement."""
-    recordings_column(text, statement, inner, statement.audio_col)
-    taken = {ERROR_COLUMN: "the reasons of failed rows", statement.audio_col: "the recordings"}
+    column, words = statement.audio_col, "recordings"
+    if isinstance(statement, Convert) and statement.text_col:
+        column, words = statement.text_col, "texts"
+        texts_column(text, statement, inner, column)
+    else:
+        recordings_column(text, statement, inner, column)
+    taken = {ERROR_COLUMN: "the reasons of failed rows", column: f"the {words}"}
     check_result_col(text, statement, taken)
     fields = [inner.field(kept) for kept in kept_columns(statement, inner)]
     added = [pa.field(statement.result_col, result_type), pa.field(ERROR_COLUMN, pa.string())]

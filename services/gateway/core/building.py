@@ -10,6 +10,7 @@ import structlog
 
 from services.gateway.core.columns import recordings_column, texts_column
 from services.gateway.core.events import JobChanged, Progress
+from services.gateway.core.families import require_recogniser
 from services.gateway.core.places import option_place, place, placed_at
 from services.gateway.core.plans import BuildModel, split_version
 from services.gateway.core.ports import TrainingRequest, WriteTarget
@@ -52,6 +53,7 @@ async def find_base(run: Run, statement: BuildModel) -> ModelVersion:
             if failure.reason is Reason.MODEL_NOT_FOUND and not statement.fit:
                 failure.reason = Reason.BASE_MODEL_NOT_FOUND
             raise
+        require_recogniser(base)
         if base.kind == "BASE" or statement.fit:
             return base
         raise error(

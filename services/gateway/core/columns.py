@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from services.gateway.core.places import NOWHERE, WithOptions, option_place, place, placed_at
-from services.gateway.core.plans import Convert, Predict, SearchAudio, SearchKeyword
+from services.gateway.core.plans import Convert, Predict, SearchKeyword, SearchNearest
 from thanosql_runtime.errors import Reason, StatementError, ThanosqlError, error
 from thanosql_runtime.nearest import nearest
 
@@ -85,7 +85,7 @@ def without(schema: pa.Schema, names: Sequence[str]) -> list[int]:
 
 
 def check_result_col(
-    text: str, statement: Predict | Convert | SearchAudio | SearchKeyword, taken: Mapping[str, str]
+    text: str, statement: Predict | Convert | SearchNearest | SearchKeyword, taken: Mapping[str, str]
 ) -> None:
     """Raise INVALID_OPTION_VALUE where the result has the name of a column that the answer has already.
 

@@ -1,4 +1,4 @@
-"""CONVERT: the rows of a query with the embedding of each recording."""
+"""CONVERT: the rows of a query with the embedding of each recording, or of each text."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,9 +14,9 @@ from services.gateway.core.plans import Convert, split_version
 from services.gateway.core.ports import SendRow
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.queries import counting, open_query
-from services.gateway.core.records import AudioRow, ModelVersion, RowAnswer, Rows
+from services.gateway.core.records import Embedding, InputRow, ModelVersion, RowAnswer, Rows
 from services.gateway.core.run import Run
-from services.gateway.core.transcribing import Task, open_answers
+from services.gateway.core.transcribing import Ask, Task, open_answers
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -30,11 +30,12 @@ async def open_conversion(run: Run, statement: Convert) -> AsyncIterator[Rows]:
         task = Task(
             model=statement.model,
             batch_size=statement.batch_size,
-            audio_index=find_column(rows.schema, statement.audio_col, "recordings"),
+            input_index=find_column(rows.schema, statement.input_col, statement.input_words),
+            reads_texts=bool(statement.text_col),
         )
         async with counting(run, statement.query) as total:
-            progress = RowProgress(run, "embedding", total)
-            embed = run.peers.predictor.embed
+            progress = RowProgress(run, "embedding", total, of_audio=not task.reads_texts)
+            embed = _embedding_of(run, texts=task.reads_texts)
             async with open_answers(run, task, rows, progress, embed) as embedded:
                 dimension = embedded.call.dimension
                 schema = conversion_schema(run.text, statement, rows.schema, dimension)
@@ -48,33 +49,40 @@ def conversion_schema(text: str, statement: Convert, inner: pa.Schema, dimension
     return extended_schema(text, statement, inner, _type(dimension))
 
 
-async def embedding_dimension(run: Run, model: Name) -> tuple[ModelVersion, int]:
+async def embedding_dimension(run: Run, statement: Convert) -> tuple[ModelVersion, int]:
     """The model, and how many numbers its embeddings have; it is loaded for that."""
+    model, embed = statement.model, _embedding_of(run, texts=bool(statement.text_col))
 
     async def send_nothing(_send: SendRow) -> None:
         return
 
     with placed_at(model.span):
-        async with run.peers.predictor.embed(*split_version(model.text), send_nothing) as call:
+        async with embed(*split_version(model.text), send_nothing) as call:
             return call.model, call.dimension
 
 
-async def embed_recording(run: Run, model: Name, path: str) -> tuple[ModelVersion, Sequence[float]]:
-    """The embedding of one recording of the workspace.
+async def embed_one(
+    run: Run, model: Name, content: str, *, texts: bool
+) -> tuple[ModelVersion, Sequence[float]]:
+    """The embedding of one recording of the workspace, by its path, or of one text.
 
     Raises:
-        ThanosqlError: What a row with this recording would have in `error`.
+        ThanosqlError: What a row with it would have in `error`.
     """
 
     async def send_one(send: SendRow) -> None:
-        await send(AudioRow(key=0, path=path))
+        await send(InputRow(key=0, content=content))
 
-    async with run.peers.predictor.embed(*split_version(model.text), send_one) as call:
+    async with _embedding_of(run, texts=texts)(*split_version(model.text), send_one) as call:
         async for answer in call.answers:
             if answer.failed:
                 raise ThanosqlError(reason=Reason(answer.reason), message=answer.message)
             return call.model, answer.embedding
     raise error(Reason.INTERNAL, "the predictor ended without an answer")
+
+
+def _embedding_of(run: Run, *, texts: bool) -> Ask[Embedding]:
+    return run.peers.predictor.embed_texts if texts else run.peers.predictor.embed
 
 
 def _type(dimension: int) -> pa.DataType:

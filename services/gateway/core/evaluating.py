@@ -39,7 +39,7 @@ def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
     return Task(
         model=statement.model,
         batch_size=statement.batch_size,
-        audio_index=recordings_column(text, statement, schema, statement.audio_col),
+        input_index=recordings_column(text, statement, schema, statement.audio_col),
         text_index=texts_column(text, statement, schema, statement.text_col),
     )
 

@@ -16,6 +16,7 @@ from services.gateway.core.checking import check_insert
 from services.gateway.core.converting import conversion_schema, embedding_dimension
 from services.gateway.core.evaluating import evaluation_task
 from services.gateway.core.explaining_changes import change_steps
+from services.gateway.core.families import require_recogniser
 from services.gateway.core.listing import listing_schema
 from services.gateway.core.lookups import not_available
 from services.gateway.core.places import placed_at, placed_in
@@ -30,8 +31,8 @@ from services.gateway.core.plans import (
     ListNames,
     Predict,
     PrintAudio,
-    SearchAudio,
     SearchKeyword,
+    SearchNearest,
     ShowJob,
     ShowModelVersions,
     ShowTableVersions,
@@ -46,7 +47,7 @@ from services.gateway.core.queries import bind
 from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import explained_manner, search_schema
-from services.gateway.core.searching_audio import audio_search_schema, explained_audio_search
+from services.gateway.core.searching_nearest import explained_nearest_search, nearest_search_schema
 
 _NO_COLUMNS = pa.schema([])
 STEPS = pa.schema([("step", pa.int64()), ("what", pa.string())])
@@ -80,8 +81,8 @@ async def explain(run: Run, statement: Statement) -> Explained:
             return await _explain_convert(run, statement)
         case SearchKeyword():
             return await _explain_search(run, statement)
-        case SearchAudio():
-            return await _explain_audio_search(run, statement)
+        case _ if isinstance(statement, SearchNearest):
+            return await _explain_nearest_search(run, statement)
         case Unavailable():
             raise not_available(statement)
         case Evaluate() | BuildModel() | PrintAudio():
@@ -119,7 +120,7 @@ async def _explain_query(run: Run, query: Query) -> Explained:
 async def _explain_predict(run: Run, statement: Predict) -> Explained:
     inner = await _explain_query(run, statement.query)
     schema = prediction_schema(run.text, statement, inner.schema)
-    model = await _model(run, statement.model)
+    model = await _recogniser(run, statement.model)
     step = (
         f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}, "
         f"{statement.batch_size} rows a batch; add the columns '{statement.result_col}' and 'error'"
@@ -130,20 +131,20 @@ async def _explain_predict(run: Run, statement: Predict) -> Explained:
 async def _explain_convert(run: Run, statement: Convert) -> Explained:
     inner = await _explain_query(run, statement.query)
     conversion_schema(run.text, statement, inner.schema, dimension=1)
-    model, dimension = await embedding_dimension(run, statement.model)
+    model, dimension = await embedding_dimension(run, statement)
     schema = conversion_schema(run.text, statement, inner.schema, dimension)
     step = (
-        f"embed the recordings in column '{statement.audio_col}' with model {model.full_name}, "
+        f"embed the {statement.input_words} in column '{statement.input_col}' with model {model.full_name}, "
         f"{dimension} numbers each, {statement.batch_size} rows a batch; "
         f"add the columns '{statement.result_col}' and 'error'"
     )
     return Explained(steps=[*inner.steps, step], schema=schema)
 
 
-async def _explain_audio_search(run: Run, statement: SearchAudio) -> Explained:
+async def _explain_nearest_search(run: Run, statement: SearchNearest) -> Explained:
     inner = await _explain_query(run, statement.query)
-    schema = audio_search_schema(run.text, statement, inner.schema)
-    model, manner = await explained_audio_search(run, statement, inner.relations)
+    schema = nearest_search_schema(run.text, statement, inner.schema)
+    model, manner = await explained_nearest_search(run, statement, inner.relations)
     step = (
         f"compare the embeddings in column '{statement.emb_col}' with that of '{statement.search_input}' "
         f"by model {model.full_name}, {manner}; keep the {statement.top_k} best, "
@@ -169,7 +170,7 @@ async def _media_steps(run: Run, statement: Evaluate | BuildModel | PrintAudio) 
     match statement:
         case Evaluate():
             evaluation_task(run.text, statement, inner.schema)
-            model = await _model(run, statement.model)
+            model = await _recogniser(run, statement.model)
             steps = [
                 f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}",
                 f"compare with the texts in column '{statement.text_col}' and count the errors",
@@ -215,6 +216,13 @@ async def _explain_listing(run: Run, statement: Statement) -> Explained:
             return Explained(steps=[f"show job '{statement.job_id.text}'"], schema=_NO_COLUMNS)
         case _:
             return Explained(steps=["list the training jobs, newest first"], schema=_NO_COLUMNS)
+
+
+async def _recogniser(run: Run, name: Name) -> ModelVersion:
+    model = await _model(run, name)
+    with placed_at(name.span):
+        require_recogniser(model)
+    return model
 
 
 async def _model(run: Run, name: Name) -> ModelVersion:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from services.gateway.core.columns import without
 from services.gateway.core.places import option_place, place, placed_in
-from services.gateway.core.plans import SearchAudio, SearchKeyword
+from services.gateway.core.plans import SearchKeyword, SearchNearest
 from services.gateway.core.ports import KeywordSearch, Relation, VectorSearch
 from services.gateway.core.queries import bind, nested_relations
 from services.gateway.core.records import Rows
@@ -28,7 +28,7 @@ class Wanted:
         remarked: The value of the option that remarks are about.
     """
 
-    statement: SearchAudio | SearchKeyword
+    statement: SearchNearest | SearchKeyword
     search: KeywordSearch | VectorSearch
     options: Mapping[str, str]
     remarked: str
@@ -68,7 +68,7 @@ async def told_manner(run: Run, wanted: Wanted, relations: Sequence[Relation]) -
     return " ".join(told)
 
 
-def found_schema(statement: SearchAudio | SearchKeyword, inner: pa.Schema) -> pa.Schema:
+def found_schema(statement: SearchNearest | SearchKeyword, inner: pa.Schema) -> pa.Schema:
     """The columns of the answer."""
     kept = [inner.field(index) for index in without(inner, (statement.result_col,))]
     return pa.schema([*kept, pa.field(statement.result_col, pa.float64())])

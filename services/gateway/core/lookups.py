@@ -17,8 +17,8 @@ from services.gateway.core.plans import (
     ListNames,
     Lookup,
     Predict,
-    SearchAudio,
     SearchKeyword,
+    SearchNearest,
     ShowModelVersions,
     ShowTableVersions,
     Statement,
@@ -29,7 +29,7 @@ from services.gateway.core.queries import open_query
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import open_search
-from services.gateway.core.searching_audio import open_audio_search
+from services.gateway.core.searching_nearest import open_nearest_search
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -44,8 +44,8 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
             return open_conversion(run, statement)
         case SearchKeyword():
             return open_search(run, statement)
-        case SearchAudio():
-            return open_audio_search(run, statement)
+        case _ if isinstance(statement, SearchNearest):
+            return open_nearest_search(run, statement)
         case ListNames():
             return open_listing(run, statement)
         case DescribeModel():
@@ -60,7 +60,7 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
 
 def open_nested(run: Run, statement: Statement) -> AbstractAsyncContextManager[Rows]:
     """The rows of a statement that stands in another; the parser lets only some of them stand there."""
-    rows_of = Predict | Convert | SearchKeyword | SearchAudio
+    rows_of = Predict | Convert | SearchKeyword | SearchNearest
     allowed = Query | rows_of | ListNames | ShowModelVersions | ShowTableVersions
     if isinstance(statement, allowed):
         return open_lookup(run, statement)

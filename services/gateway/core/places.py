@@ -14,12 +14,14 @@ from services.gateway.core.plans import (
     Evaluate,
     Predict,
     PrintAudio,
-    SearchAudio,
     SearchKeyword,
+    SearchNearest,
 )
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError
 
-WithOptions: TypeAlias = Predict | Convert | Evaluate | BuildModel | PrintAudio | SearchAudio | SearchKeyword
+WithOptions: TypeAlias = (
+    Predict | Convert | Evaluate | BuildModel | PrintAudio | SearchNearest | SearchKeyword
+)
 """Statements whose options name columns of their query."""
 
 NOWHERE = Span(start=0, end=0, line=0, column=0)

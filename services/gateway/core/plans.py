@@ -75,7 +75,7 @@ class Predict:
 
 @dataclass(frozen=True, kw_only=True)
 class Convert:
-    """CONVERT USING m AS query, where the column holds recordings."""
+    """CONVERT USING m AS query; exactly one of the columns has a name: recordings, or texts."""
 
     model: Name
     audio_col: str
@@ -83,7 +83,18 @@ class Convert:
     result_col: str
     query: Query
     span: Span
+    text_col: str = ""
     kind: str = "CONVERT"
+
+    @property
+    def input_col(self) -> str:
+        """The column that is read."""
+        return self.text_col or self.audio_col
+
+    @property
+    def input_words(self) -> str:
+        """What it holds."""
+        return "texts" if self.text_col else "recordings"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +109,24 @@ class SearchAudio:
     query: Query
     span: Span
     kind: str = "SEARCH AUDIO"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchText:
+    """SEARCH TEXT USING m AS query, by a text."""
+
+    model: Name
+    search_input: str
+    emb_col: str
+    result_col: str
+    top_k: int
+    query: Query
+    span: Span
+    kind: str = "SEARCH TEXT"
+
+
+SearchNearest: TypeAlias = SearchAudio | SearchText
+"""Statements that compare embeddings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +244,7 @@ Lookup: TypeAlias = (
     Query
     | Predict
     | Convert
-    | SearchAudio
+    | SearchNearest
     | SearchKeyword
     | ListNames
     | DescribeModel

@@ -10,9 +10,9 @@ from services.gateway.core.plan_changes import AlterTable
 from services.gateway.core.plan_parts import TableAtVersion
 from services.gateway.core.plans import DeleteModel, Plan, TrainingOptions
 from services.gateway.core.records import (
-    AudioRow,
     Embedding,
     FileFacts,
+    InputRow,
     ModelVersion,
     OpenFile,
     Rows,
@@ -27,7 +27,7 @@ from services.gateway.core.records import (
 OpenRows = Callable[[], AbstractAsyncContextManager[Rows]]
 """Begins to make rows when it is entered, and stops when it is left."""
 
-SendRow = Callable[[AudioRow], Awaitable[None]]
+SendRow = Callable[[InputRow], Awaitable[None]]
 """Hands one row to the predictor; waits while the predictor has enough."""
 
 
@@ -243,7 +243,7 @@ class Trainer(Protocol):
 
 
 class Predictor(Protocol):
-    """Speech to text, and to embeddings."""
+    """Speech to text, and both to embeddings."""
 
     def transcribe(
         self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
@@ -258,6 +258,12 @@ class Predictor(Protocol):
         self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
     ) -> AbstractAsyncContextManager[Embedding]:
         """Embed what `send_rows` sends; as `transcribe` otherwise."""
+        ...
+
+    def embed_texts(
+        self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+    ) -> AbstractAsyncContextManager[Embedding]:
+        """Embed the texts that `send_rows` sends; as `transcribe` otherwise."""
         ...
 
 

@@ -24,7 +24,7 @@ async def open_prediction(run: Run, statement: Predict) -> AsyncIterator[Rows]:
         task = Task(
             model=statement.model,
             batch_size=statement.batch_size,
-            audio_index=find_column(rows.schema, statement.audio_col, "recordings"),
+            input_index=find_column(rows.schema, statement.audio_col, "recordings"),
         )
         async with counting(run, statement.query) as total:
             progress = RowProgress(run, "transcribing", total)

@@ -9,7 +9,10 @@ from services.gateway.core.run import Run
 class RowProgress:
     """Tells how many rows are done, at most once an interval and once at the end."""
 
-    def __init__(self, run: Run, stage: str, total: Callable[[], int | None]) -> None:
+    def __init__(
+        self, run: Run, stage: str, total: Callable[[], int | None], *, of_audio: bool = True
+    ) -> None:
+        self._of_audio = of_audio
         self._run = run
         self._stage = stage
         self._total = total
@@ -46,7 +49,7 @@ class RowProgress:
                 unit="rows",
                 total=known,
                 seconds_left=self._seconds_left(known),
-                audio_s=round(self.audio_s, 3),
+                audio_s=round(self.audio_s, 3) if self._of_audio else None,
             )
         )
 

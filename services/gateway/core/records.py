@@ -86,6 +86,7 @@ class ModelVersion:
         create_time: When it was registered.
         size_bytes: Of all its files.
         received: The message that it came in; goes out unchanged.
+        family: `RECOGNISER` or `TEXT_ENCODER`.
     """
 
     name: str
@@ -100,6 +101,7 @@ class ModelVersion:
     create_time: datetime | None = None
     size_bytes: int = 0
     received: object = None
+    family: str = "RECOGNISER"
 
     @property
     def full_name(self) -> str:
@@ -198,11 +200,11 @@ class OpenFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AudioRow:
-    """A row on its way to the predictor."""
+class InputRow:
+    """A row on its way to the predictor: the path of a recording, or a text."""
 
     key: int
-    path: str
+    content: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from services.gateway.core.plans import (
     Predict,
     PrintAudio,
     SearchAudio,
+    SearchText,
     Statement,
     Unavailable,
 )
@@ -49,12 +50,14 @@ async def run_statement(run: Run) -> None:
 
 
 def _summary(statement: Statement, outcome: Outcome) -> str:
-    """How many rows there are, and which checkpoint heard them where one did."""
+    """How many rows there are, and which checkpoint read them where one did."""
     rows, model = count_of(outcome.rows, "row"), outcome.model
-    if model is None or not isinstance(statement, Predict | Convert | SearchAudio):
+    if model is None or not isinstance(statement, Predict | Convert | SearchAudio | SearchText):
         return rows
     origin = f" ({model.origin})" if model.origin else ""
-    verb = {Predict: "transcribed", Convert: "embedded", SearchAudio: "compared"}[type(statement)]
+    verb = "compared"
+    if isinstance(statement, Predict | Convert):
+        verb = "transcribed" if isinstance(statement, Predict) else "embedded"
     return f"{rows}, {verb} by {model.full_name}{origin}"
 
 

@@ -16,11 +16,14 @@ from services.gateway.core.plan_parts import Name
 from services.gateway.core.plans import split_version
 from services.gateway.core.ports import SendRow
 from services.gateway.core.progress import RowProgress
-from services.gateway.core.records import AudioRow, Embedding, RowAnswer, RowError, Rows, Transcription
+from services.gateway.core.records import Embedding, InputRow, RowAnswer, RowError, Rows, Transcription
 from services.gateway.core.run import Run
 from thanosql_runtime.errors import Reason
 
 Answers = TypeVar("Answers", Transcription, Embedding)
+_MOST_TEXT_BYTES = 256 << 10
+_SUBJECT_LENGTH = 300
+
 Ask = Callable[[str, int, Callable[[SendRow], Awaitable[None]]], AbstractAsyncContextManager[Answers]]
 """Opens a call to the predictor: name and version of the model, and what sends the rows."""
 
@@ -32,14 +35,16 @@ class Task:
     Attributes:
         model: The model; `m.2` names a version.
         batch_size: Rows that go in flight, and come back, together.
-        audio_index: Column with the paths.
+        input_index: Column with the paths of recordings, or with texts.
         text_index: Column whose text a row must have, where one is needed.
+        reads_texts: Whether the first is a column with texts.
     """
 
     model: Name
     batch_size: int
-    audio_index: int
+    input_index: int
     text_index: int | None = None
+    reads_texts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,19 +94,27 @@ async def _send_chunk(
     chunk: pa.RecordBatch, task: Task, window: OrderedWindow, answers: Pipe[RowAnswer], send: SendRow
 ) -> None:
     first_key = await window.add(chunk)
-    paths = texts(chunk, task.audio_index)
-    references = texts(chunk, task.text_index) if task.text_index is not None else ["-"] * len(paths)
-    for key, (path, reference) in enumerate(zip(paths, references, strict=True), start=first_key):
-        if not path:
-            await answers.put(_refusal(key, Reason.AUDIO_NOT_FOUND, "the row has no path of a recording"))
-        elif not (reference or "").strip():
-            await answers.put(_refusal(key, Reason.TEXT_EMPTY, "the row has no text to compare with"))
+    contents = texts(chunk, task.input_index)
+    references = texts(chunk, task.text_index) if task.text_index is not None else ["-"] * len(contents)
+    for key, (content, reference) in enumerate(zip(contents, references, strict=True), start=first_key):
+        refusal = _refusal(task, content or "", reference or "")
+        if refusal is None:
+            await send(InputRow(key=key, content=content or ""))
         else:
-            await send(AudioRow(key=key, path=path))
+            await answers.put(RowAnswer(key=key, reason=refusal[0].value, message=refusal[1]))
 
 
-def _refusal(key: int, reason: Reason, message: str) -> RowAnswer:
-    return RowAnswer(key=key, reason=reason.value, message=message)
+def _refusal(task: Task, content: str, reference: str) -> tuple[Reason, str] | None:
+    """Why a row is not sent, if it is not."""
+    if not content:
+        no_text = (Reason.TEXT_EMPTY, "the row has no text, so it has no embedding")
+        return no_text if task.reads_texts else (Reason.AUDIO_NOT_FOUND, "the row has no path of a recording")
+    if not reference.strip():
+        return Reason.TEXT_EMPTY, "the row has no text to compare with"
+    if task.reads_texts and (size_bytes := len(content.encode())) > _MOST_TEXT_BYTES:
+        told = f"the text has {size_bytes} bytes, {_MOST_TEXT_BYTES} at most are taken; divide it"
+        return Reason.INVALID_DATA, told
+    return None
 
 
 async def _forward(answered: AsyncIterator[RowAnswer], answers: Pipe[RowAnswer]) -> None:
@@ -122,14 +135,15 @@ async def _accounted(
 ) -> AsyncIterator[AnsweredChunk]:
     await progress.begin()
     async for chunk in chunks:
-        paths = texts(chunk.batch, task.audio_index)
-        await run.report(
-            [_row_error(a, path) for a, path in zip(chunk.answers, paths, strict=True) if a.failed]
-        )
+        contents = texts(chunk.batch, task.input_index)
+        pairs = zip(chunk.answers, contents, strict=True)
+        await run.report([_row_error(a, content or "") for a, content in pairs if a.failed])
         yield chunk
         await progress.advance(len(chunk.answers), sum(answer.audio_s for answer in chunk.answers))
     await progress.end()
 
 
-def _row_error(answer: RowAnswer, path: str | None) -> RowError:
-    return RowError(row=answer.key, subject=path or "", reason=answer.reason, message=answer.message)
+def _row_error(answer: RowAnswer, content: str) -> RowError:
+    """Paths are told whole, of long texts the start."""
+    subject = content if len(content) <= _SUBJECT_LENGTH else f"{content[:_SUBJECT_LENGTH]}..."
+    return RowError(row=answer.key, subject=subject, reason=answer.reason, message=answer.message)

@@ -184,8 +184,6 @@ async def test_a_mistake_is_shown_in_its_place(
 @pytest.mark.parametrize(
     ("text", "instead"),
     [
-        (f"CONVERT {USING} OPTIONS (text_col='text') AS SELECT * FROM t", "audio_col"),
-        (f"SEARCH TEXT {USING} OPTIONS (search_input='b') AS SELECT * FROM t", "SEARCH KEYWORD"),
         (f"SEARCH AUDIO {USING} OPTIONS (search_by='text', search_input='b') AS SELECT * FROM t", "PREDICT"),
         (f"SEARCH TEXT {USING} OPTIONS (search_by='audio', search_input='b') AS SELECT * FROM t", "PREDICT"),
     ],

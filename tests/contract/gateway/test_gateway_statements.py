@@ -230,13 +230,11 @@ async def test_jobs_are_shown_and_cancelled(world: World) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "CONVERT USING m OPTIONS (text_col='a') AS SELECT * FROM t",
         "SEARCH AUDIO USING m OPTIONS (search_by='text', search_input='a') AS SELECT * FROM t",
-        "SELECT * FROM (SEARCH TEXT USING m OPTIONS (search_input='b') AS SELECT * FROM t)",
+        "SELECT * FROM (SEARCH TEXT USING m OPTIONS (search_by='audio', search_input='b') AS SELECT 1)",
         "GET THANOSQL MODEL m",
         "UPLOAD MODEL m FROM 'folder'",
         "PRINT IMAGE AS SELECT * FROM t",
-        "SELECT * FROM (CONVERT USING m OPTIONS (text_col='a') AS SELECT * FROM t)",
     ],
 )
 async def test_what_is_not_available_says_so_and_what_to_use(world: World, text: str) -> None:

@@ -140,6 +140,17 @@ SEARCH TEXT USING m OPTIONS(search_input='greetings', result_col='score') AS SEL
 --|   model: m
 --|   canonical: SEARCH TEXT USING m OPTIONS(search_input='greetings', search_by='text', result_col='score') AS SELECT * FROM t
 
+--# search text with a column of texts, which has no effect
+SEARCH TEXT USING m.2 OPTIONS(search_input='greetings', text_col='words', emb_col='emb') AS SELECT * FROM t
+--| Search
+--|   kind: 'TEXT'
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: search_input='greetings', search_by='text', emb_col='emb', text_col='text', result_col='search_result', top_k=1000
+--|   model: m.2
+--|   notice: 1:57 option 'text_col' has no effect in SEARCH TEXT
+--|   canonical: SEARCH TEXT USING m.2 OPTIONS(search_input='greetings', search_by='text', emb_col='emb') AS SELECT * FROM t
+
 --# search keywords
 SEARCH KEYWORD OPTIONS(search_input='hello world', text_col='words') AS SELECT * FROM t
 --| Search

@@ -62,7 +62,7 @@ async def transcribe(
     fails: bool = False,
     stop_after: int = -1,
 ) -> list[tuple[str | None, str, str]]:
-    task = Task(model=NAME, batch_size=batch_size, audio_index=0)
+    task = Task(model=NAME, batch_size=batch_size, input_index=0)
     rows = Rows(schema=SCHEMA, batches=batches_of(lists, fails))
     answered: list[tuple[str | None, str, str]] = []
     async with open_transcription(run, task, rows, RowProgress(run, "transcribing", lambda: None)) as made:

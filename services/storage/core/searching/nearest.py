@@ -1,7 +1,7 @@
-"""SEARCH AUDIO: the rows of a query whose embeddings lie nearest to one, by cosine, in one pass over them.
+"""SEARCH AUDIO and SEARCH TEXT: the rows whose embeddings lie nearest to one, by cosine, in one pass.
 
 Every row is compared, or those that the packed embeddings of the table name; only the best are kept. Scores
-have six decimals, which is about what float32 can tell apart, so that rows with equal sounds have equal
+have six decimals, which is about what float32 can tell apart, so that equal rows have equal
 scores and come in the order of the query.
 """
 
@@ -104,7 +104,9 @@ def embedding_column(relation: Any, search: VectorSearch) -> int:
     """
     name = find_column(relation.columns, search.emb_col)
     if name is None:
-        raise _of_option(column_not_found(search.emb_col, relation.columns))
+        missing = column_not_found(search.emb_col, relation.columns)
+        missing.message += "; CONVERT adds a column of embeddings"
+        raise _of_option(missing)
     column: int = relation.columns.index(name)
     kind = relation.types[column]
     if kind.id not in ("array", "list") or kind.children[0][1].id not in ("float", "double"):

@@ -1,4 +1,4 @@
-"""SEARCH AUDIO: the rows of a query whose embeddings lie nearest to that of a recording, best first."""
+"""SEARCH AUDIO and SEARCH TEXT: the rows whose embeddings lie nearest to that of one input, best first."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import pyarrow as pa
 
 from services.gateway.core.columns import check_result_col, find_column
-from services.gateway.core.converting import embed_recording
+from services.gateway.core.converting import embed_one
 from services.gateway.core.found_rows import Wanted, found_schema, open_found, told_manner
 from services.gateway.core.places import option_place, place, placed_at
-from services.gateway.core.plans import SearchAudio
+from services.gateway.core.plans import SearchNearest, SearchText
 from services.gateway.core.ports import Relation, VectorSearch
 from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
@@ -17,7 +17,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError
 
 
 @asynccontextmanager
-async def open_audio_search(run: Run, statement: SearchAudio) -> AsyncIterator[Rows]:
+async def open_nearest_search(run: Run, statement: SearchNearest) -> AsyncIterator[Rows]:
     """The best rows of the query, then the column with their scores."""
     _check_names(run.text, statement)
     model, wanted = await _wanted(run, statement)
@@ -26,21 +26,21 @@ async def open_audio_search(run: Run, statement: SearchAudio) -> AsyncIterator[R
         yield rows
 
 
-async def explained_audio_search(
-    run: Run, statement: SearchAudio, relations: Sequence[Relation]
+async def explained_nearest_search(
+    run: Run, statement: SearchNearest, relations: Sequence[Relation]
 ) -> tuple[ModelVersion, str]:
     """The model, and how storage would find the rows, in words; raises where it would not.
 
     Args:
         run: The statement that is explained.
-        statement: The search in it. Its recording is embedded: that alone tells whether it can be.
+        statement: The search in it. Its input is embedded: that alone tells whether it can be.
         relations: What stands for the statements nested in its query.
     """
     model, wanted = await _wanted(run, statement, explain_only=True)
     return model, await told_manner(run, wanted, relations)
 
 
-def audio_search_schema(text: str, statement: SearchAudio, inner: pa.Schema) -> pa.Schema:
+def nearest_search_schema(text: str, statement: SearchNearest, inner: pa.Schema) -> pa.Schema:
     """The columns of the answer; raises where the query's columns do not fit the statement."""
     _check_names(text, statement)
     with placed_at(option_place(text, statement, statement.emb_col)):
@@ -49,10 +49,11 @@ def audio_search_schema(text: str, statement: SearchAudio, inner: pa.Schema) -> 
 
 
 async def _wanted(
-    run: Run, statement: SearchAudio, *, explain_only: bool = False
+    run: Run, statement: SearchNearest, *, explain_only: bool = False
 ) -> tuple[ModelVersion, Wanted]:
     try:
-        model, embedding = await embed_recording(run, statement.model, statement.search_input)
+        texts = isinstance(statement, SearchText)
+        model, embedding = await embed_one(run, statement.model, statement.search_input, texts=texts)
     except ThanosqlError as failure:
         is_of_model = failure.reason in (Reason.MODEL_NOT_FOUND, Reason.INVALID_CHECKPOINT)
         searched = option_place(run.text, statement, statement.search_input)
@@ -68,5 +69,5 @@ async def _wanted(
     return model, Wanted(statement=statement, search=search, options=options, remarked=statement.emb_col)
 
 
-def _check_names(text: str, statement: SearchAudio) -> None:
+def _check_names(text: str, statement: SearchNearest) -> None:
     check_result_col(text, statement, {statement.emb_col: "the embeddings"})
