@@ -29,6 +29,23 @@ _IGNORED_KEYS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class CheckpointFacts:
+    """What a checkpoint says, without its weights.
+
+    Attributes:
+        config: Shapes and kinds of its layers.
+        vocabulary: What its labels write.
+        sample_rate_hz: Rate that it was trained on.
+        do_normalize: Whether waveforms go through `normalise_waveform` first.
+    """
+
+    config: Wav2Vec2Config
+    vocabulary: Vocabulary
+    sample_rate_hz: int
+    do_normalize: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
     """A model that is ready to run, and what must be done to samples before.
 
@@ -44,6 +61,11 @@ class Checkpoint:
     sample_rate_hz: int
     do_normalize: bool
 
+    @property
+    def config(self) -> Wav2Vec2Config:
+        """Shapes and kinds of its layers."""
+        return self.model.config
+
 
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Load a local folder: config.json, safetensors, vocab.json; json and tensors are all that is read.
@@ -51,16 +73,31 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         ThanosqlError: INVALID_CHECKPOINT, saying which file is wrong, how, and what to do.
     """
+    facts = load_facts(folder)
+    model = _empty_model(folder, facts.config)
+    load_weights(folder, model)
+    model.train(mode=False)
+    return Checkpoint(
+        model=model,
+        vocabulary=facts.vocabulary,
+        sample_rate_hz=facts.sample_rate_hz,
+        do_normalize=facts.do_normalize,
+    )
+
+
+def load_facts(folder: Path) -> CheckpointFacts:
+    """Load everything but the weights, which need not be there.
+
+    Raises:
+        ThanosqlError: As for `load_checkpoint`.
+    """
     if not folder.is_dir():
         raise invalid_checkpoint(folder, f"there is no folder at {folder}")
     config = _load_config(folder)
     vocabulary = _fitting(folder, Vocabulary.load(folder), config)
     sample_rate_hz, do_normalize = _load_preprocessor(folder)
-    model = _empty_model(folder, config)
-    load_weights(folder, model)
-    model.train(mode=False)
-    return Checkpoint(
-        model=model, vocabulary=vocabulary, sample_rate_hz=sample_rate_hz, do_normalize=do_normalize
+    return CheckpointFacts(
+        config=config, vocabulary=vocabulary, sample_rate_hz=sample_rate_hz, do_normalize=do_normalize
     )
 
 

@@ -7,6 +7,7 @@ import torch
 
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.clock import SystemClock
+from services.predictor.core.engine_building import EngineBuilder, EngineChoice
 from services.predictor.core.holding import ModelHolding
 from services.predictor.core.loaded_model import Hearing
 from services.predictor.core.loading import ModelLoader
@@ -37,10 +38,10 @@ class PredictorApp:
         self._settings = settings
         clock, statistics = SystemClock(), Statistics()
         cache = ArtefactCache(context.home / "predictor" / "models", objects.store, settings.cache_bytes)
+        hearing = _hearing(settings)
         self._loader = ModelLoader(
-            cache=cache,
-            engine_options=_engine_options(settings),
-            hearing=_hearing(settings),
+            builder=EngineBuilder(cache, _engine_choice(settings), hearing),
+            hearing=hearing,
             clock=clock,
             statistics=statistics,
         )
@@ -124,15 +125,25 @@ def _report_model(context: Context, name: str, ready: bool) -> None:
     context.report_health(f"{FULL_NAME}/{name}", ready)
 
 
+def _engine_choice(settings: PredictorSettings) -> EngineChoice:
+    options = _engine_options(settings)
+    engine = settings.engine
+    if engine == "auto":
+        engine = "openvino" if options.device == "cpu" else "torch"
+    return EngineChoice(engine=engine, dtype=settings.dtype, options=options)
+
+
 def _engine_options(settings: PredictorSettings) -> EngineOptions:
     device = settings.device
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        has_gpu = settings.engine != "openvino" and torch.cuda.is_available()
+        device = "cuda" if has_gpu else "cpu"
     return EngineOptions(
         device=device,
-        dtype=settings.dtype,
+        dtype="float32" if settings.dtype == "auto" else settings.dtype,
         max_batch_size=settings.max_batch_size,
         max_queue_delay_s=settings.max_queue_delay_s,
+        threads=torch.get_num_threads(),
     )
 
 

@@ -15,12 +15,19 @@ class PredictorSettings(Settings):
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto takes a GPU where there is one"
     )
-    dtype: str = Field(
-        default="float32",
-        pattern="^(float32|bfloat16)$",
-        description="bfloat16 is 1.5 to 3 times as fast on processors that have it",
+    engine: str = Field(
+        default="auto",
+        pattern="^(auto|torch|openvino)$",
+        description="what computes transcripts; auto is openvino on the CPU and torch on a GPU",
     )
-    threads: int = Field(default=0, ge=0, le=256, description="threads of torch; 0 leaves torch's own choice")
+    dtype: str = Field(
+        default="auto",
+        pattern="^(auto|float32|bfloat16)$",
+        description="auto is bfloat16 with openvino where the processor has it, and float32 otherwise",
+    )
+    threads: int = Field(
+        default=0, ge=0, le=256, description="threads of every engine; 0 leaves torch's own choice"
+    )
     preload: str = Field(
         default="tutorial_audio_recognition",
         description="model loaded and warmed before the service is ready; empty for none",
@@ -50,6 +57,8 @@ class PredictorSettings(Settings):
     def _check(self) -> Self:
         if self.overlap_s > self.window_s / 2:
             raise ValueError("overlap_s must be at most half of window_s")
+        if self.engine == "openvino" and self.device not in {"auto", "cpu"}:
+            raise ValueError(f"engine openvino computes on the CPU; device must be cpu, not {self.device}")
         needed = (self.max_streams * self.rows_in_flight + self.max_calls) * self.windows_in_flight
         if self.max_queue_size < needed:
             # So that a row of an admitted statement is never refused half way.

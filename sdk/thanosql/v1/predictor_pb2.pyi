@@ -943,9 +943,9 @@ class LoadedModel(_message.Message):
     state: Global___LoadedModel.State.ValueType
     """State."""
     message: _builtins.str
-    """Why it failed."""
+    """Why it failed, or why another engine or precision serves than the one that was asked for."""
     engine: _builtins.str
-    """Where and how it computes, such as `torch cpu float32`."""
+    """Where and how it computes, such as `openvino cpu bfloat16`."""
     size_bytes: _builtins.int
     """Size of its parameters in memory."""
     def __init__(

@@ -1,4 +1,7 @@
-"""Model files on the local disk: fetched once, verified by digest, the oldest given up when they grow."""
+"""Model files on the local disk: fetched once, verified by digest, the oldest given up when they grow.
+
+What is made of a model lies beside its folder, in one whose name begins with the same fingerprint and a dot.
+"""
 
 import fcntl
 import os
@@ -102,8 +105,9 @@ class ArtefactCache:
         total_bytes = 0
         for usage in sorted(filter(None, known), key=lambda usage: usage.used_s, reverse=True):
             total_bytes += usage.size_bytes
-            if total_bytes > self._limit_bytes and usage.folder.name != keep:
-                self._remove_unless_locked(usage.folder, usage.folder.name)
+            fingerprint = usage.folder.name.split(".")[0]
+            if total_bytes > self._limit_bytes and fingerprint != keep:
+                self._remove_unless_locked(usage.folder, fingerprint)
 
     def _remove_unless_locked(self, path: Path, fingerprint: str) -> None:
         with self._locked(fingerprint, wait=False) as is_ours:

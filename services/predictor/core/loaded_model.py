@@ -24,7 +24,7 @@ from services.predictor.core.statistics import Counters
 from services.predictor.core.types import ModelRecord
 from services.predictor.core.windows import Geometry, Window, frames_once, split, stitch
 from thanosql_ctc.batch_invariant import output_frames, receptive_field, samples_per_frame
-from thanosql_ctc.checkpoint import Checkpoint
+from thanosql_ctc.checkpoint import Checkpoint, CheckpointFacts
 from thanosql_ctc.greedy import greedy_decode
 from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_ctc.waveform import Samples, normalise_waveform, with_margins
@@ -75,9 +75,9 @@ class Acoustics:
         return frozenset({vocabulary.blank_id, *delimiters})
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, hearing: Hearing) -> "Acoustics":
+    def of(cls, checkpoint: Checkpoint | CheckpointFacts, hearing: Hearing) -> "Acoustics":
         """Read them off a checkpoint."""
-        config, rate_hz = checkpoint.model.config, checkpoint.sample_rate_hz
+        config, rate_hz = checkpoint.config, checkpoint.sample_rate_hz
         step = samples_per_frame(config)
         geometry = Geometry(
             receptive_field=receptive_field(config),
@@ -94,13 +94,27 @@ class Acoustics:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Engines:
+    """What computes for a model.
+
+    Attributes:
+        labels: What transcripts are made of.
+        frames: What embeddings are made of.
+        notice: Why another engine than the one asked for gives the labels; empty where it is that one.
+    """
+
+    labels: Engine[Any, Any, list[int]]
+    frames: Engine[Any, Any, Vector]
+    notice: str = ""
+
+
 class LoadedModel:
-    """Transcribes and embeds samples; one thread computes, one prepares, all callers share the queues.
+    """Transcribes and embeds samples; a thread a stream computes, one prepares, all callers share the queues.
 
     Args:
         record: The version.
-        engine: What computes labels.
-        embedder: What computes the frames that embeddings are made of.
+        engines: What computes.
         acoustics: What is done before and after.
         hearing: Limits.
         clock: Time.
@@ -111,8 +125,7 @@ class LoadedModel:
         self,
         *,
         record: ModelRecord,
-        engine: Engine[Any, Any, list[int]],
-        embedder: Engine[Any, Any, Vector],
+        engines: Engines,
         acoustics: Acoustics,
         hearing: Hearing,
         clock: Clock,
@@ -120,14 +133,16 @@ class LoadedModel:
     ) -> None:
         self.record = record
         self.counters = counters
-        self._engine = engine
+        self._engines = engines
         self._acoustics = acoustics
         self._hearing = hearing
         self._silent_ids = acoustics.silent_ids
-        self._pools = [ThreadPoolExecutor(1, f"{part}-{record.name}") for part in ("host", "device")]
-        executors = Executors(host=self._pools[0], device=self._pools[1])
-        self._labels = Batcher(engine, executors, clock, counters, hearing.max_queue_size)
-        self._frames = Batcher(embedder, executors, clock, counters, hearing.max_queue_size)
+        host = ThreadPoolExecutor(1, f"host-{record.name}")
+        device = ThreadPoolExecutor(engines.labels.policy.streams, f"device-{record.name}")
+        self._pools = [host, device]
+        executors = Executors(host=host, device=device)
+        self._labels = Batcher(engines.labels, executors, clock, counters, hearing.max_queue_size)
+        self._frames = Batcher(engines.frames, executors, clock, counters, hearing.max_queue_size)
 
     @property
     def sample_rate_hz(self) -> int:
@@ -137,12 +152,17 @@ class LoadedModel:
     @property
     def description(self) -> str:
         """Where and how it computes."""
-        return self._engine.description
+        return self._engines.labels.description
+
+    @property
+    def notice(self) -> str:
+        """Why another engine than the one asked for computes; empty where it is that one."""
+        return self._engines.notice
 
     @property
     def size_bytes(self) -> int:
         """Size of the parameters in memory."""
-        return self._engine.size_bytes
+        return self._engines.labels.size_bytes + self._engines.frames.size_bytes
 
     @property
     def dimension(self) -> int:

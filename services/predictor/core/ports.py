@@ -60,23 +60,28 @@ class BatchPolicy:
         bucket_samples: Windows whose lengths, in these units, of samples or tokens, round up alike may share
             a batch.
         pipeline_depth: Batches between preparation and the end; 2 lets one prepare while another runs.
+        streams: Batches that the device computes at once.
     """
 
     max_batch_size: int
     max_queue_delay_s: float
     bucket_samples: int
     pipeline_depth: int
+    streams: int = 1
 
     def __post_init__(self) -> None:
         if (
-            min(self.max_batch_size, self.bucket_samples, self.pipeline_depth) < 1
+            min(self.max_batch_size, self.bucket_samples, self.pipeline_depth, self.streams) < 1
             or self.max_queue_delay_s < 0
         ):
             raise ValueError(f"a policy needs positive sizes and a delay, got {self}")
 
 
 class Engine(Protocol[Prepared, Raw, Answer]):
-    """Computes in three blocking steps, labels or frames; each is called from one thread at a time."""
+    """Computes in three blocking steps, labels or frames.
+
+    `run` is called from as many threads at once as the policy has streams, the others from one.
+    """
 
     @property
     def description(self) -> str:

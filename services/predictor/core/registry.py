@@ -293,11 +293,12 @@ def _is_usable(place: _Place) -> bool:
 
 def _status(place: _Place) -> ModelStatus:
     model = place.model
+    notice = model.notice if isinstance(model, LoadedModel) else ""
     return ModelStatus(
         name=place.record.name,
         version=place.record.version,
         state=place.state,
-        message=place.message,
+        message=place.message or notice,
         engine=model.description if model else "",
         size_bytes=model.size_bytes if model else 0,
     )

@@ -53,6 +53,11 @@ class TorchEmbedder:
         return 0
 
     @property
+    def parameter_bytes(self) -> int:
+        """Size of the parameters that it shares."""
+        return self._engine.size_bytes
+
+    @property
     def policy(self) -> BatchPolicy:
         """As for transcribing."""
         return self._engine.policy

@@ -29,12 +29,14 @@ class EngineOptions:
         dtype: `float32` or `bfloat16`.
         max_batch_size: 0 for what suits the device.
         max_queue_delay_s: None for what suits the device.
+        threads: Threads on a processor, for engines that do not share torch's.
     """
 
     device: str = "cpu"
     dtype: str = "float32"
     max_batch_size: int = 0
     max_queue_delay_s: float | None = None
+    threads: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,7 +70,7 @@ class TorchEngine:
         self.model = model
         nn.Module.to(model, device=self._device, dtype=self._dtype)
         self._shortest = receptive_field(model.config)
-        self._policy = _policy(self._device, options)
+        self._policy = torch_policy(options)
 
     @property
     def description(self) -> str:
@@ -125,8 +127,9 @@ def no_numbers() -> ThanosqlError:
     )
 
 
-def _policy(device: torch.device, options: EngineOptions) -> BatchPolicy:
-    on_cpu = device.type == "cpu"
+def torch_policy(options: EngineOptions) -> BatchPolicy:
+    """What suits the device, where the options leave it open."""
+    on_cpu = torch.device(options.device).type == "cpu"
     suits = _CPU_BATCH_SIZES[options.dtype] if on_cpu else _GPU_BATCH_SIZE
     delay_s = (0.0 if on_cpu else 0.01) if options.max_queue_delay_s is None else options.max_queue_delay_s
     return BatchPolicy(

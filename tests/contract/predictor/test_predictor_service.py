@@ -1,6 +1,7 @@
 """The predictor over real gRPC: a real server, real models with random weights, a fake catalog."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ class Rig:
         write_workspace(self.folder / "workspace", files)
 
 
-SETTINGS = {"preload": "", "device": "cpu", "max_loaded_models": 2}
+# Torch in float32: with random weights, rounding decides between labels.
+SETTINGS = {"preload": "", "device": "cpu", "engine": "torch", "dtype": "float32", "max_loaded_models": 2}
 
 
 @pytest.fixture
@@ -316,6 +318,36 @@ async def test_models_are_loaded_listed_and_unloaded(rig: Rig) -> None:
     gone = await rig.stub.UnloadModel(predictor_pb2.UnloadModelRequest(model="other"))
     again = await rig.stub.UnloadModel(predictor_pb2.UnloadModelRequest(model="other"))
     assert (gone.versions_unloaded, again.versions_unloaded) == (1, 0)
+
+
+async def load(rig: Rig) -> predictor_pb2.LoadedModel:
+    return (await rig.stub.LoadModel(predictor_pb2.LoadModelRequest(model="small"))).model
+
+
+@pytest.mark.parametrize("rig", [{"engine": "openvino"}], indirect=True)
+async def test_openvino_transcribes_and_torch_embeds_when_asked(rig: Rig) -> None:
+    rig.put({f"{key}.wav": wav(babble(0.5 + key / 10, seed=key)) for key in range(6)})
+    before = await load(rig)
+    assert (before.engine, before.message) == ("openvino cpu float32", "")
+    _, heard = await transcribe(rig, [config(), *rows(f"{key}.wav" for key in range(6))])
+    assert all(result.HasField("transcript") for result in heard.values())
+    _, embedded = await embed(rig, ["0.wav"])
+    assert len(embedded[0].embedding.values) == 32
+    assert (await load(rig)).size_bytes > before.size_bytes
+
+
+@pytest.mark.parametrize("rig", [{"engine": "openvino"}], indirect=True)
+async def test_where_openvino_is_missing_torch_serves_and_says_so(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    rig.put({"a.wav": wav(babble(0.5))})
+    loaded = await load(rig)
+    assert loaded.state == predictor_pb2.LoadedModel.STATE_READY
+    assert loaded.engine == "torch cpu float32"
+    assert "torch serves in place of OpenVINO: the package openvino cannot be imported" in loaded.message
+    _, heard = await transcribe(rig, [config(), *rows(["a.wav"])])
+    assert heard[0].HasField("transcript")
 
 
 async def test_the_least_recently_used_model_is_given_up(rig: Rig) -> None:

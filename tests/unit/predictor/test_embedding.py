@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from services.predictor.core.clock import SystemClock
-from services.predictor.core.loaded_model import Acoustics, Hearing, LoadedModel, Vector
+from services.predictor.core.loaded_model import Acoustics, Engines, Hearing, LoadedModel, Vector
 from services.predictor.core.statistics import Counters
 from services.predictor.core.torch_embedder import TorchEmbedder, embedding_layer
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
@@ -34,8 +34,7 @@ def loaded(norm: str = "group", batch: int = 1, hearing: Hearing | None = None) 
     engine = TorchEngine(checkpoint.model, options)
     return LoadedModel(
         record=ModelRecord(name="tiny", version=1, artefacts=()),
-        engine=engine,
-        embedder=TorchEmbedder(engine),
+        engines=Engines(labels=engine, frames=TorchEmbedder(engine)),
         acoustics=Acoustics.of(checkpoint, heard),
         hearing=heard,
         clock=SystemClock(),

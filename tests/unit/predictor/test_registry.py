@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from services.predictor.core.holding import HeldVersion, HoldAnswer, ModelHolding
-from services.predictor.core.loaded_model import Acoustics, Hearing, LoadedModel
+from services.predictor.core.loaded_model import Acoustics, Engines, Hearing, LoadedModel
 from services.predictor.core.ports import BatchPolicy
 from services.predictor.core.registry import ModelRegistry, State
 from services.predictor.core.statistics import Counters
@@ -73,8 +73,7 @@ class Rig:
             raise error(self.why, "it is broken")
         return LoadedModel(
             record=model,
-            engine=FakeEngine(POLICY),
-            embedder=FakeEngine(POLICY),
+            engines=Engines(labels=FakeEngine(POLICY), frames=FakeEngine(POLICY)),
             acoustics=ACOUSTICS,
             hearing=Hearing(),
             clock=self.clock,

@@ -12,7 +12,7 @@ import pytest
 from services.predictor.core.budget import SampleBudget
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.flow import answer_each
-from services.predictor.core.loaded_model import Acoustics, Hearing, LoadedModel
+from services.predictor.core.loaded_model import Acoustics, Engines, Hearing, LoadedModel
 from services.predictor.core.statistics import Counters, Statistics
 from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
@@ -53,8 +53,7 @@ def tiny(options: EngineOptions | None = None, **hearing: Any) -> LoadedModel:
     engine = TorchEngine(checkpoint.model, options or EngineOptions())
     return LoadedModel(
         record=ModelRecord(name="tiny", version=1, artefacts=()),
-        engine=engine,
-        embedder=TorchEmbedder(engine),
+        engines=Engines(labels=engine, frames=TorchEmbedder(engine)),
         acoustics=Acoustics.of(checkpoint, heard),
         hearing=heard,
         clock=SystemClock(),

@@ -22,7 +22,7 @@ VIOLATIONS = {
         "import thanosql_runtime.errors",
     ),
     "Core knows no gRPC and no protobuf": ("services/storage/core/broken.py", "import google.protobuf"),
-    "Torch, transformers and LanceDB stay out of SDK, runtime, parser and gateway": (
+    "Torch, OpenVINO and LanceDB stay out of SDK, runtime, parser and gateway": (
         "services/gateway/core/broken.py",
         "import torch",
     ),

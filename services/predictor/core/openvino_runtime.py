@@ -1,0 +1,121 @@
+"""OpenVINO's processor plugin: the one place that imports the package, when it is first asked for.
+
+It has no types of its own that a checker could read; what leaves this module is typed here.
+"""
+
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+Logits = npt.NDArray[np.float32]
+"""[batch, frames, labels]"""
+
+_DEVICE = "CPU"
+_TELEMETRY = "openvino_telemetry"
+
+
+class OpenVinoUnavailable(Exception):  # noqa: N818 - says what is the case
+    """The package is not installed, or does not run here."""
+
+
+class CompiledModel:
+    """A model ready to run in this process; each request is used by one thread at a time.
+
+    Args:
+        compiled: OpenVINO's own object.
+    """
+
+    def __init__(self, compiled: Any) -> None:  # Any: OpenVINO's types are not checked
+        self._compiled = compiled
+
+    def request(self) -> "InferenceRequest":
+        """Make room for one batch at a time."""
+        return InferenceRequest(self._compiled.create_infer_request())
+
+
+class InferenceRequest:
+    """The buffers of one batch.
+
+    Args:
+        request: OpenVINO's own object.
+    """
+
+    def __init__(self, request: Any) -> None:  # Any: as above
+        self._request = request
+
+    def infer(self, inputs_bt: npt.NDArray[np.float32], lengths_b: npt.NDArray[np.int64]) -> Logits:
+        """Compute; the answer is valid until the next batch."""
+        self._request.infer([inputs_bt, lengths_b], share_inputs=True)
+        logits: Logits = self._request.get_output_tensor(0).data
+        return logits
+
+
+class OpenVino:
+    """The runtime of this process.
+
+    Raises:
+        OpenVinoUnavailable: It is not installed, or has no processor plugin for this machine.
+    """
+
+    def __init__(self) -> None:
+        self._api = _import()
+        try:
+            self._core: Any = self._api.Core()  # Any: as above
+            self.processor = str(self._core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
+            capabilities = self._core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
+        except RuntimeError as failure:
+            raise OpenVinoUnavailable(f"OpenVINO does not run on this machine: {failure}") from failure
+        self.has_bfloat16 = "BF16" in capabilities
+
+    @property
+    def version(self) -> str:
+        """Version and build."""
+        return str(self._api.get_version())
+
+    def convert(self, module: nn.Module, example: Sequence[Tensor], path: Path) -> None:
+        """Trace a module of waveforms [b, t] and lengths [b], and write `path` and its weights beside it."""
+        shapes = [([-1, -1], np.float32), ([-1], np.int64)]
+        with warnings.catch_warnings(), torch.inference_mode():
+            # Lengths and masks are tensors here; what the tracer sees Python decide holds for every input.
+            warnings.simplefilter("ignore")
+            graph = cast("Any", torch.jit).trace(module, tuple(example), check_trace=False)
+            model = self._api.convert_model(graph, example_input=tuple(example), input=shapes)
+        self._api.save_model(model, str(path), compress_to_fp16=False)
+
+    def compile(self, path: Path, dtype: str, streams: int, threads: int) -> CompiledModel:
+        """Make a converted model ready.
+
+        Args:
+            path: What `convert` wrote.
+            dtype: `float32` or `bfloat16`.
+            streams: Batches computed at once.
+            threads: Threads of all of them.
+        """
+        options: Mapping[str, object] = {
+            "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[dtype],
+            "PERFORMANCE_HINT": "THROUGHPUT" if streams > 1 else "LATENCY",
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": threads,
+            # Several programs that pin themselves would all take the first processors.
+            "ENABLE_CPU_PINNING": False,
+        }
+        return CompiledModel(self._core.compile_model(str(path), _DEVICE, dict(options)))
+
+
+def _import() -> Any:  # Any: as above
+    """Import the package without the part that reports every import to its vendor."""
+    if _TELEMETRY not in sys.modules:
+        # What Python takes for a package that is not installed; OpenVINO then goes without.
+        cast("dict[str, Any]", sys.modules)[_TELEMETRY] = None
+    try:
+        import openvino
+    except (ImportError, OSError) as failure:
+        raise OpenVinoUnavailable(f"the package openvino cannot be imported: {failure}") from failure
+    return openvino

@@ -1,0 +1,94 @@
+"""A recording gets the same transcript alone and in any batch, on both engines, with the bundled model."""
+
+import csv
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from services.predictor.core.openvino_building import OpenVinoBuilder
+from services.predictor.core.openvino_runtime import OpenVino
+from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.verification import Logits
+from tests.deployment import ROOT
+from thanosql_audio.decoding import decode
+from thanosql_ctc.batch_invariant import batch_logits
+from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint
+from thanosql_ctc.greedy import greedy_decode
+from thanosql_ctc.waveform import Samples, normalise_waveform
+
+BUNDLED = ROOT / "models" / "wav2vec2_en_small"
+EXAMPLES = ROOT / "examples"
+TABLE = EXAMPLES / "tutorial_data" / "librispeech_data" / "librispeech_test.csv"
+FLOAT32 = EngineOptions(dtype="float32", threads=2)
+NOISE = 1e-4
+"""Part of the logits' own length: sums of floats taken in another order."""
+
+Infer = Callable[[Sequence[Samples]], Sequence[Logits]]
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    return load_checkpoint(BUNDLED)
+
+
+@pytest.fixture(scope="module")
+def recordings() -> list[Samples]:
+    """64 recordings of mixed length: the table's, every fourth cut short."""
+    with TABLE.open(encoding="utf-8") as file:
+        paths = [EXAMPLES / row["audio_path"] for row in csv.DictReader(file)]
+    sounds = []
+    for number, path in enumerate(paths):
+        with path.open("rb") as content:
+            samples = decode(content).samples
+        sounds.append(normalise_waveform(samples[: 400 + 97 * number] if number % 4 == 0 else samples))
+    assert len(sounds) == 64
+    return sounds
+
+
+@pytest.fixture(scope="module", params=["torch", "openvino"])
+def infer(
+    request: pytest.FixtureRequest, checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory
+) -> Infer:
+    if request.param == "torch":
+        return lambda sounds: [logits.numpy() for logits in batch_logits(checkpoint.model, sounds)]
+    files = tmp_path_factory.mktemp("models") / "bundled"
+    shutil.copytree(BUNDLED, files)
+    return OpenVinoBuilder(runtime=OpenVino(), options=FLOAT32).build(files).logits
+
+
+@pytest.fixture(scope="module")
+def alone(infer: Infer, recordings: list[Samples]) -> list[Logits]:
+    return [infer([sound])[0] for sound in recordings]
+
+
+def sizes(which: str, count: int) -> Iterator[int]:
+    """How many go together, until all have gone."""
+    generator = np.random.default_rng(7)
+    while count > 0:
+        size = int(generator.integers(1, 17)) if which == "random" else int(which)
+        yield min(size, count)
+        count -= size
+
+
+@pytest.mark.parametrize("together", ["2", "8", "32", "random"])
+def test_a_recording_gives_the_same_in_any_company(
+    together: str, infer: Infer, alone: list[Logits], recordings: list[Samples], checkpoint: Checkpoint
+) -> None:
+    order = np.random.default_rng(3).permutation(len(recordings))
+    begin = 0
+    for size in sizes(together, len(recordings)):
+        members = order[begin : begin + size]
+        begin += size
+        answers = infer([recordings[member] for member in members])
+        for member, logits in zip(members, answers, strict=True):
+            assert logits.shape == alone[member].shape
+            difference = float(np.linalg.norm(logits - alone[member]) / np.linalg.norm(alone[member]))
+            assert difference < NOISE
+            assert text(checkpoint, logits) == text(checkpoint, alone[member])
+    assert begin == len(recordings)
+
+
+def text(checkpoint: Checkpoint, logits: Logits) -> str:
+    return greedy_decode(logits.argmax(axis=-1).tolist(), checkpoint.vocabulary)

@@ -1,0 +1,250 @@
+"""Conversion to OpenVINO: once, verified, kept by digest; where it cannot serve, torch does and says why."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from services.predictor.convert import from_model_version
+from services.predictor.core.artefact_cache import ArtefactCache
+from services.predictor.core.conversions import Conversions
+from services.predictor.core.engine_building import Built, EngineBuilder, EngineChoice
+from services.predictor.core.loaded_model import Hearing
+from services.predictor.core.openvino_building import OpenVinoBuilder
+from services.predictor.core.openvino_engine import OpenVinoEngine
+from services.predictor.core.openvino_runtime import OpenVino, OpenVinoUnavailable
+from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.types import ModelRecord
+from services.predictor.core.verification import BOUNDS, VerificationError, verify
+from tests.deployment import ROOT
+from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
+from tests.fakes.predictor_storage import put_model
+from thanosql_ctc.batch_invariant import batch_logits
+from thanosql_ctc.checkpoint import load_checkpoint
+from thanosql_objects.directory import LocalDirectory
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+FLOAT32 = EngineOptions(dtype="float32", threads=2)
+
+
+class CountingRuntime(OpenVino):
+    """OpenVINO that counts conversions."""
+
+    def __init__(self, *, has_bfloat16: bool | None = None) -> None:
+        super().__init__()
+        self.conversions = 0
+        self.compiled: list[str] = []
+        if has_bfloat16 is not None:
+            self.has_bfloat16 = has_bfloat16
+
+    def convert(self, module: nn.Module, example: Sequence[Tensor], path: Path) -> None:
+        self.conversions += 1
+        super().convert(module, example, path)
+
+
+class WrongRuntime(CountingRuntime):
+    """OpenVINO that converts another model than it is given."""
+
+    def convert(self, module: nn.Module, example: Sequence[Tensor], path: Path) -> None:
+        with torch.no_grad():
+            for weight in module.parameters():
+                weight.mul_(1.1)
+        super().convert(module, example, path)
+        with torch.no_grad():
+            for weight in module.parameters():
+                weight.div_(1.1)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    return write_tiny_checkpoint(tmp_path / "model")
+
+
+def build(runtime: OpenVino, files: Path) -> OpenVinoEngine:
+    return OpenVinoBuilder(runtime=runtime, options=FLOAT32).build(files)
+
+
+def test_a_model_is_converted_once(files: Path) -> None:
+    runtime = CountingRuntime()
+    for _ in range(2):
+        engine = build(runtime, files)
+        (labels,) = engine.finish(engine.run(engine.prepare([np.ones(8_000, dtype=np.float32)])))
+        assert isinstance(labels, list)
+        assert engine.description == "openvino cpu float32"
+    assert runtime.conversions == 1
+    assert sorted(path.name for path in files.parent.iterdir()) == ["model", "model.openvino"]
+
+
+@pytest.mark.parametrize("name", ["model.bin", "model.xml", "manifest.json"])
+def test_a_damaged_conversion_is_made_again(files: Path, name: str) -> None:
+    runtime = CountingRuntime()
+    build(runtime, files)
+    damaged = files.with_name("model.openvino") / name
+    damaged.write_bytes(damaged.read_bytes()[:-2] + b"x")
+    build(runtime, files)
+    assert runtime.conversions == 2
+
+
+def test_a_conversion_of_another_version_is_made_again(files: Path) -> None:
+    runtime = CountingRuntime()
+    build(runtime, files)
+    assert Conversions("2020.1").find(files) is None
+    build(runtime, files)
+    assert runtime.conversions == 2
+
+
+def test_what_was_verified_elsewhere_is_verified_here(files: Path) -> None:
+    runtime = CountingRuntime()
+    build(runtime, files)
+    manifest = files.with_name("model.openvino") / "manifest.json"
+    content = json.loads(manifest.read_text())
+    assert content["verified"] == [f"float32 on {runtime.processor}"]
+    runtime.processor = "another one"
+    build(runtime, files)
+    assert len(json.loads(manifest.read_text())["verified"]) == 2
+    assert runtime.conversions == 1
+
+
+def test_a_conversion_that_fails_leaves_nothing(files: Path) -> None:
+    class Failing(CountingRuntime):
+        def convert(self, module: nn.Module, example: Sequence[Tensor], path: Path) -> None:
+            path.write_text("half")
+            raise RuntimeError("no such operation")
+
+    with pytest.raises(RuntimeError, match="no such operation"):
+        build(Failing(), files)
+    assert [path.name for path in files.parent.iterdir()] == ["model"]
+
+
+def test_logits_that_differ_are_refused(files: Path) -> None:
+    with pytest.raises(VerificationError, match="logits differ from torch's by"):
+        build(WrongRuntime(), files)
+
+
+def test_numbers_that_are_none_are_refused(files: Path) -> None:
+    checkpoint = load_checkpoint(files)
+    with pytest.raises(VerificationError):
+        verify(
+            checkpoint,
+            lambda sounds: [
+                np.full_like(logits.numpy(), np.nan) for logits in batch_logits(checkpoint.model, sounds)
+            ],
+            BOUNDS["bfloat16"],
+        )
+
+
+def test_other_text_is_refused_in_float32(files: Path) -> None:
+    checkpoint = load_checkpoint(files)
+
+    def nearly(sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
+        answers = [logits.numpy() for logits in batch_logits(checkpoint.model, sounds)]
+        for logits in answers:
+            best = logits[0].argmax()
+            logits[0, (best + 1) % logits.shape[1]] = logits[0, best] + 1e-6
+        return answers
+
+    bounds = BOUNDS["float32"]
+    loose = type(bounds)(error=10.0, same_labels=1.0)
+    with pytest.raises(VerificationError, match="another text"):
+        verify(checkpoint, nearly, loose)
+
+
+def put_record(store: LocalDirectory, folder: Path, name: str) -> ModelRecord:
+    return from_model_version(put_model(store, folder, name))
+
+
+def builder(tmp_path: Path, runtime: object, dtype: str = "float32") -> tuple[EngineBuilder, ModelRecord]:
+    store = LocalDirectory(tmp_path / "objects")
+    record = put_record(store, write_tiny_checkpoint(tmp_path / "given"), "small")
+    cache = ArtefactCache(tmp_path / "cache", store, 1 << 30)
+    choice = EngineChoice(engine="openvino", dtype=dtype, options=FLOAT32)
+
+    def opened() -> OpenVino:
+        if isinstance(runtime, Exception):
+            raise runtime
+        assert isinstance(runtime, OpenVino)
+        return runtime
+
+    return EngineBuilder(cache, choice, Hearing(), opened), record
+
+
+def described(built: Built) -> str:
+    return built.engines.labels.description
+
+
+def test_torch_serves_where_openvino_is_missing(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, OpenVinoUnavailable("the package openvino cannot be imported"))
+    built = building.build(record)
+    assert described(built) == "torch cpu float32"
+    assert "torch serves in place of OpenVINO: the package openvino cannot" in built.engines.notice
+
+
+def test_torch_serves_where_verification_fails(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, WrongRuntime())
+    built = building.build(record)
+    assert described(built) == "torch cpu float32"
+    assert "its logits differ from torch's" in built.engines.notice
+
+
+def test_a_broken_checkpoint_is_not_blamed_on_the_engine(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, CountingRuntime())
+    store = LocalDirectory(tmp_path / "objects")
+    folder = write_tiny_checkpoint(tmp_path / "broken")
+    (folder / "vocab.json").write_text("[]")
+    record = put_record(store, folder, "broken")
+    with pytest.raises(ThanosqlError) as caught:
+        building.build(record)
+    assert caught.value.reason is Reason.INVALID_CHECKPOINT
+
+
+def test_float32_serves_where_the_processor_has_no_bfloat16(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, CountingRuntime(has_bfloat16=False), "bfloat16")
+    built = building.build(record)
+    assert described(built) == "openvino cpu float32"
+    assert "float32 serves in place of bfloat16" in built.engines.notice
+
+
+def test_auto_takes_the_precision_that_the_processor_has(tmp_path: Path) -> None:
+    runtime = CountingRuntime()
+    building, record = builder(tmp_path, runtime, "auto")
+    built = building.build(record)
+    assert described(built) == f"openvino cpu {'bfloat16' if runtime.has_bfloat16 else 'float32'}"
+    assert built.engines.notice == ""
+
+
+def test_weights_for_embeddings_are_read_when_the_first_is_asked_for(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, CountingRuntime())
+    frames = building.build(record).engines.frames
+    assert frames.size_bytes == 0
+    (rows,) = frames.finish(frames.run(frames.prepare([np.ones(8_000, dtype=np.float32)])))
+    assert isinstance(rows, np.ndarray)
+    assert frames.size_bytes > 0
+
+
+def test_conversions_leave_with_the_oldest_models(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, CountingRuntime())
+    building.build(record)
+    store = LocalDirectory(tmp_path / "objects")
+    other = put_record(store, write_tiny_checkpoint(tmp_path / "other", seed=1), "other")
+    with ArtefactCache(tmp_path / "cache", store, 1).opened(other):
+        pass
+    kept = [path.name for path in (tmp_path / "cache").iterdir() if path.name != ".locks"]
+    assert kept == [other.fingerprint]
+
+
+def test_nothing_is_reported_to_the_vendor() -> None:
+    # In a process of its own: this one may have imported the package already.
+    code = (
+        "import sys\n"
+        "from services.predictor.core.openvino_runtime import OpenVino\n"
+        "OpenVino()\n"
+        "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
