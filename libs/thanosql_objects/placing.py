@@ -2,41 +2,46 @@
 
 import contextlib
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from thanosql_runtime.whole_files import sync
 
+_T = TypeVar("_T")
 _TRIES = 20
 
 
 def move_file(temporary: Path, goal: Path) -> None:
     """Give a file the name of a goal, in place of what is there."""
-    for attempt in range(_TRIES):
-        try:
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(goal)
-            break
-        except (FileNotFoundError, FileExistsError):
-            # A delete removed the folder, which was empty in between: before the move, or while `mkdir`
-            # looked at what it had found there.
-            if attempt == _TRIES - 1:
-                raise
+    _in_its_folder(goal, temporary.replace)
     with contextlib.suppress(FileNotFoundError):  # deleted again already
         sync(goal.parent)
 
 
 def create_file(temporary: Path, goal: Path) -> bool:
     """Give a file the name of a goal that is not there, at once and whole; False where it is."""
-    for attempt in range(_TRIES):
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(temporary, goal)
-        except FileExistsError:
-            return False
-        except FileNotFoundError:
-            # A delete removed the folder, which was empty in between.
-            if attempt == _TRIES - 1:
-                raise
-        else:
-            break
+    return _in_its_folder(goal, partial(_link, temporary))
+
+
+def _link(temporary: Path, goal: Path) -> bool:
+    try:
+        os.link(temporary, goal)
+    except FileExistsError:
+        return False
     return True
+
+
+def _in_its_folder(goal: Path, give_name: Callable[[Path], _T]) -> _T:
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            return give_name(goal)
+        except (FileNotFoundError, FileExistsError):
+            # A delete removed the folder, which was empty in between: before the file got its name, or while
+            # `mkdir` looked at what it had found there.
+            if tries == _TRIES:
+                raise
