@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
-from google.protobuf import duration_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
 
 from thanosql.v1 import errors_pb2, types_pb2
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError, error
+from thanosql_runtime.moments import duration, seconds_of
 
 DOMAIN = "thanosql"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -92,8 +92,7 @@ def to_status(failure: ThanosqlError) -> status_pb2.Status:
     )
     details = [_packed(info)]
     if failure.retry_delay_s is not None:
-        delay = duration_pb2.Duration()
-        delay.FromMicroseconds(round(failure.retry_delay_s * 1e6))
+        delay = duration(failure.retry_delay_s)
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     if failure.statement is not None:
         details.append(_packed(_statement_detail(failure.statement)))
@@ -161,7 +160,7 @@ def _read_detail(detail: AnyMessage, failure: ThanosqlError) -> None:
         failure.reason = Reason[info.reason]
         failure.metadata = dict(info.metadata)
     elif detail.Unpack(retry):
-        failure.retry_delay_s = retry.retry_delay.ToMicroseconds() / 1e6
+        failure.retry_delay_s = seconds_of(retry.retry_delay)
     elif detail.Unpack(place):
         failure.statement = _read_statement(place)
 

@@ -21,6 +21,7 @@ from services.gateway.core.records import (
 from thanosql.v1 import errors_pb2, gateway_pb2, predictor_pb2, trainer_pb2, types_pb2
 from thanosql_runtime.arrow import encode_schema
 from thanosql_runtime.errors import Span
+from thanosql_runtime.moments import seconds_of
 from thanosql_runtime.status import from_status
 
 _Response = gateway_pb2.ExecuteResponse
@@ -146,7 +147,7 @@ def row_answer(message: predictor_pb2.TranscribeResult) -> RowAnswer:
     if message.HasField("status"):
         failure = from_status(message.status)
         return RowAnswer(key=message.row_key, reason=failure.reason.value, message=failure.message)
-    seconds = message.transcript.audio_duration.ToMicroseconds() / 1e6
+    seconds = seconds_of(message.transcript.audio_duration)
     return RowAnswer(key=message.row_key, text=message.transcript.text, audio_s=seconds)
 
 
@@ -155,7 +156,7 @@ def embed_answer(message: predictor_pb2.EmbedResult) -> RowAnswer:
     if message.HasField("status"):
         failure = from_status(message.status)
         return RowAnswer(key=message.row_key, reason=failure.reason.value, message=failure.message)
-    seconds = message.embedding.audio_duration.ToMicroseconds() / 1e6
+    seconds = seconds_of(message.embedding.audio_duration)
     return RowAnswer(key=message.row_key, embedding=list(message.embedding.values), audio_s=seconds)
 
 

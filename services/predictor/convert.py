@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from google.protobuf import duration_pb2
-
 from services.predictor.core.holding import HeldVersion, HoldAnswer
 from services.predictor.core.registry import ModelStatus, State
 from services.predictor.core.statistics import Counters
@@ -19,6 +17,7 @@ from services.predictor.core.types import (
 )
 from thanosql.v1 import predictor_pb2, storage_pb2, types_pb2
 from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.moments import duration, seconds_of, timestamp
 from thanosql_runtime.status import to_status
 
 _STATES = {
@@ -57,7 +56,7 @@ def from_model_version(message: types_pb2.ModelVersion) -> ModelRecord:
         metrics=dict(message.metrics),
         properties=dict(message.properties),
         active=message.active,
-        created_s=message.create_time.ToMicroseconds() / 1e6,
+        created_s=seconds_of(message.create_time),
         family=_FAMILIES.get(message.family, ModelFamily.RECOGNISER),
     )
 
@@ -80,7 +79,7 @@ def to_model_version(record: ModelRecord) -> types_pb2.ModelVersion:
         family=_FAMILIES_OUT[record.family],
     )
     if record.created_s:
-        message.create_time.FromMicroseconds(round(record.created_s * 1e6))
+        message.create_time.CopyFrom(timestamp(record.created_s))
     return message
 
 
@@ -88,15 +87,15 @@ def to_holds(holder_id: str, holder: str, versions: Sequence[HeldVersion]) -> st
     """Write what is in memory."""
     request = storage_pb2.HoldModelsRequest(holder_id=holder_id, holder=holder)
     for held in versions:
-        item = request.models.add(model=held.record.name, version=held.record.version)
-        item.since.FromMicroseconds(round(held.since_s * 1e6))
+        record = held.record
+        request.models.add(model=record.name, version=record.version, since=timestamp(held.since_s))
     return request
 
 
 def from_hold_answer(message: storage_pb2.HoldModelsResponse) -> HoldAnswer:
     """Read what the catalog says to that."""
     missing = frozenset((item.model, item.version) for item in message.missing)
-    return HoldAnswer(missing=missing, lasts_s=message.lasts.ToMicroseconds() / 1e6)
+    return HoldAnswer(missing=missing, lasts_s=seconds_of(message.lasts))
 
 
 async def read_config(requests: AsyncIterator[_ConfigRequest]) -> tuple[str, int]:
@@ -143,7 +142,7 @@ def to_embed_answer(answer: RowAnswer[Embedding]) -> predictor_pb2.EmbedResponse
     """Write the answer to a row: an embedding, or the status of its failure."""
     result = _embed_result(answer)
     if not isinstance(answer.outcome, ThanosqlError):
-        result.embedding.audio_duration.CopyFrom(_duration(answer.outcome.audio_s))
+        result.embedding.audio_duration.CopyFrom(duration(answer.outcome.audio_s))
     return predictor_pb2.EmbedResponse(result=result)
 
 
@@ -168,7 +167,7 @@ def to_embed_start(record: ModelRecord, dimension: int) -> predictor_pb2.EmbedSt
 
 def to_transcript(transcript: Transcript) -> predictor_pb2.Transcript:
     """Write a transcript."""
-    return predictor_pb2.Transcript(text=transcript.text, audio_duration=_duration(transcript.audio_s))
+    return predictor_pb2.Transcript(text=transcript.text, audio_duration=duration(transcript.audio_s))
 
 
 def to_loaded_model(status: ModelStatus) -> predictor_pb2.LoadedModel:
@@ -217,12 +216,6 @@ def to_statistics(counters: Mapping[tuple[str, int], Counters]) -> predictor_pb2
             for (name, version), counted in counters.items()
         ]
     )
-
-
-def _duration(seconds: float) -> duration_pb2.Duration:
-    duration = duration_pb2.Duration()
-    duration.FromMicroseconds(round(seconds * 1e6))
-    return duration
 
 
 def _no_row() -> ThanosqlError:

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from datetime import timedelta
 
 import numpy as np
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.storage.core.assigning import Assignment
 from services.storage.core.reading import FileRange
@@ -26,6 +25,7 @@ from thanosql.v1 import storage_pb2, types_pb2
 from thanosql_objects.ports import ObjectInfo, ObjectPage
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.moments import timestamp
 
 _ADDRESS_LASTS = timedelta(hours=1)
 
@@ -195,10 +195,3 @@ def to_file_page(page: ObjectPage) -> storage_pb2.ListFilesResponse:
     """A page of files."""
     files = [to_file(info) for info in page.objects]
     return storage_pb2.ListFilesResponse(files=files, next_page_token=page.next_page_token)
-
-
-def timestamp(seconds: float) -> Timestamp:
-    """A moment as the wire tells it."""
-    stamp = Timestamp()
-    stamp.FromMicroseconds(int(seconds * 1_000_000))
-    return stamp

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 
-from google.protobuf.duration_pb2 import Duration
-
-from services.storage.convert import timestamp, to_table_version
+from services.storage.convert import to_table_version
 from services.storage.core.holds import Hold
 from services.storage.core.types import (
     Artefact,
@@ -17,6 +15,7 @@ from services.storage.core.types import (
 )
 from thanosql.v1 import storage_pb2, types_pb2
 from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.moments import duration, seconds_of, timestamp
 
 _KINDS = {
     types_pb2.MODEL_KIND_BASE: ModelKind.BASE,
@@ -111,7 +110,7 @@ def from_holds(request: storage_pb2.HoldModelsRequest) -> list[Hold]:
             version=item.version,
             holder=request.holder,
             job_id=item.job_id,
-            since_s=item.since.ToMicroseconds() / 1_000_000,
+            since_s=seconds_of(item.since),
         )
         for item in request.models
     ]
@@ -119,15 +118,13 @@ def from_holds(request: storage_pb2.HoldModelsRequest) -> list[Hold]:
 
 def to_missing(missing: Iterable[Hold], lasts_s: float) -> storage_pb2.HoldModelsResponse:
     """What of it the catalog does not have."""
-    lasts = Duration()
-    lasts.FromMicroseconds(round(lasts_s * 1_000_000))
     models = [
         storage_pb2.HeldModel(
             model=hold.model, version=hold.version, job_id=hold.job_id, since=timestamp(hold.since_s)
         )
         for hold in missing
     ]
-    return storage_pb2.HoldModelsResponse(missing=models, lasts=lasts)
+    return storage_pb2.HoldModelsResponse(missing=models, lasts=duration(lasts_s))
 
 
 def _kind(number: types_pb2.ModelKind.ValueType) -> ModelKind:

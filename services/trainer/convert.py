@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from services.trainer.core.ports import HeldModel
 from services.trainer.core.scoring import Scores
 from services.trainer.core.types import (
@@ -18,6 +16,7 @@ from services.trainer.core.types import (
 )
 from thanosql.v1 import errors_pb2, parser_pb2, storage_pb2, trainer_pb2, types_pb2
 from thanosql_runtime.errors import Reason
+from thanosql_runtime.moments import seconds_of, timestamp
 
 _PAGE_BYTES = 4 << 20
 _OPTIONAL = ("loss", "learning_rate", "wer", "cer", "wer_before", "audio_s_per_s", "seconds_left")
@@ -42,7 +41,7 @@ def holds_to_message(
     """What jobs train from."""
     held = [
         storage_pb2.HeldModel(
-            model=model.name, version=model.version, job_id=model.job_id, since=_timestamp(model.since_s)
+            model=model.name, version=model.version, job_id=model.job_id, since=timestamp(model.since_s)
         )
         for model in models
     ]
@@ -70,12 +69,12 @@ def job_to_message(job: Job) -> trainer_pb2.TrainingJob:
         failure_message=job.failure_message,
         result=model_to_message(job.result) if job.result else None,
         statement=job.request.statement,
-        create_time=_timestamp(job.create_time_s),
-        end_time=None if job.end_time_s is None else _timestamp(job.end_time_s),
-        heartbeat_time=_timestamp(job.heartbeat_time_s),
+        create_time=timestamp(job.create_time_s),
+        end_time=None if job.end_time_s is None else timestamp(job.end_time_s),
+        heartbeat_time=timestamp(job.heartbeat_time_s),
         checkpoint_step=job.checkpoint_step,
         notices=[
-            trainer_pb2.JobNotice(time=_timestamp(notice.time_s), message=notice.message)
+            trainer_pb2.JobNotice(time=timestamp(notice.time_s), message=notice.message)
             for notice in job.notices
         ],
     )
@@ -116,7 +115,7 @@ def model_from_message(message: types_pb2.ModelVersion) -> Model:
         properties=dict(message.properties),
         built_from=_built_from(message.built_from),
         active=message.active,
-        create_time_s=message.create_time.ToMicroseconds() / 1e6,
+        create_time_s=seconds_of(message.create_time),
     )
 
 
@@ -138,7 +137,7 @@ def model_to_message(model: Model) -> types_pb2.ModelVersion:
             types_pb2.TableVersion(table=item.table, version=item.version) for item in model.built_from
         ],
         active=model.active,
-        create_time=_timestamp(model.create_time_s) if model.create_time_s else None,
+        create_time=timestamp(model.create_time_s) if model.create_time_s else None,
     )
 
 
@@ -181,9 +180,3 @@ def _reason_to_message(reason: str) -> errors_pb2.ErrorReason.ValueType:
     if reason not in Reason.__members__:
         return errors_pb2.ERROR_REASON_UNSPECIFIED
     return errors_pb2.ErrorReason.Value(f"ERROR_REASON_{reason}")
-
-
-def _timestamp(seconds: float) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromMicroseconds(round(seconds * 1e6))
-    return timestamp

@@ -13,6 +13,7 @@ from services.trainer.core.types import Model
 from thanosql.v1 import storage_pb2, storage_pb2_grpc
 from thanosql_runtime.arrow import decode_batch, decode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.moments import seconds_of
 from thanosql_runtime.status import peer_errors
 
 _CALL_S = 20.0
@@ -86,7 +87,7 @@ class StorageCatalog:
         request = holds_to_message(self._holder_id, self._holder, models)
         with peer_errors("storage"):
             response = await self._stub.HoldModels(request, timeout=_CALL_S)
-        return response.lasts.ToMicroseconds() / 1e6
+        return seconds_of(response.lasts)
 
 
 class StorageSnapshots:
