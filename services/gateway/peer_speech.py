@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from services.gateway import convert
 from services.gateway.convert_plans import training_options
@@ -92,18 +93,10 @@ class PredictorPeer:
     ) -> AsyncIterator[Transcription]:
         """See `Predictor.transcribe`."""
         config = predictor_pb2.TranscribeConfig(model=model, version=version)
-        feed: Feed = Pipe(REQUESTS_AHEAD)
-        async with feed.fed_by(partial(_send_audio, config, send_rows, feed.put)):
-            # The one exception to "every call has a deadline", here and in `Evaluate` and `WatchTrainingJob`:
-            # nobody knows how long the rows take, hours on a large table. A caller who leaves cancels the
-            # call, and a peer that died is found by the keepalive of the channel.
-            call = self._stub.Transcribe(feed.items())
-            messages = answers(call, "predictor", feed)
-            try:
-                opened = await first(messages, "predictor")
-                yield Transcription(model=convert.model(opened.model), answers=_row_answers(messages))
-            finally:
-                call.cancel()
+        rows = _Rows(predictor_pb2.TranscribeRequest(config=config), send_rows, _to_transcribe)
+        async with _answered(self._stub.Transcribe, rows) as messages:
+            opened = await first(messages, "predictor")
+            yield Transcription(model=convert.model(opened.model), answers=_row_answers(messages))
 
     @asynccontextmanager
     async def embed(
@@ -111,19 +104,9 @@ class PredictorPeer:
     ) -> AsyncIterator[Embedding]:
         """See `Predictor.embed`."""
         config = predictor_pb2.EmbedConfig(model=model, version=version)
-        feed: Feed = Pipe(REQUESTS_AHEAD)
-        async with feed.fed_by(partial(_send_to_embed, config, send_rows, feed.put)):
-            call = self._stub.Embed(feed.items())  # no deadline, as above
-            messages = answers(call, "predictor", feed)
-            try:
-                opened = (await first(messages, "predictor")).start
-                yield Embedding(
-                    model=convert.model(opened.model),
-                    dimension=opened.dimension,
-                    answers=_embed_answers(messages),
-                )
-            finally:
-                call.cancel()
+        rows = _Rows(predictor_pb2.EmbedRequest(config=config), send_rows, _to_embed)
+        async with _answered(self._stub.Embed, rows) as messages:
+            yield await _embedding(messages)
 
     @asynccontextmanager
     async def embed_texts(
@@ -131,63 +114,84 @@ class PredictorPeer:
     ) -> AsyncIterator[Embedding]:
         """See `Predictor.embed_texts`."""
         config = predictor_pb2.EmbedTextConfig(model=model, version=version)
-        feed: Feed = Pipe(REQUESTS_AHEAD)
-        async with feed.fed_by(partial(_send_texts, config, send_rows, feed.put)):
-            call = self._stub.EmbedText(feed.items())  # no deadline, as above
-            messages = answers(call, "predictor", feed)
-            try:
-                opened = (await first(messages, "predictor")).start
-                yield Embedding(
-                    model=convert.model(opened.model),
-                    dimension=opened.dimension,
-                    answers=_embed_answers(messages),
-                )
-            finally:
-                call.cancel()
+        rows = _Rows(predictor_pb2.EmbedTextRequest(config=config), send_rows, _to_embed_text)
+        async with _answered(self._stub.EmbedText, rows) as messages:
+            yield await _embedding(messages)
 
 
-async def _send_audio(
-    config: predictor_pb2.TranscribeConfig,
-    send_rows: Callable[[SendRow], Awaitable[None]],
-    put: Callable[[predictor_pb2.TranscribeRequest], Awaitable[None]],
-) -> None:
-    async def send(row: InputRow) -> None:
-        message = predictor_pb2.TranscribeRow(row_key=row.key, audio_path=row.content)
-        await put(predictor_pb2.TranscribeRequest(row=message))
+class _Rows:
+    """The requests of one call.
 
-    await put(predictor_pb2.TranscribeRequest(config=config))
-    await send_rows(send)
+    Args:
+        first: Names the model.
+        send_rows: Sends the rows.
+        to_request: Makes a request of one.
+    """
+
+    # Any: a request may be of any message; gRPC's own types do not tie it to its call.
+    def __init__(
+        self,
+        first: Any,
+        send_rows: Callable[[SendRow], Awaitable[None]],
+        to_request: Callable[[InputRow], Any],
+    ) -> None:
+        self._first = first
+        self._send_rows = send_rows
+        self._to_request = to_request
+
+    async def send(self, feed: Feed) -> None:
+        """Put all of them into a feed."""
+
+        async def send(row: InputRow) -> None:
+            await feed.put(self._to_request(row))
+
+        await feed.put(self._first)
+        await self._send_rows(send)
+
+
+@asynccontextmanager
+async def _answered(
+    call_of: Callable[[AsyncIterator[Any]], Any], rows: _Rows
+) -> AsyncIterator[AsyncIterator[Any]]:
+    """The answers of a call to the predictor, to which the rows are sent meanwhile."""
+    feed: Feed = Pipe(REQUESTS_AHEAD)
+    async with feed.fed_by(partial(rows.send, feed)):
+        # The one exception to "every call has a deadline", here and in `Evaluate` and `WatchTrainingJob`:
+        # nobody knows how long the rows take, hours on a large table. A caller who leaves cancels the
+        # call, and a peer that died is found by the keepalive of the channel.
+        call = call_of(feed.items())
+        try:
+            yield answers(call, "predictor", feed)
+        finally:
+            call.cancel()
+
+
+async def _embedding(
+    messages: AsyncIterator[predictor_pb2.EmbedResponse | predictor_pb2.EmbedTextResponse],
+) -> Embedding:
+    opened = (await first(messages, "predictor")).start
+    return Embedding(
+        model=convert.model(opened.model), dimension=opened.dimension, answers=_embed_answers(messages)
+    )
+
+
+def _to_transcribe(row: InputRow) -> predictor_pb2.TranscribeRequest:
+    return predictor_pb2.TranscribeRequest(
+        row=predictor_pb2.TranscribeRow(row_key=row.key, audio_path=row.content)
+    )
+
+
+def _to_embed(row: InputRow) -> predictor_pb2.EmbedRequest:
+    return predictor_pb2.EmbedRequest(row=predictor_pb2.EmbedRow(row_key=row.key, audio_path=row.content))
+
+
+def _to_embed_text(row: InputRow) -> predictor_pb2.EmbedTextRequest:
+    return predictor_pb2.EmbedTextRequest(row=predictor_pb2.EmbedTextRow(row_key=row.key, text=row.content))
 
 
 async def _row_answers(messages: AsyncIterator[predictor_pb2.TranscribeResponse]) -> AsyncIterator[RowAnswer]:
     async for message in messages:
         yield convert.row_answer(message.result)
-
-
-async def _send_to_embed(
-    config: predictor_pb2.EmbedConfig,
-    send_rows: Callable[[SendRow], Awaitable[None]],
-    put: Callable[[predictor_pb2.EmbedRequest], Awaitable[None]],
-) -> None:
-    async def send(row: InputRow) -> None:
-        message = predictor_pb2.EmbedRow(row_key=row.key, audio_path=row.content)
-        await put(predictor_pb2.EmbedRequest(row=message))
-
-    await put(predictor_pb2.EmbedRequest(config=config))
-    await send_rows(send)
-
-
-async def _send_texts(
-    config: predictor_pb2.EmbedTextConfig,
-    send_rows: Callable[[SendRow], Awaitable[None]],
-    put: Callable[[predictor_pb2.EmbedTextRequest], Awaitable[None]],
-) -> None:
-    async def send(row: InputRow) -> None:
-        message = predictor_pb2.EmbedTextRow(row_key=row.key, text=row.content)
-        await put(predictor_pb2.EmbedTextRequest(row=message))
-
-    await put(predictor_pb2.EmbedTextRequest(config=config))
-    await send_rows(send)
 
 
 async def _embed_answers(
