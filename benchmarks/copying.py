@@ -46,14 +46,20 @@ def write_rows(path: Path, rows: int) -> None:
 def ours(source: Path, folder: Path) -> None:
     """COPY as the storage service runs it, into Lance."""
     from services.storage.core.copying.command import CopyCommand, CopyRequest
+    from services.storage.core.keeping.digests import Digests
+    from services.storage.core.keeping.keepers import Keepers
+    from services.storage.core.keeping.recordings import KeptRecordings
     from services.storage.core.quarantines import Quarantines
     from services.storage.core.tables import Tables
     from thanosql_objects.directory import LocalDirectory
     from thanosql_objects.workspace import Workspace
 
-    workspace = Workspace(LocalDirectory(source.parent, read_only=True), LocalDirectory(folder / "objects"))
+    store = LocalDirectory(folder / "objects")
+    workspace = Workspace(LocalDirectory(source.parent, read_only=True), store)
     tables = Tables(folder / "tables")
-    command = CopyCommand(tables, Quarantines(tables), workspace)
+    keepers = Keepers(store, LocalDirectory(folder / "tables"))
+    recordings = KeptRecordings(workspace, store, Digests(folder / "recordings.sqlite"), keepers)
+    command = CopyCommand(tables, Quarantines(tables), workspace, recordings)
     command.run(CopyRequest(table="calls", source=source.name), lambda _progress: None)
 
 

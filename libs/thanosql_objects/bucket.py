@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import REPLACE, CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 
@@ -101,6 +102,13 @@ class Bucket:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return self.take(key, path, sha256)
 
+    @contextlib.contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """Give a path in a temporary folder."""
+        self._require_writable("")
+        with ScratchFolder("object") as folder:
+            yield Path(folder) / "body"
+
     def take(self, key: str, path: Path, sha256: str) -> ObjectInfo:
         """Write an object from a local file, which stays."""
         self._require_writable(key)
@@ -128,6 +136,31 @@ class Bucket:
         with self._found(cleaned):
             return self._info(self._client.stat_object(self._name, self._prefix + cleaned))
 
+    def find(self, key: str) -> ObjectInfo | None:
+        """Describe one object; None where there is none."""
+        cleaned = clean_key(key)
+        with translated(cleaned):
+            try:
+                return self._info(self._client.stat_object(self._name, self._prefix + cleaned))
+            except S3Error as problem:
+                if problem.code in MISSING:
+                    return None
+                raise
+
+    def touch(self, key: str) -> bool:
+        """Let the server copy an object over itself, which gives it another time and nothing else."""
+        self._require_writable(key)
+        info = self.find(key)
+        if info is None:
+            return False
+        name = self._prefix + info.key
+        with translated(info.key):
+            self._client.copy_object(
+                self._name, name, CopySource(self._name, name),
+                metadata={_SHA256: info.sha256}, metadata_directive=REPLACE,
+            )  # fmt: skip
+        return True
+
     def sign(self, key: str, lasts: timedelta) -> str:
         """Sign an address; recordings say there what they are, so that browsers play them."""
         info = self.stat(key)
@@ -142,15 +175,7 @@ class Bucket:
 
     def exists(self, key: str) -> bool:
         """Tell whether the key names an object."""
-        cleaned = clean_key(key)
-        with translated(cleaned):
-            try:
-                self._client.stat_object(self._name, self._prefix + cleaned)
-            except S3Error as problem:
-                if problem.code in MISSING:
-                    return False
-                raise
-        return True
+        return self.find(key) is not None
 
     def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
         """List the objects whose key starts with the prefix."""
@@ -218,6 +243,7 @@ class Bucket:
             size_bytes=found.size or 0,
             sha256=metadata.get(_SHA256, ""),
             modified_s=found.last_modified.timestamp() if found.last_modified else 0.0,
+            revision=(found.etag or "").strip('"'),
         )
 
     @contextlib.contextmanager

@@ -100,6 +100,13 @@ class LocalDirectory:
         with path.open("rb") as file:
             return self.write(key, iter(lambda: file.read(CHUNK_BYTES), b""))
 
+    @contextlib.contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """Give a path on the same disk as the directory."""
+        self._require_writable("")
+        with self._incoming() as temporary:
+            yield temporary
+
     def take(self, key: str, path: Path, sha256: str) -> ObjectInfo:
         """Move a local file in; it is copied where it lies on another disk."""
         goal = self._goal(key)
@@ -131,6 +138,22 @@ class LocalDirectory:
     def stat(self, key: str) -> ObjectInfo:
         """Describe one object."""
         return _info(clean_key(key), self._file(key))
+
+    def find(self, key: str) -> ObjectInfo | None:
+        """Describe one object; None where there is none."""
+        path = self.path(key)
+        with translated(key):
+            return _listed(clean_key(key), path) if path.is_file() else None
+
+    def touch(self, key: str) -> bool:
+        """Make the present the time of a file's last write."""
+        goal = self._goal(key)
+        with translated(key):
+            try:
+                os.utime(goal)
+            except FileNotFoundError:
+                return False
+        return True
 
     def sign(self, key: str, lasts: timedelta) -> str:
         """Refuse: files of a directory have no addresses."""
@@ -213,11 +236,14 @@ class LocalDirectory:
         return tuple(info.key for info in islice(self._walk(prefix), _NEIGHBOURS))
 
     def _goal(self, key: str) -> Path:
+        self._require_writable(key)
+        return self.path(key)
+
+    def _require_writable(self, key: str) -> None:
         if self._read_only:
             raise error(
                 Reason.STORE_READ_ONLY, f"{key!r} cannot be changed: this store is read-only", path=key
             )
-        return self.path(key)
 
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[Path]:
@@ -286,4 +312,6 @@ def _listed(key: str, path: Path) -> ObjectInfo | None:
 def _info(key: str, path: Path) -> ObjectInfo:
     with translated(key):
         status = path.stat()
-    return ObjectInfo(key=key, size_bytes=status.st_size, modified_s=status.st_mtime)
+    # The time of change is set by the system alone: a file cannot be written and keep it.
+    revision = f"{status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
+    return ObjectInfo(key=key, size_bytes=status.st_size, modified_s=status.st_mtime, revision=revision)

@@ -5,7 +5,8 @@ executor of their own, so that one of them cannot starve another.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -24,12 +25,14 @@ class ObjectInfo:
         size_bytes: Its length.
         sha256: Digest in hexadecimal; empty where the store was not told it.
         modified_s: Seconds since the epoch of its last write.
+        revision: Another text whenever the content may be another.
     """
 
     key: str
     size_bytes: int
     sha256: str = ""
     modified_s: float = 0.0
+    revision: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +72,23 @@ class ObjectStore(Protocol):
     def take(self, key: str, path: Path, sha256: str) -> ObjectInfo:
         """Write an object from a local file of that digest, which is gone afterwards, or may be."""
 
+    def incoming(self) -> AbstractContextManager[Path]:
+        """Give the path of a local file that `take` can put in its place; what is left there goes.
+
+        What the disk says about it is raised as it is.
+        """
+
     def download_to(self, key: str, path: Path) -> ObjectInfo:
         """Copy an object into a local file, which appears only when it is complete."""
 
     def stat(self, key: str) -> ObjectInfo:
         """Describe one object."""
+
+    def find(self, key: str) -> ObjectInfo | None:
+        """Describe one object; None where there is none."""
+
+    def touch(self, key: str) -> bool:
+        """Make the present the time of an object's last write, and say whether there is such an object."""
 
     def sign(self, key: str, lasts: timedelta) -> str:
         """Give an address at which anybody reads the object for a while; NOT_AVAILABLE_YET in a directory."""

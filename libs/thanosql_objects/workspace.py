@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.kept_audio import KEPT_AUDIO
 from thanosql_objects.keys import clean_key, clean_prefix, not_found
 from thanosql_objects.ports import PAGE_SIZE, ObjectInfo, ObjectPage, ObjectStore
 from thanosql_objects.scratch import ScratchFolder
@@ -22,7 +23,8 @@ class Workspace:
     """The files that statements may name.
 
     Paths are relative. Those that start with `uploads/` were put there through the gateway and live
-    in the object store; every other one is a file of the user, never written by the system. Hidden
+    in the object store, and so do recordings that COPY took into keeping, under `audio/sha256/`, which are
+    listed only there; every other one is a file of the user, never written by the system. Hidden
     files and folders (`.git`, `.env`, the server's own `.thanosql`) are not part of it.
 
     Args:
@@ -54,6 +56,8 @@ class Workspace:
     def list(self, prefix: str = "", *, page_token: str = "", page_size: int = PAGE_SIZE) -> ObjectPage:
         """List files whose path starts with the prefix, in the order of their paths."""
         cleaned = clean_prefix(prefix)
+        if cleaned.startswith(KEPT_AUDIO):
+            return self._objects.list(cleaned, page_token=page_token, page_size=page_size)
         pages = []
         if not cleaned.startswith(UPLOADS):
             pages.append(self._files.list(cleaned, page_token=page_token, page_size=page_size))
@@ -75,6 +79,8 @@ class Workspace:
     def walk(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield every file whose path starts with the prefix, in the order of their paths."""
         cleaned = clean_prefix(prefix)
+        if cleaned.startswith(KEPT_AUDIO):
+            return self._objects.walk(cleaned)
         walks = []
         if not cleaned.startswith(UPLOADS):
             walks.append(self._files.walk(cleaned))
@@ -98,6 +104,13 @@ class Workspace:
             ThanosqlError: FILE_NOT_FOUND, and PERMISSION_DENIED for a file that is only read here.
         """
         store, key = self._resolve(path)
+        if key.startswith(KEPT_AUDIO):
+            self.stat(path)
+            message = (
+                f"{key!r} is a recording in keeping, which stays while a version of a table names it; "
+                "delete the rows or the table, and it goes later"
+            )
+            raise error(Reason.PERMISSION_DENIED, message, path=key)
         if store is not self._objects:
             self.stat(path)
             message = (
@@ -146,7 +159,7 @@ class Workspace:
         key = clean_key(path)
         if not _is_visible(key):
             raise not_found(key)
-        return (self._objects if key.startswith(UPLOADS) else self._files), key
+        return (self._objects if key.startswith((UPLOADS, KEPT_AUDIO)) else self._files), key
 
 
 def _is_visible(key: str) -> bool:

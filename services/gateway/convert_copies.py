@@ -33,4 +33,6 @@ def copy_explanation(message: storage_pb2.ExplainCopyResponse) -> CopyExplanatio
         rows_quarantined=message.rows_quarantined,
         quarantined=row_errors(message.quarantined),
         notices=[notice.message for notice in message.notices],
+        audio_files=message.audio_files,
+        audio_bytes=message.audio_bytes,
     )

@@ -74,6 +74,8 @@ def _copy(message: parser_pb2.CopyPlan, _place: Span) -> plan_changes.Copy:
         source=message.source,
         source_span=span(message.source_span),
         if_exists=parser_pb2.IfExists.Name(message.if_exists).removeprefix("IF_EXISTS_"),
+        store_audio=message.store_audio,
+        audio_col=message.audio_col,
     )
 
 

@@ -8,7 +8,7 @@ from services.gateway import convert
 from services.gateway.convert_copies import copy_explanation, copy_part
 from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
 from services.gateway.core.pipes import Pipe
-from services.gateway.core.plan_changes import AddColumn, AlterTable, DropColumn
+from services.gateway.core.plan_changes import AddColumn, AlterTable, Copy, DropColumn
 from services.gateway.core.ports import (
     BoundQuery,
     KeywordSearch,
@@ -88,18 +88,26 @@ class StorageTables:
             response = await answer(self._stub.WriteTable(feed.items()), _PEER, feed)
         return Written(table=convert.table(response.table), rows=response.rows_written)
 
-    async def copy(self, table: str, source: str, if_exists: str) -> AsyncIterator[CopyProgress | CopyResult]:
+    async def copy(self, statement: Copy) -> AsyncIterator[CopyProgress | CopyResult]:
         """See `Tables.copy`."""
         request = storage_pb2.CopyTableRequest(
-            table=table, source=source, if_exists=parser_pb2.IfExists.Value(f"IF_EXISTS_{if_exists}")
+            table=statement.table.text,
+            source=statement.source,
+            if_exists=parser_pb2.IfExists.Value(f"IF_EXISTS_{statement.if_exists}"),
+            store_audio=statement.store_audio,
+            audio_col=statement.audio_col,
         )
         async for message in answers(self._stub.CopyTable(request), _PEER):
             yield copy_part(message)
 
-    async def explain_copy(self, table: str, source: str, if_exists: str) -> CopyExplanation:
+    async def explain_copy(self, statement: Copy) -> CopyExplanation:
         """See `Tables.explain_copy`."""
         request = storage_pb2.ExplainCopyRequest(
-            table=table, source=source, if_exists=parser_pb2.IfExists.Value(f"IF_EXISTS_{if_exists}")
+            table=statement.table.text,
+            source=statement.source,
+            if_exists=parser_pb2.IfExists.Value(f"IF_EXISTS_{statement.if_exists}"),
+            store_audio=statement.store_audio,
+            audio_col=statement.audio_col,
         )
         with peer_call(_PEER):
             return copy_explanation(await self._stub.ExplainCopy(request, timeout=_REWRITE_TIMEOUT_S))

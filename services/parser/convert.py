@@ -158,6 +158,8 @@ def _copy(statement: plan_changes.Copy) -> parser_pb2.CopyPlan:
         source=statement.source.text,
         source_span=_span(statement.source.span),
         if_exists=IF_EXISTS[statement.if_exists],
+        store_audio=statement.store_audio,
+        audio_col=statement.audio_col,
     )
 
 

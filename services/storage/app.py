@@ -18,6 +18,9 @@ from services.storage.core.extracts.shelf import Shelf
 from services.storage.core.history import TableHistory
 from services.storage.core.holds import ModelHolds
 from services.storage.core.homes import TableHome
+from services.storage.core.keeping.digests import Digests
+from services.storage.core.keeping.keepers import Keepers
+from services.storage.core.keeping.recordings import KeptRecordings
 from services.storage.core.listing import TableListing
 from services.storage.core.maintenance import Keeping, Maintenance
 from services.storage.core.models import ModelCatalog
@@ -120,6 +123,7 @@ class StorageApp:
         self._parts.vectors.close()
         self._parts.extracts.close()
         self._parts.engine.close()
+        self._parts.recordings.close()
         self._parts.work.close()
 
     async def _maintain(self) -> None:
@@ -185,6 +189,12 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
     )
     engine = QueryEngine(tables, limits, indexes, vectors, extracts)
     quarantines = Quarantines(tables)
+    recordings = KeptRecordings(
+        objects.workspace,
+        objects.store,
+        Digests(home / "storage" / "recordings.sqlite"),
+        Keepers(objects.store, places.tables.store),
+    )
     return Parts(
         tables=tables,
         history=TableHistory(tables),
@@ -194,8 +204,9 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         vectors=vectors,
         extracts=extracts,
         changes=TableChanges(tables, engine),
-        copying=CopyCommand(tables, quarantines, objects.workspace),
+        copying=CopyCommand(tables, quarantines, objects.workspace, recordings),
         copy_explainer=CopyExplainer(tables, quarantines, objects.workspace),
+        recordings=recordings,
         listing=TableListing(tables, quarantines),
         snapshot_listing=TableListing(snapshots, Quarantines(snapshots)),
         quarantines=quarantines,

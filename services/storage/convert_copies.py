@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from services.storage.convert import columns, to_table
+from services.storage.core.copying.audio_columns import AUDIO_PATH
 from services.storage.core.copying.command import CopyRequest
 from services.storage.core.types import CopyExplanation, CopyOutcome, CopyProgress, IfExists, RowProblem
 from thanosql.v1 import parser_pb2, storage_pb2, types_pb2
@@ -21,7 +22,13 @@ def from_copy_request(request: storage_pb2.CopyTableRequest | storage_pb2.Explai
     if_exists = _IF_EXISTS.get(request.if_exists)
     if if_exists is None:
         raise error(Reason.INVALID_ARGUMENT, f"if_exists {request.if_exists} is unknown")
-    return CopyRequest(table=request.table, source=request.source, if_exists=if_exists)
+    return CopyRequest(
+        table=request.table,
+        source=request.source,
+        if_exists=if_exists,
+        store_audio=request.store_audio,
+        audio_col=request.audio_col or AUDIO_PATH,
+    )
 
 
 def to_copy_progress(progress: CopyProgress) -> storage_pb2.CopyTableResponse:
@@ -57,6 +64,8 @@ def to_copy_explanation(explanation: CopyExplanation) -> storage_pb2.ExplainCopy
         rows_quarantined=explanation.rows_quarantined,
         quarantined=_row_errors(explanation.quarantined),
         notices=[types_pb2.Notice(message=notice) for notice in explanation.notices],
+        audio_files=explanation.audio_files,
+        audio_bytes=explanation.audio_bytes,
     )
 
 

@@ -7,6 +7,7 @@ from services.storage.core.copying.command import CopyCommand
 from services.storage.core.copying.explaining import CopyExplainer
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.history import TableHistory
+from services.storage.core.keeping.recordings import KeptRecordings
 from services.storage.core.listing import TableListing
 from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
@@ -35,6 +36,7 @@ class Parts:
         changes: UPDATE, DELETE and ALTER.
         copying: COPY.
         copy_explainer: What it would do.
+        recordings: Recordings in keeping.
         listing: Tables page by page.
         snapshot_listing: Rows that are kept for jobs, page by page.
         quarantines: Tables with those that COPY keeps beside them.
@@ -55,6 +57,7 @@ class Parts:
     changes: TableChanges
     copying: CopyCommand
     copy_explainer: CopyExplainer
+    recordings: KeptRecordings
     listing: TableListing
     snapshot_listing: TableListing
     quarantines: Quarantines

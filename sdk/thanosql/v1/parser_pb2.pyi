@@ -572,10 +572,16 @@ class CopyPlan(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     SOURCE_SPAN_FIELD_NUMBER: _builtins.int
     IF_EXISTS_FIELD_NUMBER: _builtins.int
+    STORE_AUDIO_FIELD_NUMBER: _builtins.int
+    AUDIO_COL_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """Path in the workspace, or a JSON array of records."""
     if_exists: Global___IfExists.ValueType
     """`overwrite = True` gives REPLACE."""
+    store_audio: _builtins.bool
+    """Whether recordings are taken into keeping, each once by its content."""
+    audio_col: _builtins.str
+    """The column of the source that names them."""
     @_builtins.property
     def table(self) -> Global___Name:
         """The table."""
@@ -591,10 +597,12 @@ class CopyPlan(_message.Message):
         source: _builtins.str = ...,
         source_span: _types_pb2.SourceSpan | None = ...,
         if_exists: Global___IfExists.ValueType = ...,
+        store_audio: _builtins.bool = ...,
+        audio_col: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source_span", b"source_span", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["if_exists", b"if_exists", "source", b"source", "source_span", b"source_span", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "if_exists", b"if_exists", "source", b"source", "source_span", b"source_span", "store_audio", b"store_audio", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

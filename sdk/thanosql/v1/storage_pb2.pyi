@@ -471,22 +471,30 @@ class CopyTableRequest(_message.Message):
     TABLE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     IF_EXISTS_FIELD_NUMBER: _builtins.int
+    STORE_AUDIO_FIELD_NUMBER: _builtins.int
+    AUDIO_COL_FIELD_NUMBER: _builtins.int
     table: _builtins.str
     """The table."""
     source: _builtins.str
     """Path in the workspace, or a JSON array of records."""
     if_exists: _parser_pb2.IfExists.ValueType
     """What to do with a table that exists."""
+    store_audio: _builtins.bool
+    """Whether recordings are taken into keeping, each once by its content."""
+    audio_col: _builtins.str
+    """The column of the source that names them; empty means `audio_path`."""
     def __init__(
         self,
         *,
         table: _builtins.str = ...,
         source: _builtins.str = ...,
         if_exists: _parser_pb2.IfExists.ValueType = ...,
+        store_audio: _builtins.bool = ...,
+        audio_col: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["if_exists", b"if_exists", "source", b"source", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "if_exists", b"if_exists", "source", b"source", "store_audio", b"store_audio", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -615,22 +623,30 @@ class ExplainCopyRequest(_message.Message):
     TABLE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     IF_EXISTS_FIELD_NUMBER: _builtins.int
+    STORE_AUDIO_FIELD_NUMBER: _builtins.int
+    AUDIO_COL_FIELD_NUMBER: _builtins.int
     table: _builtins.str
     """The table."""
     source: _builtins.str
     """Path in the workspace, or a JSON array of records."""
     if_exists: _parser_pb2.IfExists.ValueType
     """What to do with a table that exists."""
+    store_audio: _builtins.bool
+    """Whether recordings are taken into keeping, each once by its content."""
+    audio_col: _builtins.str
+    """The column of the source that names them; empty means `audio_path`."""
     def __init__(
         self,
         *,
         table: _builtins.str = ...,
         source: _builtins.str = ...,
         if_exists: _parser_pb2.IfExists.ValueType = ...,
+        store_audio: _builtins.bool = ...,
+        audio_col: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["if_exists", b"if_exists", "source", b"source", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "if_exists", b"if_exists", "source", b"source", "store_audio", b"store_audio", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -651,6 +667,8 @@ class ExplainCopyResponse(_message.Message):
     ROWS_QUARANTINED_FIELD_NUMBER: _builtins.int
     QUARANTINED_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
+    AUDIO_FILES_FIELD_NUMBER: _builtins.int
+    AUDIO_BYTES_FIELD_NUMBER: _builtins.int
     format: _builtins.str
     """What the source is: an ending such as `csv`, `folder of audio`, `LibriSpeech tree`, or `the JSON text`."""
     files: _builtins.int
@@ -663,6 +681,10 @@ class ExplainCopyResponse(_message.Message):
     """Rows that were looked at."""
     rows_quarantined: _builtins.int
     """Rows that cannot be read, of those that were looked at."""
+    audio_files: _builtins.int
+    """Recordings that would be taken into keeping: all of a folder that was listed, those of the rows looked at."""
+    audio_bytes: _builtins.int
+    """Bytes that they take."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Column]:
         """The columns that it becomes."""
@@ -687,10 +709,12 @@ class ExplainCopyResponse(_message.Message):
         rows_quarantined: _builtins.int = ...,
         quarantined: _abc.Iterable[_types_pb2.RowError] | None = ...,
         notices: _abc.Iterable[_types_pb2.Notice] | None = ...,
+        audio_files: _builtins.int = ...,
+        audio_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "files", b"files", "format", b"format", "is_final", b"is_final", "notices", b"notices", "quarantined", b"quarantined", "rows_quarantined", b"rows_quarantined", "rows_read", b"rows_read", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_bytes", b"audio_bytes", "audio_files", b"audio_files", "columns", b"columns", "files", b"files", "format", b"format", "is_final", b"is_final", "notices", b"notices", "quarantined", b"quarantined", "rows_quarantined", b"rows_quarantined", "rows_read", b"rows_read", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,6 +51,8 @@ class CopyExplanation:
         rows_quarantined: Those of them that cannot be read.
         quarantined: The first of them.
         notices: What would become of columns that do not match those of the table.
+        audio_files: Recordings that would be taken into keeping: those of a folder, or of the rows looked at.
+        audio_bytes: What they take.
     """
 
     format: str
@@ -62,3 +64,5 @@ class CopyExplanation:
     rows_quarantined: int
     quarantined: Sequence[RowError]
     notices: Sequence[str] = ()
+    audio_files: int = 0
+    audio_bytes: int = 0

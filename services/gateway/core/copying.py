@@ -36,8 +36,7 @@ def _summary(statement: Copy, result: CopyResult) -> str:
 async def _copied(run: Run, statement: Copy) -> CopyResult:
     result: CopyResult | None = None
     try:
-        parts = run.peers.tables.copy(statement.table.text, statement.source, statement.if_exists)
-        async for part in parts:
+        async for part in run.peers.tables.copy(statement):
             if isinstance(part, CopyResult):
                 result = part
             else:

@@ -15,13 +15,14 @@ async def copy_steps(run: Run, statement: Copy) -> list[str]:
     """What the copy would do, or the error that it would end with."""
     name = statement.table.text
     try:
-        seen = await run.peers.tables.explain_copy(name, statement.source, statement.if_exists)
+        seen = await run.peers.tables.explain_copy(statement)
     except ThanosqlError as failure:
         raise place(failure, copy_fault(failure, statement))  # noqa: B904 - the same error, placed
     exists = await table_exists(run, name)
     what = {"REPLACE": "replace", "APPEND": "add to"}.get(statement.if_exists, "make") if exists else "make"
     return [
         f"read {_source(statement, seen)}: {_columns(seen)}",
+        *([_kept(seen)] if statement.store_audio else []),
         f"keep rows that cannot be read in table '{name}_quarantine'{_left_out(seen)}",
         f"{what} table '{name}' in one commit",
         *seen.notices,
@@ -43,6 +44,16 @@ def _columns(seen: CopyExplanation) -> str:
     if seen.is_final or seen.format in _FOLDERS:
         return columns
     return f"{columns}, going by its first {count_of(seen.rows_read, 'row')}"
+
+
+def _kept(seen: CopyExplanation) -> str:
+    of_a_folder = seen.format in _FOLDERS
+    more = " or more" if of_a_folder and not seen.is_final else ""
+    looked = seen.rows_read + seen.rows_quarantined
+    among = "" if of_a_folder else f" in the first {count_of(looked, 'row')}"
+    recordings = f"{count_of(seen.audio_files, 'recording')}{more}{among}"
+    what = "store what is not in keeping yet under audio/sha256/, each recording once by its content"
+    return f"{what}: {recordings}, {count_of(seen.audio_bytes, 'byte')}{more}"
 
 
 def _left_out(seen: CopyExplanation) -> str:

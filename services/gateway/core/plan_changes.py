@@ -9,12 +9,17 @@ from thanosql_runtime.errors import Span
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """COPY t FROM 'path'; `if_exists` is `FAIL`, `REPLACE` or `APPEND`."""
+    """COPY t FROM 'path'; `if_exists` is `FAIL`, `REPLACE` or `APPEND`.
+
+    Recordings are taken into keeping where `store_audio` says so; `audio_col` names them.
+    """
 
     table: Name
     source: str
     source_span: Span
     if_exists: str
+    store_audio: bool = False
+    audio_col: str = "audio_path"
     kind: str = "COPY"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
-from services.gateway.core.plan_changes import AlterTable
+from services.gateway.core.plan_changes import AlterTable, Copy
 from services.gateway.core.plan_parts import TableAtVersion
 from services.gateway.core.plans import DeleteModel, Plan, TrainingOptions
 from services.gateway.core.records import (
@@ -133,11 +133,11 @@ class Tables(Protocol):
         """Write rows as one commit: all of them, or none when this does not return."""
         ...
 
-    def copy(self, table: str, source: str, if_exists: str) -> AsyncIterator[CopyProgress | CopyResult]:
+    def copy(self, statement: Copy) -> AsyncIterator[CopyProgress | CopyResult]:
         """Make a table from a file; the result comes last."""
         ...
 
-    async def explain_copy(self, table: str, source: str, if_exists: str) -> CopyExplanation:
+    async def explain_copy(self, statement: Copy) -> CopyExplanation:
         """What such a copy would do; it fails as the copy would."""
         ...
 

@@ -1,9 +1,12 @@
 """Makes the plans of statements that change tables, as far as no query stands in them."""
 
+from collections.abc import Sequence
+
 from services.parser.core import option_sets
 from services.parser.core.changes import read_changes, read_column, read_condition
 from services.parser.core.faults import fault
 from services.parser.core.node import Node
+from services.parser.core.option_types import GivenOption
 from services.parser.core.plan_changes import (
     AlterTable,
     Copy,
@@ -16,7 +19,7 @@ from services.parser.core.plan_changes import (
     Update,
 )
 from services.parser.core.plan_options import IfExists
-from services.parser.core.plan_parts import Name
+from services.parser.core.plan_parts import Name, Notice
 
 
 def copy(node: Node) -> Copy:
@@ -26,13 +29,23 @@ def copy(node: Node) -> Copy:
     if_exists = IfExists.FAIL if options.if_exists is None else IfExists(options.if_exists)
     if options.overwrite and if_exists is IfExists.APPEND:
         raise option_sets.contradiction(given, "overwrite", "if_exists")
+    if options.audio_col is not None and not options.store_audio:
+        notices = (*notices, _without_store_audio(given))
     return Copy(
         span=node.statement.span,
         notices=notices,
         table=node.name("TABLE_NAME"),
         source=node.text("SOURCE"),
         if_exists=IfExists.REPLACE if options.overwrite else if_exists,
+        store_audio=options.store_audio,
+        audio_col=(options.store_audio and options.audio_col) or "audio_path",
     )
+
+
+def _without_store_audio(given: Sequence[GivenOption]) -> Notice:
+    option = next(option for option in given if option.name.text == "audio_col")
+    message = "option 'audio_col' has no effect in COPY without store_audio=True"
+    return Notice(message=message, span=option.name.span)
 
 
 def columns(node: Node) -> tuple[Name, ...]:

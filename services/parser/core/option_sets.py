@@ -128,6 +128,8 @@ class CopyOptions:
 
     overwrite: bool = False
     if_exists: str | None = None
+    store_audio: bool = False
+    audio_col: str | None = None
 
 
 def _predict_options(*, task: str = SpeechTask.TRANSCRIBE.value, **values: Any) -> PredictOptions:
@@ -148,6 +150,8 @@ COPY = OptionSet(
     takes={
         "overwrite": BooleanType(),
         "if_exists": ChoiceType(choices=tuple(choice.value for choice in IfExists)),
+        "store_audio": BooleanType(),
+        "audio_col": _COLUMN,
     },
 )
 PRINT = OptionSet(label="PRINT", make=PrintOptions, takes={"audio_col": _COLUMN})

@@ -10,11 +10,18 @@ from thanosql_runtime.errors import Span
 
 @dataclass(frozen=True, kw_only=True)
 class Copy(Statement):
-    """COPY table FROM a path in the workspace, or a JSON array of records."""
+    """COPY table FROM a path in the workspace, or a JSON array of records.
+
+    Attributes:
+        store_audio: Whether recordings are taken into keeping.
+        audio_col: The column that names them.
+    """
 
     table: Name
     source: Name
     if_exists: IfExists = IfExists.FAIL
+    store_audio: bool = False
+    audio_col: str = "audio_path"
 
 
 @dataclass(frozen=True, kw_only=True)

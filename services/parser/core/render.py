@@ -32,9 +32,8 @@ def _render_table(statement: plan.Plan) -> str | None:
     match statement:
         case plan.RunQuery(query=query):
             return query.written
-        case plan_changes.Copy(table=table, source=source, if_exists=if_exists):
-            options = "" if if_exists is IfExists.FAIL else f" OPTIONS(if_exists={_literal(if_exists)})"
-            return f"COPY {_name(table)}{options} FROM {_literal(source.text)}"
+        case plan_changes.Copy(table=table, source=source):
+            return f"COPY {_name(table)}{_copy_options(statement)} FROM {_literal(source.text)}"
         case plan_changes.CreateTableAs():
             return _create_table_as(statement)
         case plan_changes.Insert(table=table, columns=columns, query=query):
@@ -135,6 +134,17 @@ def _literal(value: object) -> str:
     if isinstance(plain, str):
         return "'" + plain.replace("'", "''") + "'"
     return repr(plain)
+
+
+def _copy_options(statement: plan_changes.Copy) -> str:
+    given = []
+    if statement.if_exists is not IfExists.FAIL:
+        given.append(f"if_exists={_literal(statement.if_exists)}")
+    if statement.store_audio:
+        given.append("store_audio=True")
+    if statement.audio_col != "audio_path":
+        given.append(f"audio_col={_literal(statement.audio_col)}")
+    return f" OPTIONS({', '.join(given)})" if given else ""
 
 
 def _options(options: plan.AnyOptions) -> str:

@@ -136,6 +136,29 @@ class CopyProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A recording of the workspace, as its header says; nothing of it was decoded.
+
+    Attributes:
+        path: Where it was found.
+        size_bytes: Its length; 0 where only its header was asked for.
+        duration_s: Its length in time.
+        sample_rate_hz: Its rate.
+        channels: Number of its channels.
+        key: Where it is kept by its content; empty where it is not.
+        sha256: Its digest in hexadecimal; empty where it was not read whole.
+    """
+
+    path: str
+    size_bytes: int
+    duration_s: float
+    sample_rate_hz: int
+    channels: int
+    key: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CopyOutcome:
     """What a copy made.
 
@@ -168,6 +191,8 @@ class CopyExplanation:
         rows_quarantined: Rows that cannot be read, of those that were looked at.
         quarantined: The first of them.
         notices: What would become of columns that do not match those of the table.
+        audio_files: Recordings that would be taken into keeping, of those that were looked at or listed.
+        audio_bytes: What they take.
     """
 
     format: str
@@ -179,6 +204,8 @@ class CopyExplanation:
     rows_quarantined: int
     quarantined: tuple[RowProblem, ...]
     notices: tuple[str, ...] = ()
+    audio_files: int = 0
+    audio_bytes: int = 0
 
 
 class ModelKind(enum.Enum):

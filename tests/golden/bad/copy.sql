@@ -93,14 +93,14 @@ COPY t OPTIONS(if_exists=True) FROM 'data.csv'
 COPY t OPTIONS(overwite=True) FROM 'data.csv'
 --| error: unknown option 'overwite' for COPY
 --|   line 1  |   COPY t OPTIONS(overwite=True) FROM 'data.csv'
---|           |                  ^^^^^^^^ did you mean 'overwrite'? known: overwrite, if_exists
+--|           |                  ^^^^^^^^ did you mean 'overwrite'? known: overwrite, if_exists, store_audio, audio_col
 --| UNKNOWN_OPTION
 
 --# the case of the option does not hide the slip
 COPY t OPTIONS(OVERWITE=True) FROM 'data.csv'
 --| error: unknown option 'overwite' for COPY
 --|   line 1  |   COPY t OPTIONS(OVERWITE=True) FROM 'data.csv'
---|           |                  ^^^^^^^^ did you mean 'overwrite'? known: overwrite, if_exists
+--|           |                  ^^^^^^^^ did you mean 'overwrite'? known: overwrite, if_exists, store_audio, audio_col
 --| UNKNOWN_OPTION
 
 --# options that contradict each other

@@ -4,6 +4,8 @@ COPY t FROM 'data.csv'
 --|   table: t
 --|   source: data.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'data.csv'
 
 --# double quotes hold a path
@@ -12,6 +14,8 @@ COPY t FROM "folder/data.csv"
 --|   table: t
 --|   source: folder/data.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'folder/data.csv'
 
 --# keywords in any case
@@ -20,6 +24,8 @@ copy T options(OverWrite=true) from 'data.csv'
 --|   table: T
 --|   source: data.csv
 --|   if_exists: 'replace'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY T OPTIONS(if_exists='replace') FROM 'data.csv'
 
 --# overwrite is another way to say replace
@@ -28,6 +34,8 @@ COPY t OPTIONS(overwrite=True) FROM 'data.csv'
 --|   table: t
 --|   source: data.csv
 --|   if_exists: 'replace'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t OPTIONS(if_exists='replace') FROM 'data.csv'
 
 --# not overwriting is the default
@@ -36,6 +44,8 @@ COPY t OPTIONS(overwrite=FALSE) FROM 'data.csv'
 --|   table: t
 --|   source: data.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'data.csv'
 
 --# append
@@ -44,6 +54,8 @@ COPY t OPTIONS(if_exists='append') FROM 'data.csv'
 --|   table: t
 --|   source: data.csv
 --|   if_exists: 'append'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t OPTIONS(if_exists='append') FROM 'data.csv'
 
 --# the choice in any case
@@ -52,6 +64,8 @@ COPY t OPTIONS(if_exists='REPLACE') FROM 'data.csv'
 --|   table: t
 --|   source: data.csv
 --|   if_exists: 'replace'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t OPTIONS(if_exists='replace') FROM 'data.csv'
 
 --# both ways to say replace
@@ -60,6 +74,8 @@ COPY t OPTIONS(overwrite=True, if_exists='replace') FROM 'data.csv'
 --|   table: t
 --|   source: data.csv
 --|   if_exists: 'replace'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t OPTIONS(if_exists='replace') FROM 'data.csv'
 
 --# None leaves the default
@@ -68,6 +84,8 @@ COPY t OPTIONS(overwrite=None, if_exists=None) FROM 'data.csv'
 --|   table: t
 --|   source: data.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'data.csv'
 
 --# empty options
@@ -76,6 +94,8 @@ COPY t OPTIONS() FROM 'data.csv'
 --|   table: t
 --|   source: data.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'data.csv'
 
 --# a quote in a path
@@ -84,6 +104,8 @@ COPY t FROM 'it''s here.csv'
 --|   table: t
 --|   source: it's here.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'it''s here.csv'
 
 --# a semicolon and comment signs in a path
@@ -92,6 +114,8 @@ COPY t FROM 'a;b--c/*d*/.csv'
 --|   table: t
 --|   source: a;b--c/*d*/.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'a;b--c/*d*/.csv'
 
 --# a backslash is no escape
@@ -100,6 +124,8 @@ COPY t FROM 'folder\data.csv'
 --|   table: t
 --|   source: folder\data.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'folder\data.csv'
 
 --# records in the string itself
@@ -108,6 +134,8 @@ COPY t FROM '[{"text": "it''s", "n": 1}]'
 --|   table: t
 --|   source: [{"text": "it's", "n": 1}]
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM '[{"text": "it''s", "n": 1}]'
 
 --# dollar quotes hold records
@@ -116,6 +144,8 @@ COPY t FROM $json$[{"text": "it's", "price": "$5"}]$json$
 --|   table: t
 --|   source: [{"text": "it's", "price": "$5"}]
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM '[{"text": "it''s", "price": "$5"}]'
 
 --# a quoted table
@@ -124,6 +154,8 @@ COPY "My Table" FROM 'data.csv'
 --|   table: My Table
 --|   source: data.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY "My Table" FROM 'data.csv'
 
 --# a table called like a keyword
@@ -132,6 +164,8 @@ COPY options FROM 'data.csv'
 --|   table: options
 --|   source: data.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY options FROM 'data.csv'
 
 --# a table in another script
@@ -140,4 +174,6 @@ COPY 음성 FROM '데이터/음성.csv'
 --|   table: 음성
 --|   source: 데이터/음성.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY 음성 FROM '데이터/음성.csv'

@@ -39,6 +39,8 @@ SHOW JOBS
 --|   table: t
 --|   source: a.csv
 --|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY t FROM 'a.csv'
 --| Predict
 --|   model: m

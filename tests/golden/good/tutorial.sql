@@ -4,6 +4,8 @@ COPY librispeech_train OPTIONS(overwrite = True) FROM "tutorial_data/librispeech
 --|   table: librispeech_train
 --|   source: tutorial_data/librispeech_data/librispeech_train.csv
 --|   if_exists: 'replace'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY librispeech_train OPTIONS(if_exists='replace') FROM 'tutorial_data/librispeech_data/librispeech_train.csv'
 
 --# cell 1: the test table
@@ -12,6 +14,8 @@ COPY librispeech_test  OPTIONS(overwrite = True) FROM "tutorial_data/librispeech
 --|   table: librispeech_test
 --|   source: tutorial_data/librispeech_data/librispeech_test.csv
 --|   if_exists: 'replace'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
 --|   canonical: COPY librispeech_test OPTIONS(if_exists='replace') FROM 'tutorial_data/librispeech_data/librispeech_test.csv'
 
 --# cell 2: look at the table

@@ -17,6 +17,7 @@ from services.storage.core.tables import Tables
 from services.storage.core.types import IfExists
 from tests.deployment import ROOT, Program
 from tests.fakes.storage_client import StorageClient
+from tests.fakes.storage_recordings import recordings_at
 from thanosql.v1 import parser_pb2, storage_pb2, storage_pb2_grpc
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
@@ -34,6 +35,7 @@ from services.storage.core.homes import directory_home
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.tables import Tables
 from services.storage.core.types import IfExists
+from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
 
@@ -47,7 +49,7 @@ def halt(_progress):
         threading.Event().wait()
 
 workspace = Workspace(LocalDirectory(root / "files"), LocalDirectory(root / "objects"))
-copying = CopyCommand(tables, Quarantines(tables), workspace)
+copying = CopyCommand(tables, Quarantines(tables), workspace, recordings_at(root, workspace))
 copying.run(CopyRequest(table="t", source="new.csv", if_exists=if_exists), halt)
 """
 
@@ -62,7 +64,8 @@ def copied(root: Path, source: str, if_exists: IfExists = IfExists.FAIL) -> None
     workspace = Workspace(LocalDirectory(root / "files"), LocalDirectory(root / "objects"))
     request = CopyRequest(table="t", source=source, if_exists=if_exists)
     tables = Tables(directory_home(root / "tables"))
-    CopyCommand(tables, Quarantines(tables), workspace).run(request, lambda _: None)
+    copying = CopyCommand(tables, Quarantines(tables), workspace, recordings_at(root, workspace))
+    copying.run(request, lambda _: None)
 
 
 def kill_between_the_commits(root: Path, if_exists: IfExists) -> None:

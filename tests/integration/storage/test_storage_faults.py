@@ -15,6 +15,7 @@ from services.storage.core.quarantines import Quarantines
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from services.storage.core.types import IfExists
+from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -88,7 +89,7 @@ def test_a_workspace_that_cannot_be_written_is_enough_for_a_copy(tmp_path: Path)
     try:
         workspace = Workspace(LocalDirectory(files, read_only=True), LocalDirectory(tmp_path / "objects"))
         tables = Tables(tmp_path / "tables")
-        command = CopyCommand(tables, Quarantines(tables), workspace)
+        command = CopyCommand(tables, Quarantines(tables), workspace, recordings_at(tmp_path, workspace))
         outcome = command.run(CopyRequest(table="t", source="a.csv"), lambda progress: None)
     finally:
         files.chmod(0o755)
@@ -127,7 +128,7 @@ async def test_readers_see_whole_tables_while_copies_replace_them(tmp_path: Path
         (files / f"{size}.csv").write_text("a\n" + "1\n" * size)
     tables = Tables(tmp_path / "tables")
     workspace = Workspace(LocalDirectory(files, read_only=True), LocalDirectory(tmp_path / "o"))
-    command = CopyCommand(tables, Quarantines(tables), workspace)
+    command = CopyCommand(tables, Quarantines(tables), workspace, recordings_at(tmp_path, workspace))
 
     def copy(size: int) -> None:
         request = CopyRequest(table="t", source=f"{size}.csv", if_exists=IfExists.REPLACE)

@@ -18,6 +18,7 @@ from services.storage.core.rows import Rows
 from services.storage.core.spooling import Spool
 from services.storage.core.tables import Tables
 from services.storage.core.types import IfExists
+from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -75,7 +76,8 @@ class Disk:
         lines = [f"{n},{text}" for n, text in zip(LARGE["n"], LARGE["text"], strict=True)]
         (self.files / "t.csv").write_text("\n".join(["n,text", *lines]))
         workspace = Workspace(LocalDirectory(self.files), self.objects)
-        command = CopyCommand(self.tables, Quarantines(self.tables), workspace)
+        recordings = recordings_at(self.files.parent, workspace, self.objects)
+        command = CopyCommand(self.tables, Quarantines(self.tables), workspace, recordings)
         command.run(CopyRequest(table="t", source="t.csv", if_exists=IfExists.REPLACE), lambda _: None)
 
     def upload(self) -> None:

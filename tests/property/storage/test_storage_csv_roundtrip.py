@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.tables import Tables
+from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
 
@@ -35,7 +36,7 @@ def test_a_csv_reads_back_as_it_was_written(
         )
         tables = Tables(root / "tables")
         workspace = Workspace(LocalDirectory(root, read_only=True), LocalDirectory(root / "objects"))
-        command = CopyCommand(tables, Quarantines(tables), workspace)
+        command = CopyCommand(tables, Quarantines(tables), workspace, recordings_at(root, workspace))
         outcome = command.run(CopyRequest(table="t", source="t.csv"), lambda _: None)
         table = tables.dataset("t").to_table()
     assert outcome.rows_quarantined == 0

@@ -6,14 +6,16 @@ import threading
 import wave
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.storage.core.copying.probing import headers
+from services.storage.core.copying.probing import looked
+from services.storage.core.keeping.headers import look_at
+from services.storage.core.types import Recording
 from tests.s3_servers import Application, new_bucket, s3_server
-from thanosql_audio.types import AudioInfo
 from thanosql_objects import folder_names
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.opening import Objects, open_objects
@@ -118,8 +120,8 @@ def test_the_header_of_a_recording_costs_one_request(
     for path in paths:
         objects.store.write(path, [recording(seconds)])
     requests.clear()
-    found = [header for _, header in headers(objects.workspace, paths, lambda path: path)]
-    assert [header.duration_s for header in found if isinstance(header, AudioInfo)] == [seconds] * 5
+    found = [item for _, item in looked(partial(look_at, objects.workspace), paths, lambda path: path)]
+    assert [item.duration_s for item in found if isinstance(item, Recording)] == [seconds] * 5
     assert requests == {"GET": 5}
 
 

@@ -13,6 +13,7 @@ from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
+from tests.fakes.storage_recordings import recordings_at
 from tests.s3_servers import new_bucket, s3_server
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.opening import open_place
@@ -60,8 +61,8 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def copying(tables: Tables, files: Path, tmp_path: Path) -> CopyCommand:
-    store = LocalDirectory(tmp_path / "objects")
-    return CopyCommand(tables, Quarantines(tables), Workspace(LocalDirectory(files, read_only=True), store))
+    workspace = Workspace(LocalDirectory(files, read_only=True), LocalDirectory(tmp_path / "objects"))
+    return CopyCommand(tables, Quarantines(tables), workspace, recordings_at(tmp_path, workspace))
 
 
 @pytest.fixture

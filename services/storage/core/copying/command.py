@@ -2,17 +2,21 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from services.storage.core.copying.audio_columns import AUDIO_PATH, AudioReading
 from services.storage.core.copying.fitting import Fit, fit
 from services.storage.core.copying.folders import read_folder
 from services.storage.core.copying.formats import reader_of
 from services.storage.core.copying.json_files import read_json_text
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sources import is_json_text, require_source, source_name
-from services.storage.core.names import checked, fold
+from services.storage.core.copying.storing import AudioRows
+from services.storage.core.keeping.headers import look_at
+from services.storage.core.keeping.recordings import KeptRecordings, Stored
+from services.storage.core.names import checked, column_not_found, fold
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
@@ -28,20 +32,27 @@ class CopyRequest:
         table: The table that is made or added to.
         source: Path in the workspace, or a JSON array of records.
         if_exists: What happens to a table that exists.
+        store_audio: Whether recordings are taken into keeping.
+        audio_col: The column of a file that names them; those of a folder stand in `audio_path`.
     """
 
     table: str
     source: str
     if_exists: IfExists = IfExists.FAIL
+    store_audio: bool = False
+    audio_col: str = AUDIO_PATH
 
 
 class CopyCommand:
     """Makes tables from what lies in the workspace, and their quarantines."""
 
-    def __init__(self, tables: Tables, quarantines: Quarantines, workspace: Workspace) -> None:
+    def __init__(
+        self, tables: Tables, quarantines: Quarantines, workspace: Workspace, recordings: KeptRecordings
+    ) -> None:
         self._tables = tables
         self._quarantines = quarantines
         self._workspace = workspace
+        self._recordings = recordings
 
     def run(self, request: CopyRequest, progress: Callable[[CopyProgress], None]) -> CopyOutcome:
         """Copy; rows that cannot be read are left out, and kept in the table's quarantine.
@@ -58,7 +69,23 @@ class CopyCommand:
         name = checked(request.table)
         if request.if_exists is IfExists.FAIL:
             self._tables.require_absent(name, Operation.COPY)
-        with CopyReport(progress) as report, self._read(request.source, report) as rows:
+        if not request.store_audio:
+            return self._run(name, request, AudioReading(look=partial(look_at, self._workspace)), progress)
+        # Nothing that it takes into keeping is removed before its commit.
+        with self._recordings.copying() as stored:
+            look = partial(self._recordings.take, stored=stored)
+            outcome = self._run(name, request, AudioReading(look=look, keeps=True), progress)
+        return replace(outcome, notices=(*outcome.notices, _kept(stored)))
+
+    def _run(
+        self,
+        name: str,
+        request: CopyRequest,
+        reading: AudioReading,
+        progress: Callable[[CopyProgress], None],
+    ) -> CopyOutcome:
+        with CopyReport(progress) as report, self._read(request, reading, report) as read:
+            rows, remarks = read
             with self._tables.writing(fold(name)):
                 table, notices = self._commit(name, report.heard(rows), request, report)
             return CopyOutcome(
@@ -66,7 +93,7 @@ class CopyCommand:
                 rows_copied=rows.row_count,
                 rows_quarantined=report.rows_quarantined,
                 quarantined=report.quarantined,
-                notices=notices,
+                notices=(*notices, *remarks),
             )
 
     def _commit(
@@ -91,18 +118,52 @@ class CopyCommand:
         return self._tables.replace_version(name, held, wider, Operation.COPY)
 
     @contextlib.contextmanager
-    def _read(self, source: str, report: CopyReport) -> Iterator[Rows]:
+    def _read(
+        self, request: CopyRequest, reading: AudioReading, report: CopyReport
+    ) -> Iterator[tuple[Rows, tuple[str, ...]]]:
+        """Give the rows, and what the user should know of them."""
+        source = request.source
         with contextlib.ExitStack() as stack:
-            if is_json_text(source):
-                reading = read_json_text(source, report)
-            elif require_source(self._workspace, source):
-                reading = read_folder(self._workspace, source, report)
-            else:
-                reading = self._read_file(source, report)
-            yield stack.enter_context(reading)
+            if not is_json_text(source) and require_source(self._workspace, source):
+                require_folder_column(request)
+                yield stack.enter_context(read_folder(self._workspace, source, report, reading)), ()
+                return
+            text = is_json_text(source)
+            opened = read_json_text(source, report) if text else self._read_file(source, report)
+            rows = stack.enter_context(opened)
+            if not reading.keeps:
+                yield rows, ()
+                return
+            audio = AudioRows(source=source_name(source), column=request.audio_col, reading=reading)
+            yield stack.enter_context(audio.read(rows, report)), audio.notices(rows.schema)
 
     @contextlib.contextmanager
     def _read_file(self, source: str, report: CopyReport) -> Iterator[Rows]:
         read = reader_of(source)
         with self._workspace.local_copy(source) as path, read(path, source, report) as rows:
             yield rows
+
+
+def require_folder_column(request: CopyRequest) -> None:
+    """Refuse another column for the recordings of a folder.
+
+    Raises:
+        ThanosqlError: COLUMN_NOT_FOUND.
+    """
+    if request.store_audio and fold(request.audio_col) != AUDIO_PATH:
+        raise column_not_found(request.audio_col, (AUDIO_PATH,))
+
+
+def _kept(stored: Stored) -> str:
+    are = (
+        "1 recording is kept by its"
+        if stored.recordings == 1
+        else f"{stored.recordings} recordings are kept by their"
+    )
+    there = stored.recordings - stored.added
+    added = f"{stored.added} {_was(stored.added)} stored now, {stored.added_bytes} bytes"
+    return f"{are} content: {added}; {there} {_was(there)} there already"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

@@ -3,21 +3,34 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
-from services.storage.core.copying.command import CopyRequest
+import pyarrow as pa
+
+from services.storage.core.copying.audio_columns import AudioReading
+from services.storage.core.copying.command import CopyRequest, require_folder_column
 from services.storage.core.copying.fitting import fit
-from services.storage.core.copying.folders import columns_of, read_listed
+from services.storage.core.copying.folders import FolderOfAudio
 from services.storage.core.copying.formats import format_of
 from services.storage.core.copying.json_files import read_json_text
 from services.storage.core.copying.listing import Listing, list_recordings
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sampling import read_sample
 from services.storage.core.copying.sources import JSON_TEXT, is_json_text, require_source, source_name
+from services.storage.core.copying.storing import AudioRows
+from services.storage.core.keeping.headers import look_at
 from services.storage.core.names import checked, fold
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
-from services.storage.core.types import ColumnInfo, CopyExplanation, CopyProgress, IfExists, Operation
+from services.storage.core.types import (
+    ColumnInfo,
+    CopyExplanation,
+    CopyProgress,
+    IfExists,
+    Operation,
+    Recording,
+)
 from thanosql_objects.workspace import Workspace
 
 _FILES_LISTED = 10_000
@@ -33,6 +46,9 @@ class _Look:
     is_final: bool
     files: int = 1
     size_bytes: int = 0
+    audio_files: int = 0
+    audio_bytes: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 class CopyExplainer:
@@ -52,7 +68,7 @@ class CopyExplainer:
         name = checked(request.table)
         if request.if_exists is IfExists.FAIL:
             self._tables.require_absent(name, Operation.COPY)
-        with CopyReport(_tell_nobody) as report, self._look(request.source, report) as look:
+        with CopyReport(_tell_nobody) as report, self._look(request, report) as look:
             notices = self._fitted(name, request, look.rows)
             if report.rows_quarantined:
                 self._quarantines.require_free(name)
@@ -65,7 +81,9 @@ class CopyExplainer:
                 rows_read=look.rows.row_count,
                 rows_quarantined=report.rows_quarantined,
                 quarantined=report.quarantined,
-                notices=notices,
+                notices=(*notices, *look.remarks),
+                audio_files=look.audio_files,
+                audio_bytes=look.audio_bytes,
             )
 
     def _fitted(self, name: str, request: CopyRequest, rows: Rows) -> tuple[str, ...]:
@@ -83,42 +101,90 @@ class CopyExplainer:
         return notices
 
     @contextlib.contextmanager
-    def _look(self, source: str, report: CopyReport) -> Iterator[_Look]:
+    def _look(self, request: CopyRequest, report: CopyReport) -> Iterator[_Look]:
+        source = request.source
+        if not is_json_text(source) and require_source(self._workspace, source):
+            require_folder_column(request)
+            with self._folder(request, report) as look:
+                yield look
+            return
+        with self._records(source, report) as look:
+            if not request.store_audio:
+                yield look
+                return
+            with self._with_audio(look, request, report) as seen:
+                yield seen
+
+    @contextlib.contextmanager
+    def _records(self, source: str, report: CopyReport) -> Iterator[_Look]:
         if is_json_text(source):
             with read_json_text(source, report) as rows:
                 yield _Look(
                     rows=rows, format=JSON_TEXT, is_final=True, files=0, size_bytes=len(source.encode())
                 )
-        elif require_source(self._workspace, source):
-            with self._folder(source, report) as look:
-                yield look
         else:
             with read_sample(self._workspace, source, report) as sample:
-                size_bytes = self._workspace.stat(source).size_bytes
                 yield _Look(
                     rows=sample.rows,
                     format=format_of(source),
                     is_final=sample.is_final,
-                    size_bytes=size_bytes,
+                    size_bytes=self._workspace.stat(source).size_bytes,
                 )
 
     @contextlib.contextmanager
-    def _folder(self, source: str, report: CopyReport) -> Iterator[_Look]:
+    def _with_audio(self, look: _Look, request: CopyRequest, report: CopyReport) -> Iterator[_Look]:
+        """Look at the recordings of the first rows, where they lie."""
+        sizes: list[int] = []
+
+        def look_at_one(path: str) -> Recording:
+            recording = replace(
+                look_at(self._workspace, path), size_bytes=self._workspace.stat(path).size_bytes
+            )
+            sizes.append(recording.size_bytes)
+            return recording
+
+        reading = AudioReading(look=look_at_one, keeps=True)
+        audio = AudioRows(source=source_name(request.source), column=request.audio_col, reading=reading)
+        with audio.read(_head(look.rows, _FILES_READ), report) as rows:
+            remarks = audio.notices(look.rows.schema)
+            yield replace(look, rows=rows, audio_files=len(sizes), audio_bytes=sum(sizes), remarks=remarks)
+
+    @contextlib.contextmanager
+    def _folder(self, request: CopyRequest, report: CopyReport) -> Iterator[_Look]:
+        reading = AudioReading(look=partial(look_at, self._workspace), keeps=request.store_audio)
         with Listing() as listing:
-            is_whole = list_recordings(self._workspace, source, listing, report, most=_FILES_LISTED)
-            files = listing.recordings + listing.transcripts
+            is_whole = list_recordings(self._workspace, request.source, listing, report, most=_FILES_LISTED)
+            folder = FolderOfAudio(
+                workspace=self._workspace, folder=request.source, listing=listing, reading=reading
+            )
             look = _Look(
-                rows=Rows(columns_of(listing), ()),
+                rows=Rows(folder.schema, ()),
                 format="LibriSpeech tree" if listing.transcripts else "folder of audio",
                 is_final=is_whole,
-                files=files,
+                files=listing.recordings + listing.transcripts,
                 size_bytes=listing.size_bytes,
+                audio_files=listing.recordings if request.store_audio else 0,
+                audio_bytes=listing.audio_bytes if request.store_audio else 0,
             )
-            if not is_whole or files > _FILES_READ:
+            if not is_whole or look.files > _FILES_READ:
                 yield look
                 return
-            with read_listed(self._workspace, source, listing, report) as rows:
+            with folder.read(report) as rows:
                 yield replace(look, rows=rows)
+
+
+def _head(rows: Rows, most: int) -> Rows:
+    """Return the first rows."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        left = most
+        for batch in rows.reader():
+            yield batch.slice(0, left)
+            left -= batch.num_rows
+            if left <= 0:
+                return
+
+    return Rows(rows.schema, batches())
 
 
 def _tell_nobody(_progress: CopyProgress) -> None:

@@ -5,17 +5,18 @@ The listing and the rows are kept in files: memory follows the largest folder, n
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 
+from services.storage.core.copying.audio_columns import AudioReading
 from services.storage.core.copying.listing import Listing, list_recordings
-from services.storage.core.copying.probing import headers
+from services.storage.core.copying.probing import looked
 from services.storage.core.copying.records import RecordSpool
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.transcripts import Utterance, read_utterances
 from services.storage.core.rows import Rows
 from services.storage.core.types import RowProblem
-from thanosql_audio.types import AudioInfo
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import ThanosqlError
 
@@ -38,12 +39,12 @@ _LIBRISPEECH = pa.schema(
     }
 )
 _Record = dict[str, object]
-# Some writers of streams leave the length out; libsndfile then answers the largest number.
-_LONGEST_S = 1e9
 
 
 @contextlib.contextmanager
-def read_folder(workspace: Workspace, folder: str, report: CopyReport) -> Iterator[Rows]:
+def read_folder(
+    workspace: Workspace, folder: str, report: CopyReport, reading: AudioReading
+) -> Iterator[Rows]:
     """Give one row for each recording under a folder; those that cannot be read go to quarantine.
 
     Raises:
@@ -51,77 +52,73 @@ def read_folder(workspace: Workspace, folder: str, report: CopyReport) -> Iterat
     """
     with Listing() as listing:
         list_recordings(workspace, folder, listing, report)
-        with read_listed(workspace, folder, listing, report) as rows:
+        files = FolderOfAudio(workspace=workspace, folder=folder, listing=listing, reading=reading)
+        with files.read(report) as rows:
             yield rows
 
 
-@contextlib.contextmanager
-def read_listed(workspace: Workspace, folder: str, listing: Listing, report: CopyReport) -> Iterator[Rows]:
-    """Give the rows of the files of a folder, as `read_folder` does."""
-    records = _librispeech if listing.transcripts else _recordings
-    with RecordSpool(columns_of(listing)) as spool:
-        for done, record in enumerate(records(workspace, listing, report), start=1):
-            if record is not None:
-                spool.add(record)
-            total = max(done, listing.recordings)
-            report.advance(rows=spool.row_count, done=done, total=total, unit="files")
-        report.require_rows(spool.row_count, folder)
-        yield Rows(spool.schema, spool.batches())
+@dataclass(frozen=True, kw_only=True)
+class FolderOfAudio:
+    """A folder that was listed, and how its recordings are read."""
 
+    workspace: Workspace
+    folder: str
+    listing: Listing
+    reading: AudioReading
 
-def columns_of(listing: Listing) -> pa.Schema:
-    """Return the columns that the files of a folder become."""
-    return _LIBRISPEECH if listing.transcripts else _AUDIO
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns that the files become."""
+        return self.reading.schema(_LIBRISPEECH if self.listing.transcripts else _AUDIO)
 
+    @contextlib.contextmanager
+    def read(self, report: CopyReport) -> Iterator[Rows]:
+        """Give the rows, as `read_folder` does."""
+        records = self._librispeech if self.listing.transcripts else self._recordings
+        with RecordSpool(self.schema) as spool:
+            for done, record in enumerate(records(report), start=1):
+                if record is not None:
+                    spool.add({name: record[name] for name in spool.schema.names})
+                total = max(done, self.listing.recordings)
+                report.advance(rows=spool.row_count, done=done, total=total, unit="files")
+            report.require_rows(spool.row_count, self.folder)
+            yield Rows(spool.schema, spool.batches())
 
-def _recordings(workspace: Workspace, listing: Listing, report: CopyReport) -> Iterator[_Record | None]:
-    numbered = enumerate(listing.files())
-    for (row, file), header in headers(workspace, numbered, lambda item: item[1].path):
-        if isinstance(header, ThanosqlError):
-            report.quarantine(_broken(row, file.path, header))
-            yield None
-        else:
-            yield {
-                "audio_path": file.path,
-                "duration": _duration_s(header),
-                "sample_rate": header.sample_rate_hz,
-                "channels": header.channels,
-                "file_size": file.size_bytes,
-            }
-
-
-def _librispeech(workspace: Workspace, listing: Listing, report: CopyReport) -> Iterator[_Record | None]:
-    utterances = _utterances(workspace, listing, report)
-    for utterance, header in headers(workspace, utterances, lambda item: item.path):
-        if isinstance(header, ThanosqlError):
-            report.quarantine(_broken(utterance.row, utterance.path, header, utterance.raw))
-            yield None
-        else:
-            yield {
-                "audio_path": utterance.path,
-                "text": utterance.text,
-                "speaker_id": utterance.chapter.parent.name,
-                "chapter_id": utterance.chapter.name,
-                "duration": _duration_s(header),
-            }
-
-
-def _utterances(workspace: Workspace, listing: Listing, report: CopyReport) -> Iterator[Utterance]:
-    row = 0
-    for files in listing.folders():
-        for item in read_utterances(workspace, files, row):
-            row = item.row + 1
-            if isinstance(item, RowProblem):
-                report.quarantine(item)
+    def _recordings(self, report: CopyReport) -> Iterator[_Record | None]:
+        numbered = enumerate(self.listing.files())
+        for (row, file), found in looked(self.reading.look, numbered, lambda item: item[1].path):
+            if isinstance(found, ThanosqlError):
+                report.quarantine(_broken(row, file.path, found))
+                yield None
             else:
-                yield item
+                yield {**self.reading.values(found), "file_size": found.size_bytes or file.size_bytes}
+
+    def _librispeech(self, report: CopyReport) -> Iterator[_Record | None]:
+        utterances = self._utterances(report)
+        for utterance, found in looked(self.reading.look, utterances, lambda item: item.path):
+            if isinstance(found, ThanosqlError):
+                report.quarantine(_broken(utterance.row, utterance.path, found, utterance.raw))
+                yield None
+            else:
+                yield {
+                    **self.reading.values(found),
+                    "text": utterance.text,
+                    "speaker_id": utterance.chapter.parent.name,
+                    "chapter_id": utterance.chapter.name,
+                }
+
+    def _utterances(self, report: CopyReport) -> Iterator[Utterance]:
+        row = 0
+        for files in self.listing.folders():
+            for item in read_utterances(self.workspace, files, row):
+                row = item.row + 1
+                if isinstance(item, RowProblem):
+                    report.quarantine(item)
+                else:
+                    yield item
 
 
 def _broken(row: int, path: str, problem: ThanosqlError, raw: str | None = None) -> RowProblem:
     return RowProblem(
         row=row, subject=path, source=path, reason=problem.reason, message=problem.message, raw=raw
     )
-
-
-def _duration_s(header: AudioInfo) -> float | None:
-    return header.duration_s if header.duration_s < _LONGEST_S else None

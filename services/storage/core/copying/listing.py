@@ -42,6 +42,7 @@ class Listing:
         self.recordings = 0
         self.transcripts = 0
         self.size_bytes = 0
+        self.audio_bytes = 0
         self._spool = RecordSpool(_SCHEMA)
 
     def add(self, file: ListedFile) -> None:
@@ -49,6 +50,7 @@ class Listing:
         self.transcripts += file.is_transcript
         self.recordings += not file.is_transcript
         self.size_bytes += file.size_bytes
+        self.audio_bytes += 0 if file.is_transcript else file.size_bytes
         self._spool.add({"path": file.path, "size_bytes": file.size_bytes})
 
     def files(self) -> Iterator[ListedFile]:

@@ -1,36 +1,34 @@
-"""What the headers of recordings say, several files at a time."""
+"""Recordings looked at, or taken into keeping, several at a time."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
 
-from thanosql_audio.decoding import probe
-from thanosql_audio.types import AudioInfo
-from thanosql_objects.workspace import Workspace
-from thanosql_runtime.errors import Reason, ThanosqlError, error
+from services.storage.core.types import Recording
+from thanosql_runtime.errors import Reason, ThanosqlError
 
 # An object store answers each request in milliseconds: one after the other, that would be all the time.
 _AT_ONCE = 8
 _AHEAD = 64
 
 _T = TypeVar("_T")
-Header: TypeAlias = AudioInfo | ThanosqlError
+Found: TypeAlias = Recording | ThanosqlError
+Look: TypeAlias = Callable[[str], Recording]
+"""Says what there is at a path, or raises why there is nothing."""
 
 
-def headers(
-    workspace: Workspace, items: Iterable[_T], path_of: Callable[[_T], str]
-) -> Iterator[tuple[_T, Header]]:
-    """Yield each item with what the header of its recording says, or why it says nothing.
+def looked(look: Look, items: Iterable[_T], path_of: Callable[[_T], str]) -> Iterator[tuple[_T, Found]]:
+    """Yield each item with its recording, or with why there is none.
 
     Raises:
         ThanosqlError: STORE_UNAVAILABLE, which is no fault of a recording.
     """
-    waiting: deque[tuple[_T, Future[Header]]] = deque()
+    waiting: deque[tuple[_T, Future[Found]]] = deque()
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="storage-probe")
     try:
         for item in items:
-            waiting.append((item, pool.submit(_header, workspace, path_of(item))))
+            waiting.append((item, pool.submit(_found, look, path_of(item))))
             if len(waiting) >= _AHEAD:
                 yield _next(waiting)
         while waiting:
@@ -39,19 +37,15 @@ def headers(
         pool.shutdown(cancel_futures=True)
 
 
-def _next(waiting: "deque[tuple[_T, Future[Header]]]") -> tuple[_T, Header]:
+def _next(waiting: "deque[tuple[_T, Future[Found]]]") -> tuple[_T, Found]:
     item, future = waiting.popleft()
     return item, future.result()
 
 
-def _header(workspace: Workspace, path: str) -> Header:
+def _found(look: Look, path: str) -> Found:
     try:
-        with workspace.open(path) as file:
-            info = probe(file)
+        return look(path)
     except ThanosqlError as problem:
         if problem.reason is Reason.STORE_UNAVAILABLE:
             raise
         return problem
-    if info.duration_s == 0:
-        return error(Reason.AUDIO_EMPTY, "the recording holds no audio: its length is 0 s", path=path)
-    return info
