@@ -20,12 +20,14 @@ from services.storage.core.holds import ModelHolds
 from services.storage.core.homes import TableHome
 from services.storage.core.keeping.digests import Digests
 from services.storage.core.keeping.keepers import Keepers
+from services.storage.core.keeping.naming import NamedRecordings
 from services.storage.core.keeping.recordings import KeptRecordings
 from services.storage.core.listing import TableListing
 from services.storage.core.maintenance import Keeping, Maintenance
 from services.storage.core.models import ModelCatalog
 from services.storage.core.quarantines import Quarantines
 from services.storage.core.queries import QueryEngine
+from services.storage.core.reconciling.kept_audio import KeptAudio
 from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.keyword_indexes import KeywordIndexes
 from services.storage.core.searching.vector_indexes import VectorIndexes
@@ -189,12 +191,12 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
     )
     engine = QueryEngine(tables, limits, indexes, vectors, extracts)
     quarantines = Quarantines(tables)
-    recordings = KeptRecordings(
-        objects.workspace,
-        objects.store,
-        Digests(home / "storage" / "recordings.sqlite"),
-        Keepers(objects.store, places.tables.store),
-    )
+    keepers = Keepers(objects.store, places.tables.store)
+    digests = Digests(home / "storage" / "recordings.sqlite")
+    recordings = KeptRecordings(objects.workspace, objects.store, digests, keepers)
+    homes = (TableHome(places.tables), TableHome(places.snapshots))
+    named = NamedRecordings(home / "storage" / "named_recordings.sqlite", homes)
+    audio = KeptAudio(objects.store, recordings, named, keepers)
     return Parts(
         tables=tables,
         history=TableHistory(tables),
@@ -213,7 +215,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         models=models,
         objects=objects,
         reconciliation=build_reconciliation(
-            places, objects, models, tables, snapshots, settings.keep_leftovers_h * _HOUR_S
+            places, objects, models, tables, snapshots, audio, settings.keep_leftovers_h * _HOUR_S
         ),
         uploads=Uploads(
             home / "storage" / "uploads",

@@ -2,18 +2,20 @@
 
 from services.storage.core.homes import TableHome
 from services.storage.core.models import ModelCatalog
+from services.storage.core.reconciling.kept_audio import KeptAudio
 from services.storage.core.reconciling.ledger import Ledger
 from services.storage.core.reconciling.leftovers import LeftoverKind, ModelFiles, Probes, TableFiles, Uploads
 from services.storage.core.reconciling.reconciliation import Reconciliation
 from services.storage.core.reconciling.sweeps import ScratchFolders, UnusedRows
 from services.storage.core.tables import Tables
 from services.storage.placing import Places
+from thanosql_objects.kept_audio import KEPT_AUDIO
 from thanosql_objects.opening import Objects
 from thanosql_objects.workspace import UPLOADS
 
 _EVERYTHING = ("",)
 # In a bucket, users write beside these, with tools of their own.
-_OURS = ("catalog/", "models/", UPLOADS)
+_OURS = ("catalog/", "models/", UPLOADS, KEPT_AUDIO)
 
 
 def build_reconciliation(
@@ -22,6 +24,7 @@ def build_reconciliation(
     models: ModelCatalog,
     tables: Tables,
     snapshots: Tables,
+    audio: KeptAudio,
     keep_leftovers_s: float,
 ) -> Reconciliation:
     """Look through the stores of models, uploads, tables and snapshots; never through the users' files."""
@@ -35,6 +38,7 @@ def build_reconciliation(
             # Those of the snapshots are beneath them.
             Uploads(places.tables.unfinished, _EVERYTHING),
             Probes(places.tables.store),
+            audio,
         ),
         sweeps=(ScratchFolders(), UnusedRows(tables)),
         ledger=Ledger(objects.store),

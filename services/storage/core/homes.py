@@ -81,6 +81,17 @@ class TableHome:
                 raise ValueError(f"there is no table {folded!r}") from problem
             raise store_unreadable(problem, f"table {folded!r}") from problem
 
+    def data_files(self) -> Iterator[str]:
+        """Yield the address of every file with rows of a table, whatever version has it, or none."""
+        for name in self.folders():
+            for info in self._store.walk(f"{_folder(name)}data/"):
+                if info.key.endswith(_SUFFIX):
+                    yield f"{self.uri}/{info.key}"
+
+    def has_data_file(self, uri: str) -> bool:
+        """Tell whether a file with rows is still there."""
+        return self._store.exists(uri.removeprefix(f"{self.uri}/"))
+
     def remove(self, folded: str) -> None:
         """Remove a table: the newest version last, so that it is whole until it is gone.
 

@@ -27,6 +27,7 @@ class LeftoverKind(enum.StrEnum):
     PROBES = "probes"
     SCRATCH = "scratch"
     UNUSED_ROWS = "unused_rows"
+    KEPT_AUDIO = "kept_audio"
 
     @property
     def words(self) -> str:
@@ -42,6 +43,7 @@ _WORDS = {
     LeftoverKind.PROBES: "trial writes of a start",
     LeftoverKind.SCRATCH: "temporary folders of killed processes",
     LeftoverKind.UNUSED_ROWS: "tables with files that no version has",
+    LeftoverKind.KEPT_AUDIO: "lists of recordings in keeping that no table names",
 }
 
 

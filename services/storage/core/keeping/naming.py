@@ -1,0 +1,176 @@
+"""Which recordings in keeping a table names: any version of it, in any column that holds text.
+
+The files of a table never change, and a version stays as long as its files. So what a file names is read
+once and noted here; a look lists the files, and reads those that are new. A file that no version has yet, or
+any more, still counts: at worst a recording stays longer.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from lance.file import LanceFileReader
+
+from services.storage.core.homes import TableHome
+from services.storage.core.outages import store_unreadable
+from thanosql_objects.kept_audio import KEPT_AUDIO, digests_in
+from thanosql_objects.ports import ObjectInfo
+from thanosql_runtime.errors import Reason, error
+
+_BATCH_ROWS = 4096
+# One transaction notes a file and all that it names: a file that is known here is never read again.
+_TABLES = """
+    CREATE TABLE IF NOT EXISTS files (number INTEGER PRIMARY KEY, uri TEXT UNIQUE);
+    CREATE TABLE IF NOT EXISTS named (sha256 TEXT, file INTEGER, PRIMARY KEY (sha256, file)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS named_by_file ON named (file);
+    CREATE TEMP TABLE present (uri TEXT PRIMARY KEY);
+    CREATE TEMP TABLE unnamed (key TEXT PRIMARY KEY, sha256 TEXT, size_bytes INTEGER, modified_s REAL);
+"""
+_FORGET = (
+    "DELETE FROM named WHERE file IN (SELECT number FROM files WHERE uri NOT IN (SELECT uri FROM present))",
+    "DELETE FROM files WHERE uri NOT IN (SELECT uri FROM present)",
+)
+
+
+class NamedRecordings:
+    """What the files of tables name; used by one thread at a time.
+
+    Args:
+        path: The file that holds it; it may be deleted while the server does not run.
+        homes: Where tables are.
+    """
+
+    def __init__(self, path: Path, homes: Sequence[TableHome]) -> None:
+        self._path = path
+        self._homes = homes
+
+    @contextlib.contextmanager
+    def look(self) -> Iterator["Look"]:
+        """Look at the tables as they are now; memory does not follow their size.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(sqlite3.connect(self._path)) as database:
+                database.executescript(_TABLES)
+                yield Look(database, self._homes)
+        except sqlite3.Error as problem:
+            if not isinstance(problem, sqlite3.OperationalError):
+                self._path.unlink(missing_ok=True)  # Damaged: the next look reads all files.
+            message = f"what tables name cannot be noted in {self._path}: {problem}"
+            raise error(Reason.STORE_UNAVAILABLE, message) from problem
+
+
+class Look:
+    """One look at the tables, and at recordings that they may name."""
+
+    def __init__(self, database: sqlite3.Connection, homes: Sequence[TableHome]) -> None:
+        self._database = database
+        self._homes = homes
+
+    def refresh(self) -> None:
+        """Read the files that are new, and forget those that are gone."""
+        self._database.execute("DELETE FROM present")
+        for home in self._homes:
+            for uri in home.data_files():
+                self._database.execute("INSERT OR IGNORE INTO present VALUES (?)", (uri,))
+                if not self._database.execute("SELECT 1 FROM files WHERE uri = ?", (uri,)).fetchone():
+                    self._read(uri, home)
+        with self._database:
+            for statement in _FORGET:
+                self._database.execute(statement)
+
+    def compare(self, kept: Iterable[ObjectInfo]) -> None:
+        """Find out which of these recordings no table names; call it once."""
+        rows = (
+            (info.key, sha256, info.size_bytes, info.modified_s)
+            for info in kept
+            for sha256 in digests_in(info.key)
+        )
+        self._database.executemany("INSERT OR REPLACE INTO unnamed VALUES (?, ?, ?, ?)", rows)
+        # Only now: what was named meanwhile was kept before.
+        self.refresh()
+        with self._database:
+            self._database.execute("DELETE FROM unnamed WHERE sha256 IN (SELECT sha256 FROM named)")
+
+    def take(self, info: ObjectInfo) -> bool:
+        """Tell whether a recording is unnamed and as it was; it is not asked for again."""
+        taken = self._database.execute(
+            "DELETE FROM unnamed WHERE key = ? AND size_bytes = ? AND modified_s = ?",
+            (info.key, info.size_bytes, info.modified_s),
+        )
+        return taken.rowcount == 1
+
+    def rest(self, most: int) -> Iterator[list[ObjectInfo]]:
+        """Yield the unnamed recordings that nobody asked for, so many at a time."""
+        found = self._database.execute("SELECT key, size_bytes, modified_s FROM unnamed ORDER BY key")
+        while rows := found.fetchmany(most):
+            yield [ObjectInfo(key=key, size_bytes=size, modified_s=modified) for key, size, modified in rows]
+
+    def is_named(self, key: str) -> bool:
+        """Tell whether a table names a recording."""
+        return any(
+            self._database.execute("SELECT 1 FROM named WHERE sha256 = ?", (sha256,)).fetchone()
+            for sha256 in digests_in(key)
+        )
+
+    def _read(self, uri: str, home: TableHome) -> None:
+        with self._database:
+            number = self._database.execute("INSERT INTO files (uri) VALUES (?)", (uri,)).lastrowid
+            rows = ((sha256, number) for sha256 in _named_in(uri, home))
+            self._database.executemany("INSERT OR IGNORE INTO named VALUES (?, ?)", rows)
+
+
+def _named_in(uri: str, home: TableHome) -> Iterator[str]:
+    """Yield the digests of the recordings that a file of a table names; nothing of one that is gone."""
+    try:
+        schema = LanceFileReader(uri, storage_options=home.options).metadata().schema
+        columns = [field.name for field in schema if _has_text(field.type)]
+        if not columns:
+            return
+        reader = LanceFileReader(uri, storage_options=home.options, columns=columns)
+        for batch in reader.read_all(batch_size=_BATCH_ROWS).to_batches():
+            for column in batch.columns:
+                for texts in _texts(column):
+                    yield from _digests(texts)
+    except (OSError, RuntimeError, ValueError) as problem:
+        if home.has_data_file(uri):
+            raise store_unreadable(problem, uri) from problem
+
+
+def _has_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _has_text(kind.value_type)
+    if pa.types.is_nested(kind):
+        return any(_has_text(kind.field(index).type) for index in range(kind.num_fields))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _texts(values: pa.Array) -> Iterator[pa.Array]:
+    """Yield every array of texts in an array, however deep."""
+    kind = values.type
+    if not _has_text(kind):
+        return
+    if pa.types.is_dictionary(kind):
+        yield from _texts(values.dictionary)
+    elif pa.types.is_struct(kind):
+        for part in values.flatten():
+            yield from _texts(part)
+    elif pa.types.is_map(kind):
+        yield from _texts(values.keys)
+        yield from _texts(values.items)
+    elif pa.types.is_nested(kind):
+        yield from _texts(values.flatten())
+    else:
+        yield values
+
+
+def _digests(texts: pa.Array) -> Iterator[str]:
+    naming = texts.filter(pc.match_substring(texts, KEPT_AUDIO), null_selection_behavior="drop")
+    for text in naming:
+        yield from digests_in(text.as_py())
