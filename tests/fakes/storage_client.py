@@ -39,8 +39,10 @@ class StorageClient:
     ) -> storage_pb2.WriteTableResponse:
         return await self.stub.WriteTable(write_requests(table, rows, mode, columns))
 
-    async def copy(self, table: str, source: str, if_exists: int = 1) -> storage_pb2.CopyResult:
-        request = storage_pb2.CopyTableRequest(table=table, source=source)
+    async def copy(
+        self, table: str, source: str, if_exists: int = 1, **options: object
+    ) -> storage_pb2.CopyResult:
+        request = storage_pb2.CopyTableRequest(table=table, source=source, **options)  # type: ignore[arg-type]
         request.if_exists = if_exists  # type: ignore[assignment]
         parts = [response async for response in self.stub.CopyTable(request)]
         assert all(part.WhichOneof("part") == "progress" for part in parts[:-1])

@@ -334,3 +334,24 @@ COPY __u FROM 'people.csv'
 --|   line 1  |   COPY __u FROM 'people.csv'
 --|           |        ^^^
 --| INVALID_NAME
+
+--# recordings that are taken into keeping
+COPY u OPTIONS(store_audio=True) FROM 'audio'
+--| audio_path  string
+--| duration  double
+--| sample_rate  int64
+--| channels  int64
+--| file_size  int64
+--| source_path  string
+--| audio_sha256  string
+--| 1 row copied into u, 1 row left out: see u_quarantine
+--| notice: 1 recording is kept by its content: 1 was stored now, 3244 bytes; 0 were there already
+--| row 0  audio/text.wav: the recording cannot be read: Format not recognised AUDIO_UNREADABLE
+
+--# what EXPLAIN says of them
+EXPLAIN COPY u OPTIONS(store_audio=True) FROM 'audio'
+--| 1  read 'audio', folder of audio, 2 files, 3264 bytes: audio_path string, duration double, sample_rate int64, channels int64, file_size int64, source_path string, audio_sha256 string
+--| 2  store what is not in keeping yet under audio/sha256/, each recording once by its content: 2 recordings, 3264 bytes
+--| 3  keep rows that cannot be read in table 'u_quarantine': 1 row, the first is audio/text.wav: the recording cannot be read: Format not recognised
+--| 4  make table 'u' in one commit
+--| 4 rows

@@ -137,3 +137,24 @@ COPY 2nd FROM 'data.csv'
 --|   line 1  |   COPY 2nd FROM 'data.csv'
 --|           |        ^^^ expected a table name
 --| SYNTAX_ERROR
+
+--# a slip in the option that keeps recordings
+COPY t OPTIONS(store_adio=True) FROM 'calls'
+--| error: unknown option 'store_adio' for COPY
+--|   line 1  |   COPY t OPTIONS(store_adio=True) FROM 'calls'
+--|           |                  ^^^^^^^^^^ did you mean 'store_audio'? known: overwrite, if_exists, store_audio, audio_col
+--| UNKNOWN_OPTION
+
+--# keeping is a choice between two
+COPY t OPTIONS(store_audio='yes') FROM 'calls'
+--| error: option 'store_audio': expected True or False, got the string 'yes'
+--|   line 1  |   COPY t OPTIONS(store_audio='yes') FROM 'calls'
+--|           |                              ^^^^^
+--| INVALID_OPTION_VALUE
+
+--# a column that is no text
+COPY t OPTIONS(store_audio=True, audio_col=1) FROM 'calls.csv'
+--| error: option 'audio_col': expected a quoted column name, got 1
+--|   line 1  |   COPY t OPTIONS(store_audio=True, audio_col=1) FROM 'calls.csv'
+--|           |                                              ^
+--| INVALID_OPTION_VALUE

@@ -177,3 +177,34 @@ COPY 음성 FROM '데이터/음성.csv'
 --|   store_audio: False
 --|   audio_col: 'audio_path'
 --|   canonical: COPY 음성 FROM '데이터/음성.csv'
+
+--# recordings are taken into keeping
+COPY t OPTIONS(store_audio=True) FROM 'calls'
+--| Copy
+--|   table: t
+--|   source: calls
+--|   if_exists: 'fail'
+--|   store_audio: True
+--|   audio_col: 'audio_path'
+--|   canonical: COPY t OPTIONS(store_audio=True) FROM 'calls'
+
+--# those that a column of another name holds
+COPY t OPTIONS(audio_col='recording', store_audio=true, overwrite=True) FROM 'calls.csv'
+--| Copy
+--|   table: t
+--|   source: calls.csv
+--|   if_exists: 'replace'
+--|   store_audio: True
+--|   audio_col: 'recording'
+--|   canonical: COPY t OPTIONS(if_exists='replace', store_audio=True, audio_col='recording') FROM 'calls.csv'
+
+--# a column without keeping has no effect
+COPY t OPTIONS(audio_col='recording') FROM 'calls.csv'
+--| Copy
+--|   table: t
+--|   source: calls.csv
+--|   if_exists: 'fail'
+--|   store_audio: False
+--|   audio_col: 'audio_path'
+--|   notice: 1:16 option 'audio_col' has no effect in COPY without store_audio=True
+--|   canonical: COPY t FROM 'calls.csv'

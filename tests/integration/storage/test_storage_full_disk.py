@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+import soundfile
 
 from services.storage.core.assigning import Assignment
 from services.storage.core.changes import TableChanges
@@ -80,6 +82,16 @@ class Disk:
         command = CopyCommand(self.tables, Quarantines(self.tables), workspace, recordings)
         command.run(CopyRequest(table="t", source="t.csv", if_exists=IfExists.REPLACE), lambda _: None)
 
+    def store_audio(self) -> None:
+        noise = np.random.default_rng(0).uniform(-1, 1, 1 << 19)
+        (self.files / "calls").mkdir(exist_ok=True)
+        soundfile.write(self.files / "calls" / "a.wav", noise, 16000)
+        workspace = Workspace(LocalDirectory(self.files), self.objects)
+        recordings = recordings_at(self.files.parent, workspace, self.objects)
+        command = CopyCommand(self.tables, Quarantines(self.tables), workspace, recordings)
+        request = CopyRequest(table="t", source="calls", if_exists=IfExists.REPLACE, store_audio=True)
+        command.run(request, lambda _: None)
+
     def upload(self) -> None:
         self.objects.write("uploads/a.wav", [os.urandom(1 << 20)])
 
@@ -97,7 +109,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "-l", str(root)], check=True)
 
 
-@pytest.mark.parametrize("change", [Disk.insert, Disk.update, Disk.copy])
+@pytest.mark.parametrize("change", [Disk.insert, Disk.update, Disk.copy, Disk.store_audio])
 def test_a_change_leaves_the_old_table_and_works_when_there_is_space(
     disk: Disk, change: Callable[[Disk], None]
 ) -> None:

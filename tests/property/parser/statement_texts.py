@@ -75,6 +75,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "COPY <name> FROM <text>",
         "COPY <name> OPTIONS(overwrite=<boolean>) FROM <text>",
         "copy <name> options (if_exists = 'append') from <text>",
+        "COPY <name> OPTIONS(store_audio=<boolean>, audio_col='a') FROM <text>",
         "CREATE TABLE <name> AS <body>",
         "CREATE OR REPLACE TABLE <name> AS <query>",
         "CREATE TABLE IF NOT EXISTS <name> AS <query>",

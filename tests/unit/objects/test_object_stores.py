@@ -389,3 +389,40 @@ class TestBucket:
         with pytest.raises(ThanosqlError) as caught:
             Bucket(client, "any", read_only=True).write("k", [b""])
         assert reason(caught) is Reason.STORE_READ_ONLY
+
+
+def test_what_comes_in_beside_its_place_is_taken_or_goes(store: ObjectStore) -> None:
+    with store.incoming() as path:
+        path.write_bytes(b"abc")
+        store.take("k", path, hashlib.sha256(b"abc").hexdigest())
+    assert store.read("k") == b"abc"
+    with store.incoming() as path:
+        path.write_bytes(b"left")
+    assert not path.exists()
+
+
+def test_an_object_is_found_or_is_not(store: ObjectStore) -> None:
+    store.write("k", [b"abc"])
+    found = store.find("k")
+    assert found is not None
+    assert found.size_bytes == 3
+    assert store.find("other") is None
+
+
+def test_touching_changes_the_time_alone(store: ObjectStore) -> None:
+    store.write("k", [b"abc"])
+    sha256 = store.stat("k").sha256
+    assert store.touch("k")
+    assert store.read("k") == b"abc"
+    assert store.stat("k").sha256 == sha256
+    assert not store.touch("other")
+    assert not store.exists("other")
+
+
+def test_a_revision_is_another_when_the_content_is(store: ObjectStore) -> None:
+    store.write("k", [b"abc"])
+    first = store.stat("k").revision
+    assert first
+    assert [info.revision for info in store.walk("k")] == [first]
+    store.write("k", [b"abd"])
+    assert store.stat("k").revision != first

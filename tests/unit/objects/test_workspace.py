@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.kept_audio import KEPT_AUDIO, digests_in, kept_audio_key
 from thanosql_objects.opening import open_objects
 from thanosql_objects.settings import ObjectSettings
 from thanosql_objects.workspace import Workspace
@@ -60,6 +61,28 @@ def test_pages_of_files_and_uploads_cover_each_once(tmp_path: Path) -> None:
             if not token:
                 break
         assert seen == sorted([*names, *(f"uploads/{number}" for number in range(5))])
+
+
+def test_recordings_in_keeping_are_named_and_listed_by_their_own_prefix(
+    folders: tuple[Path, Path], workspace: Workspace
+) -> None:
+    store, key = LocalDirectory(folders[1]), kept_audio_key("a" * 64, "WAV")
+    store.write(key, [b"kept"])
+    with workspace.open(key) as file:
+        assert file.read() == b"kept"
+    assert [info.key for info in workspace.walk(KEPT_AUDIO)] == [key]
+    assert [info.key for info in workspace.list(KEPT_AUDIO).objects] == [key]
+    assert key not in [info.key for info in workspace.walk()]
+    assert [info.key for info in workspace.walk("audio/")] == ["audio/a.wav"]
+    with pytest.raises(ThanosqlError) as caught:
+        workspace.delete(key)
+    assert caught.value.reason is Reason.PERMISSION_DENIED
+    assert store.exists(key)
+
+
+def test_keys_of_recordings_are_found_in_texts() -> None:
+    keys = [kept_audio_key(letter * 64, "FLAC") for letter in "ab"]
+    assert digests_in(f"{keys[0]}, then {keys[1]} and audio/sha256/cc/short.wav") == ["a" * 64, "b" * 64]
 
 
 def test_models_cannot_be_reached_by_a_path(workspace: Workspace) -> None:

@@ -19,7 +19,8 @@ from thanosql_objects.ports import ObjectInfo, ObjectStore
 from thanosql_runtime.errors import Reason, error
 
 _LISTS = "catalog/unnamed_audio/"
-_MOST = 10_000
+# Few enough for a server that is told to stop while it removes them.
+_MOST = 1000
 
 
 class KeptAudio:
