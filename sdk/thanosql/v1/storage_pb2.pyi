@@ -545,11 +545,11 @@ class CopyProgress(_message.Message):
     rows: _builtins.int
     """Rows read."""
     done: _builtins.int
-    """Bytes read, or files for a folder."""
+    """Bytes read, or files for a folder, or rows whose recordings are taken into keeping."""
     total: _builtins.int
     """Bytes or files in all; 0 when unknown."""
     unit: _builtins.str
-    """What `done` and `total` count: `bytes` or `files`."""
+    """What `done` and `total` count: `bytes`, `files` or `rows`."""
     def __init__(
         self,
         *,

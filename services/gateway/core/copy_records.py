@@ -8,7 +8,7 @@ from services.gateway.core.records import RowError, Table
 
 @dataclass(frozen=True, kw_only=True)
 class CopyProgress:
-    """How far a copy is, in `unit`, which is `bytes` or `files`; `total` is 0 while unknown."""
+    """How far a copy is, in `unit`, which is `bytes`, `files` or `rows`; `total` is 0 while unknown."""
 
     rows: int
     done: int

@@ -127,7 +127,7 @@ class RowProblem:
 
 @dataclass(frozen=True, kw_only=True)
 class CopyProgress:
-    """How far a copy is; `done` and `total` count `unit`, which is `bytes` or `files`."""
+    """How far a copy is; `done` and `total` count `unit`, which is `bytes`, `files` or `rows`."""
 
     rows: int
     done: int

@@ -92,7 +92,9 @@ class Look:
             for info in kept
             for sha256 in digests_in(info.key)
         )
-        self._database.executemany("INSERT OR REPLACE INTO unnamed VALUES (?, ?, ?, ?)", rows)
+        found = self._database.executemany("INSERT OR REPLACE INTO unnamed VALUES (?, ?, ?, ?)", rows)
+        if found.rowcount < 1:
+            return  # Nothing is kept: what the tables name does not matter.
         # Only now: what was named meanwhile was kept before.
         self.refresh()
         with self._database:

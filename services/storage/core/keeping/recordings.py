@@ -16,6 +16,7 @@ from pathlib import Path
 from services.storage.core.keeping.digests import Digests
 from services.storage.core.keeping.headers import read_header
 from services.storage.core.keeping.keepers import Keepers
+from services.storage.core.locks import NameLocks
 from services.storage.core.types import Recording
 from thanosql_objects.kept_audio import kept_audio_key
 from thanosql_objects.ports import CHUNK_BYTES, ObjectInfo, ObjectStore
@@ -68,6 +69,7 @@ class KeptRecordings:
         self._digests = digests
         self._keepers = keepers
         self._clock = clock
+        self._locks = NameLocks()
         self._guard = threading.Lock()
         self._copies = 0
 
@@ -128,9 +130,11 @@ class KeptRecordings:
                 message = f"{path!r} was changed while it was read; copy it again"
                 raise error(Reason.CONFLICT, message, path=path)
             recording = _probed(path, staged, size_bytes, sha256)
-            has = self._has(recording)
-            if not has:
-                self._put(recording, staged)
+            # Another thread may just be at the same bytes, under another name.
+            with self._locks.held(sha256):
+                has = self._has(recording)
+                if not has:
+                    self._put(recording, staged)
         stored.count(size_bytes, added=not has)
         return recording
 
