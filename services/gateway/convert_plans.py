@@ -14,10 +14,13 @@ _GetKind = parser_pb2.GetKind
 
 _INSTEAD_OF_BOTH = (
     "no model here compares texts with recordings; make texts of the recordings with PREDICT, "
-    "and find words in them with SEARCH KEYWORD"
+    "and search these with SEARCH KEYWORD or SEARCH TEXT"
 )
 _INSTEAD_OF_GET = "LIST THANOSQL MODEL shows what is here already; COPY reads data from the workspace"
-_INSTEAD_OF_UPLOAD = "set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, and BUILD from it"
+_INSTEAD_OF_UPLOAD = (
+    "set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, and BUILD from it; "
+    "THANOSQL_STORAGE__TEXT_ENCODER brings an encoder of texts"
+)
 _INSTEAD_OF_PICTURES = "PRINT AUDIO plays recordings; SELECT shows the paths of other files"
 
 
