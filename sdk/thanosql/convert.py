@@ -56,6 +56,8 @@ def to_progress(message: gateway_pb2.Progress) -> Progress:
 def to_model(message: types_pb2.ModelVersion) -> Model:
     """A model version."""
     kind = types_pb2.ModelKind.Name(message.kind).removeprefix("MODEL_KIND_").lower()
+    # Servers of before knew recognisers alone, and did not say so.
+    family = types_pb2.ModelFamily.Name(message.family or types_pb2.MODEL_FAMILY_RECOGNISER)
     return Model(
         name=message.name,
         version=message.version,
@@ -68,6 +70,7 @@ def to_model(message: types_pb2.ModelVersion) -> Model:
         active=message.active,
         size_bytes=sum(artefact.size_bytes for artefact in message.artefacts),
         created=to_time(message.create_time) if message.HasField("create_time") else None,
+        family=family.removeprefix("MODEL_FAMILY_").lower(),
     )
 
 

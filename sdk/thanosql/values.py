@@ -97,6 +97,7 @@ class Model:
         built_from: The tables that it learned from, as a query names them: `t AT VERSION 3`.
         active: True for the version that statements use when they name none.
         size_bytes: Size of its files together.
+        family: What it reads: recordings, a `recogniser`, or texts, a `text_encoder`.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Model:
     active: bool = False
     size_bytes: int = 0
     created: datetime | None = None
+    family: str = "recogniser"
 
 
 @dataclass(frozen=True, kw_only=True)

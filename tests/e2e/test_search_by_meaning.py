@@ -56,6 +56,9 @@ def test_the_catalog_says_what_the_model_reads(db: ThanoSQL) -> None:
     assert families["tutorial_audio_recognition"] == "RECOGNISER"
     told = {row["property"]: row["value"] for row in db.execute("DESCRIBE MODEL TextEncoder").rows}
     assert (told["kind"], told["family"]) == ("BASE", "TEXT_ENCODER")
+    answer = db.execute(f"{CONVERT} LIMIT 1")
+    assert answer.model is not None
+    assert (answer.model.kind, answer.model.family) == ("base", "text_encoder")
 
 
 def test_a_text_finds_itself_first_with_a_score_of_one(db: ThanoSQL) -> None:

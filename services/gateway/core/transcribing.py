@@ -20,10 +20,10 @@ from services.gateway.core.records import Embedding, InputRow, RowAnswer, RowErr
 from services.gateway.core.run import Run
 from thanosql_runtime.errors import Reason
 
-Answers = TypeVar("Answers", Transcription, Embedding)
 _MOST_TEXT_BYTES = 256 << 10
 _SUBJECT_LENGTH = 300
 
+Answers = TypeVar("Answers", Transcription, Embedding)
 Ask = Callable[[str, int, Callable[[SendRow], Awaitable[None]]], AbstractAsyncContextManager[Answers]]
 """Opens a call to the predictor: name and version of the model, and what sends the rows."""
 

@@ -90,9 +90,16 @@ class Seeder:
         seeded = self._seeded()
         if not configured or seeded.get(TEXT_ENCODER.base) == configured:
             return []
+        self._require_own(TEXT_ENCODER, configured)
         line = self._configure(TEXT_ENCODER, configured)
         self._remember(seeded | {TEXT_ENCODER.base: configured})
         return [line]
+
+    def _require_own(self, checkpoint: CheckpointKind, configured: str) -> None:
+        """Refuse a name that a model of a user has, whose versions are not ours to add to."""
+        if any(model.kind is not ModelKind.BASE for model in self._versions(checkpoint.base)):
+            because = f"a model of the name {checkpoint.base} was built here, which has to be deleted first"
+            raise unavailable(checkpoint, configured, because)
 
     def _configure(self, checkpoint: CheckpointKind, configured: str) -> str:
         folder, origin = Path(configured), f"folder {configured}"

@@ -88,6 +88,14 @@ def test_another_folder_becomes_another_version(
     assert [model.version for model in catalog.versions("TextEncoder")] == [2, 1]
 
 
+def test_a_model_of_a_user_is_not_replaced(seeder: Seeder, catalog: ModelCatalog, tmp_path: Path) -> None:
+    catalog.register(ModelVersion(name="TextEncoder", version=1, kind=ModelKind.TRAINED))
+    with pytest.raises(ThanosqlError, match="was built here, which has to be deleted first") as raised:
+        seeder.seed(plan(tmp_path, str(write_folder(tmp_path / "encoder"))))
+    assert raised.value.reason is Reason.BASE_MODEL_UNAVAILABLE
+    assert [model.kind for model in catalog.versions("TextEncoder")] == [ModelKind.TRAINED]
+
+
 def test_it_stays_when_the_setting_goes(seeder: Seeder, catalog: ModelCatalog, tmp_path: Path) -> None:
     seeder.seed(plan(tmp_path, str(write_folder(tmp_path / "encoder"))))
     seeder.seed(plan(tmp_path, ""))
