@@ -226,6 +226,23 @@ def test_a_column_that_names_no_recordings_is_refused(copying: CopyCommand, file
     assert "holds int64, not the paths of recordings" in caught.value.message
 
 
+def test_a_column_that_copy_fills_cannot_name_the_recordings(copying: CopyCommand, files: Path) -> None:
+    record(files / "one.wav")
+    (files / "t.csv").write_text("source_path\none.wav\n")
+    with pytest.raises(ThanosqlError, match="because COPY fills it; rename it"):
+        stored(copying, "t.csv", audio_col="source_path")
+
+
+def test_a_memory_of_digests_that_cannot_be_used_is_done_without(
+    copying: CopyCommand, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "recordings.sqlite").mkdir()
+    for number in range(5):
+        record(files / "a" / f"{number}.wav", number / 10)
+    assert stored(copying, "a").rows_copied == 5
+    assert capsys.readouterr().out.count("digests_not_used") == 1
+
+
 def test_stopping_a_copy_leaves_the_table_as_it_was(
     copying: CopyCommand, files: Path, select: Select
 ) -> None:

@@ -53,8 +53,7 @@ class AudioRows:
 
     def notices(self, schema: pa.Schema) -> tuple[str, ...]:
         """Name the columns of the source that stay although COPY would have filled them."""
-        added = [field.name for field in self.reading.schema(pa.schema([]))]
-        own = [name for name in added if find_column(schema.names, name) is not None]
+        own = [name for name in self._added() if find_column(schema.names, name) is not None]
         if not own:
             return ()
         listed = ", ".join(map(repr, own))
@@ -68,7 +67,13 @@ class AudioRows:
         if not pa.types.is_string(kind):
             message = f"column {column!r} holds {kind}, not the paths of recordings; name theirs as audio_col"
             raise error(Reason.INVALID_DATA, message, column=column)
+        if find_column(self._added(), column) is not None:
+            message = f"column {column!r} cannot name the recordings, because COPY fills it; rename it"
+            raise error(Reason.INVALID_DATA, message, column=column)
         return column
+
+    def _added(self) -> list[str]:
+        return list(self.reading.schema(pa.schema([])).names)
 
     def _stored(
         self, batch: pa.RecordBatch, column: str, first: int, spool: Spool, report: CopyReport

@@ -39,7 +39,7 @@ _FORGET = "DELETE FROM recordings WHERE number <= (SELECT max(number) FROM recor
 
 
 class Digests:
-    """Safe to use from many threads; what cannot be read or noted is not known.
+    """Safe to use from many threads; what cannot be read or noted is not known until the next `flush`.
 
     Args:
         path: The file that holds it.
@@ -52,10 +52,11 @@ class Digests:
         self._guard = threading.Lock()
         self._database: sqlite3.Connection | None = None
         self._noted = 0
+        self._is_given_up = False
 
     def find(self, path: str, info: ObjectInfo) -> Recording | None:
         """Return what a file held when it was as it is now; None where that is not known."""
-        if not info.revision:
+        if not info.revision or self._is_given_up:
             return None
         with self._guard:
             try:
@@ -73,7 +74,8 @@ class Digests:
 
     def note(self, info: ObjectInfo, recording: Recording) -> None:
         """Note what a file holds that was as `info` says before it was read, and after."""
-        if not info.revision or self._clock() - info.modified_s < _SETTLED_S:
+        settled_s = self._clock() - info.modified_s
+        if not info.revision or self._is_given_up or settled_s < _SETTLED_S:
             return
         values = (
             recording.path, info.revision, recording.size_bytes, recording.key, recording.sha256,
@@ -91,6 +93,7 @@ class Digests:
     def flush(self) -> None:
         """Keep what was noted, and forget what was noted longest ago where that is too much."""
         with self._guard:
+            self._is_given_up = False
             try:
                 if self._database is not None:
                     self._database.execute(_FORGET, (_MOST,))
@@ -117,8 +120,9 @@ class Digests:
         return self._database
 
     def _give_up(self, problem: Exception) -> None:
-        """Log, and begin anew with the next use; a damaged file is removed."""
+        """Log, and do without for now; a damaged file is removed."""
         _log.warning("digests_not_used", error=str(problem)[:200])
+        self._is_given_up = True
         if self._database is not None:
             self._database.close()
             self._database = None
