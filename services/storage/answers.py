@@ -1,10 +1,12 @@
 """Streams of messages out: rows of a query or a snapshot, the progress of a copy, the bytes of a file."""
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -14,6 +16,7 @@ from services.storage.core.running import RunningQuery
 from services.storage.core.types import CopyOutcome, CopyProgress
 from services.storage.parts import Parts
 from services.storage.streams import ReceivedQuery
+from services.storage.work import Step, take_step
 from thanosql.v1 import storage_pb2, types_pb2
 from thanosql_runtime.arrow import encode_batches, encode_schema
 from thanosql_runtime.errors import Reason, error
@@ -24,7 +27,7 @@ _PROGRESS_S = 0.1
 async def query_rows(parts: Parts, query: ReceivedQuery) -> AsyncGenerator[storage_pb2.QueryResponse, None]:
     """Compute a query as its reader takes the rows; a reader that goes away stops it."""
     start, search = query.start, convert.from_search(query.start)
-    running = await parts.work.opened(
+    beginning = _Beginning(
         lambda: parts.engine.run(
             start.sql,
             tuple(start.tables),
@@ -34,17 +37,24 @@ async def query_rows(parts: Parts, query: ReceivedQuery) -> AsyncGenerator[stora
         )
     )
     try:
+        begun = await parts.work.opened(beginning.run)
+    except asyncio.CancelledError:
+        beginning.stop()
+        raise
+    running = begun.running
+    try:
         yield storage_pb2.QueryResponse(
-            schema=await parts.work.step(_schema, running),
+            schema=begun.schema,
             tables_read=[convert.to_table_version(version) for version in running.tables_read],
         )
         for remark in running.remarks:
             yield storage_pb2.QueryResponse(notice=types_pb2.Notice(message=remark))
-        async for message in parts.work.iterate(_messages(running)):
+        async for message in parts.work.iterate(begun.messages, begun.first):
             yield storage_pb2.QueryResponse(record_batch=message)
     finally:
-        running.interrupt()
-        await parts.work.close_resource(running)
+        if not running.is_closed:
+            running.interrupt()
+            await parts.work.close_resource(running)
 
 
 async def snapshot_rows(
@@ -118,8 +128,54 @@ class _Teller:
         self._stopped.set()
 
 
-def _schema(running: RunningQuery) -> bytes:
-    return encode_schema(running.schema)
+@dataclass(frozen=True, kw_only=True)
+class _Begun:
+    """A query that has begun: its schema, its first rows, and those that follow."""
+
+    running: RunningQuery
+    schema: bytes
+    first: Step[bytes]
+    messages: Iterator[bytes]
+
+    def close(self) -> None:
+        """End it."""
+        self.running.close()
+
+
+class _Beginning:
+    """A query that begins in a thread, up to its first rows, and can be stopped meanwhile.
+
+    One step for all of that, and for all of a small answer: each more takes longer than many queries.
+    """
+
+    def __init__(self, open_query: Callable[[], RunningQuery]) -> None:
+        self._open_query = open_query
+        self._running: RunningQuery | None = None
+        self._stopped = False
+
+    def run(self) -> _Begun:
+        """Open it, and compute its schema and first rows."""
+        running = self._running = self._open_query()
+        with contextlib.ExitStack() as failing:
+            failing.callback(running.close)
+            if self._stopped:
+                running.interrupt()
+            schema, messages = encode_schema(running.schema), _messages_to_the_end(running)
+            begun = _Begun(running=running, schema=schema, first=take_step(messages), messages=messages)
+            failing.pop_all()
+        return begun
+
+    def stop(self) -> None:
+        """End it; whoever asked for it has gone."""
+        self._stopped = True
+        if self._running is not None:
+            self._running.interrupt()
+
+
+def _messages_to_the_end(running: RunningQuery) -> Iterator[bytes]:
+    """The rows; the query gives everything back with the last of them, which spares a step of its own."""
+    yield from _messages(running)
+    running.close()
 
 
 def _messages(batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:

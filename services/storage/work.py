@@ -6,10 +6,12 @@ with one pool for both, enough such statements would wait for each other for eve
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from services.storage.core.cancelling import Cancellation
@@ -27,6 +29,18 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _C = TypeVar("_C", bound=Closable)
 _END = object()
+# Handing a step to a thread and back takes longer than small items do.
+_STEP_S = 0.005
+_STEP_ITEMS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Generic[_T]):
+    """Items that were computed one after another, and what came behind them."""
+
+    items: list[_T]
+    is_last: bool = False
+    failure: Exception | None = None
 
 
 class Work:
@@ -80,14 +94,23 @@ class Work:
         """Close something, behind no query and no command that is at work."""
         await asyncio.shield(_run(self._closings, resource.close))
 
-    async def iterate(self, items: Iterable[_T]) -> AsyncIterator[_T]:
-        """Yield the items, each computed as a step."""
+    async def iterate(self, items: Iterable[_T], begun: Step[_T] | None = None) -> AsyncIterator[_T]:
+        """Yield the items, computed in steps: one for each, or for some that come at once.
+
+        Args:
+            items: What is yielded.
+            begun: The first step, where it has been taken.
+        """
         iterator = iter(items)
         while True:
-            item = await self.step(next, iterator, _END)
-            if item is _END:
+            step = begun or await self.step(take_step, iterator)
+            begun = None
+            for item in step.items:
+                yield item
+            if step.failure is not None:
+                raise step.failure
+            if step.is_last:
                 return
-            yield item  # type: ignore[misc]  # `next` with a sentinel: the sentinel was sorted out
 
     async def iterate_ahead(self, items: Iterable[_T]) -> AsyncGenerator[_T, None]:
         """Yield the items; each is computed while the caller is at the one before."""
@@ -110,6 +133,20 @@ class Work:
         self._closings.shutdown(wait=False)
         self._queries.shutdown(wait=False, cancel_futures=True)
         self._commands.shutdown(wait=False, cancel_futures=True)
+
+
+def take_step(iterator: Iterator[_T]) -> Step[_T]:
+    """Compute an item, and those that come at once behind it."""
+    items: list[_T] = []
+    until_s = time.monotonic() + _STEP_S
+    try:
+        for item in iterator:
+            items.append(item)
+            if len(items) >= _STEP_ITEMS or time.monotonic() >= until_s:
+                return Step(items=items)
+    except Exception as problem:  # noqa: BLE001 - raised behind the items before it
+        return Step(items=items, failure=problem)
+    return Step(items=items, is_last=True)
 
 
 async def _run(executor: Executor, function: Callable[[], _T]) -> _T:

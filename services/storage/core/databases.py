@@ -17,6 +17,7 @@ import structlog
 from services.storage.core.connections import QueryLimits, lock, open_connection
 from services.storage.core.extracts.extract_files import Extract, attach, detach
 from services.storage.core.extracts.extracts import Extracts
+from services.storage.core.watching import Watcher
 from thanosql_objects.scratch import ScratchFolder
 
 _log = structlog.get_logger("storage")
@@ -108,6 +109,7 @@ class Loan:
     Attributes:
         connection: For one query.
         opened: The extracts that it can read.
+        watcher: Watches the steps of the query.
         is_clean: Whether the query came to its end by itself; only then is the database used again.
     """
 
@@ -115,6 +117,7 @@ class Loan:
         self, database: Database, databases: "Databases", extracts: Collection[Extract] = ()
     ) -> None:
         self.opened = database.open_extracts(extracts)
+        self.watcher = databases.watcher
         self.connection = database.connect()
         self.is_clean = False
         self._database = database
@@ -136,12 +139,16 @@ class Loan:
 class Databases:
     """Databases that wait for a query; safe to use from many threads.
 
+    Attributes:
+        watcher: Watches the steps of all queries.
+
     Args:
         limits: What each of them may use.
         extracts: What they may read beside what they are given.
     """
 
     def __init__(self, limits: QueryLimits, extracts: Extracts | None = None) -> None:
+        self.watcher = Watcher()
         self._limits = limits
         self._extracts = extracts
         self._idle: list[Database] = []

@@ -16,7 +16,7 @@ from services.storage.core.plain import plain_batch, plain_schema
 from services.storage.core.sandbox import CheckedQuery, rejected
 from services.storage.core.spooling import Spool
 from services.storage.core.types import TableVersion
-from services.storage.core.watching import LOOK_AGAIN_S, Watch
+from services.storage.core.watching import LOOK_AGAIN_S
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _BATCH_ROWS = 8192
@@ -53,12 +53,14 @@ class RunningQuery:
         self._prepare = prepare
         self._loan = loan
         self._connection = loan.connection
+        self._watcher = loan.watcher
         self._query = query
         self._datasets = datasets
         self._columns = columns
         self._limit_s = self._left_s = limits.compute_s
         self._late = False
         self._cancelled = False
+        self._closed = False
         self._cleanup = contextlib.ExitStack()
         self._cleanup.callback(loan.close)
         self._step = threading.Lock()
@@ -83,10 +85,16 @@ class RunningQuery:
             if batch.num_rows:
                 yield plain_batch(batch, schema)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether everything was given back."""
+        return self._closed
+
     def interrupt(self) -> None:
         """Stop the computing; the iteration raises CANCELLED."""
         self._cancelled = True
-        self._connection.interrupt()
+        with contextlib.suppress(duckdb.ConnectionException):  # It is closed: the query has ended.
+            self._connection.interrupt()
 
     def close(self) -> None:
         """Stop a step in progress, and give everything back."""
@@ -96,6 +104,7 @@ class RunningQuery:
         try:
             self._reader = None
             self._cleanup.close()
+            self._closed = True
         finally:
             self._step.release()
 
@@ -150,7 +159,7 @@ class RunningQuery:
                 raise error(Reason.CANCELLED, "the query was cancelled")
             if self._left_s <= 0:
                 raise _late(self._limit_s)
-            watch = Watch(self._left_s, self._stop_if_due)
+            watch = self._watcher.watch(self._left_s, self._stop_if_due)
             try:
                 with watch:
                     return step()

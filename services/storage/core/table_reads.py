@@ -1,10 +1,8 @@
 """How a query reads a table: some of its rows, its number of rows, its extracts, or all of it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
-
-import pyarrow as pa
 
 from services.storage.core import pushdown
 from services.storage.core.connections import first_rows, register, rows_of
@@ -12,10 +10,9 @@ from services.storage.core.extracts.extract_files import Extract
 from services.storage.core.extracts.extracts import Extracts, Part
 from services.storage.core.extracts.views import show_parts
 from services.storage.core.loose_filters import has_floating
+from services.storage.core.names import quoted
 from services.storage.core.sandbox import CheckedQuery
 from services.storage.core.types import OpenVersion
-
-_BATCH_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +52,12 @@ class TableRead:
         if self.parts and not self.extracts.isdisjoint(opened):
             rows = rows_of(self.dataset, self.query, single=self.single)
             show_parts(connection, self.query.spellings(self.name), self.parts, opened, rows)
+        elif self.counted:
+            _show_count(connection, self.query.spellings(self.name), self.dataset.count_rows())
         else:
             register(connection, self.query, self.name, self._source())
 
     def _source(self) -> Any:
-        if self.counted:
-            return _uncounted(self.dataset.count_rows())
         rows = first_rows(self.dataset, self.handed_down) if self.handed_down else None
         if rows is None and self.handed_down is None and has_floating(self.dataset.schema):
             return rows_of(self.dataset, self.query, single=self.single)
@@ -92,13 +89,7 @@ def plan_read(
     )
 
 
-def _uncounted(rows: int) -> pa.RecordBatchReader:
-    """As many rows of nothing: DuckDB would decode a column to count them."""
-    schema = pa.schema([("row", pa.bool_())])
-    batch = pa.record_batch([pa.nulls(min(rows, _BATCH_ROWS), pa.bool_())], schema=schema)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for start in range(0, rows, _BATCH_ROWS):
-            yield batch.slice(0, min(_BATCH_ROWS, rows - start))
-
-    return pa.RecordBatchReader.from_batches(schema, batches())
+def _show_count(connection: Any, spellings: Iterable[str], rows: int) -> None:
+    """Let a query count as many rows of nothing: DuckDB would decode a column to count those of the table."""
+    for name in spellings:
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS FROM range({rows})")

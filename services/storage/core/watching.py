@@ -4,7 +4,13 @@ import threading
 import time
 from typing import Protocol
 
+import structlog
+
+_log = structlog.get_logger("storage")
+
 LOOK_AGAIN_S = 0.02
+# A thread that starts for each step of a query would take longer than most steps.
+_IDLE_LOOKS = 50
 
 
 class Look(Protocol):
@@ -15,28 +21,74 @@ class Look(Protocol):
 
 
 class Watch:
-    """Looks at a block again and again while it runs, and knows how long it took.
+    """Looks at a block again and again while it runs, never afterwards, and knows how long it took.
 
     One interrupt would not do: DuckDB forgets one that comes just before it starts.
     """
 
-    def __init__(self, limit_s: float, look: Look) -> None:
+    def __init__(self, watcher: "Watcher", limit_s: float, look: Look) -> None:
         self.elapsed_s = 0.0
+        self._watcher = watcher
         self._start_s = 0.0
         self._limit_s = limit_s
         self._look = look
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="storage-watch", daemon=True)
+        self._looking = threading.Lock()
+        self._ended = False
 
     def __enter__(self) -> None:
         self._start_s = time.monotonic()
-        self._thread.start()
+        self._watcher.add(self)
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
+        with self._looking:
+            self._ended = True
+        self._watcher.remove(self)
         self.elapsed_s = time.monotonic() - self._start_s
 
+    def look(self) -> None:
+        """Look once, unless the block has ended."""
+        with self._looking:
+            if not self._ended:
+                self._look(late=time.monotonic() - self._start_s >= self._limit_s)
+
+
+class Watcher:
+    """Looks at all blocks that run, from one thread, which ends when there has been none for a second."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._watches: set[Watch] = set()
+        self._is_running = False
+
+    def watch(self, limit_s: float, look: Look) -> Watch:
+        """Watch a block: `with watcher.watch(...):`."""
+        return Watch(self, limit_s, look)
+
+    def add(self, watch: Watch) -> None:
+        """Look at a block from now on."""
+        with self._guard:
+            self._watches.add(watch)
+            if not self._is_running:
+                threading.Thread(target=self._run, name="storage-watch", daemon=True).start()
+                self._is_running = True
+
+    def remove(self, watch: Watch) -> None:
+        """Look at a block no more."""
+        with self._guard:
+            self._watches.discard(watch)
+
     def _run(self) -> None:
-        while not self._ended.wait(LOOK_AGAIN_S):
-            self._look(late=time.monotonic() - self._start_s >= self._limit_s)
+        idle_looks = 0
+        while True:
+            time.sleep(LOOK_AGAIN_S)
+            with self._guard:
+                watches = list(self._watches)
+                idle_looks = 0 if watches else idle_looks + 1
+                if idle_looks >= _IDLE_LOOKS:
+                    self._is_running = False
+                    return
+            for watch in watches:
+                try:
+                    watch.look()
+                except Exception:  # noqa: BLE001 - one block must not take the limits of all others along
+                    _log.exception("watch_failed")

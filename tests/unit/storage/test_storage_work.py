@@ -61,6 +61,48 @@ async def test_a_failed_opening_whose_caller_left_closes_nothing(work: Work) -> 
     assert await work.opened(door.open) is door
 
 
+async def test_items_that_come_at_once_share_a_step(work: Work) -> None:
+    threads: list[str] = []
+
+    def items() -> Iterator[int]:
+        for number in range(3):
+            threads.append(f"{threading.get_ident()}-{steps[-1]}")
+            yield number
+
+    steps = [0]
+    found = []
+    async for item in work.iterate(items()):
+        steps.append(item)
+        found.append(item)
+    assert found == [0, 1, 2]
+    assert len(set(threads)) == 1
+
+
+async def test_few_items_are_computed_before_they_are_taken(work: Work) -> None:
+    computed = []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            computed.append(number)
+            yield number
+
+    taken = work.iterate(items())
+    assert await anext(taken) == 0
+    assert len(computed) <= 4
+
+
+async def test_items_before_a_failure_are_handed_out(work: Work) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise OSError("no more")
+
+    taken = work.iterate(items())
+    assert [await anext(taken), await anext(taken)] == [1, 2]
+    with pytest.raises(OSError, match="no more"):
+        await anext(taken)
+
+
 async def test_closing_waits_for_no_command(work: Work) -> None:
     busy, door = Door(), Door()
     command = asyncio.create_task(work.command(busy.open))

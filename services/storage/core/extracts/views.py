@@ -28,7 +28,6 @@ def show_parts(
         opened: The extracts that the connection can read.
         rows: The table itself, for the other parts.
     """
-    columns = ", ".join(quoted(name) for name in rows.schema.names)
     # DuckDB hands no filter down below an OFFSET. One that Lance refuses could not be taken back: rows of the
     # parts before it have been answered by then.
     is_filtered = all(_is_filtered(field.type) for field in rows.schema)
@@ -39,8 +38,7 @@ def show_parts(
             if source is None:
                 connection.register(relation, rows.of(fragments, is_filtered=is_filtered))
             end = "" if source or is_filtered else " OFFSET 0"
-            selects.append(f"(SELECT {columns} FROM {relation}{end})")  # noqa: S608 - our own or quoted
-        connection.unregister(name)
+            selects.append(f"(FROM {relation}{end})")
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {' UNION ALL '.join(selects)}")
 
 
