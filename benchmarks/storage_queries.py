@@ -1,5 +1,6 @@
 """Queries at the storage service, over a real socket, against DuckDB on parquet."""
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from benchmarks.storage_service import StorageClient, StorageServer
 _LEAST_RATIO = 1 / 1.3
 _LIMIT_S = 0.02
 _THREADS = 2
+_EXTRACT_S = 120.0
 _CALLS = """
 SELECT 'calls/' || lpad(i::VARCHAR, 8, '0') || '.wav' AS audio_path,
   'HELLO LINE BILL THANKS NUMBER ' || i * 7919 % 1000003 AS text,
@@ -28,6 +30,7 @@ _QUERIES = {
     "point": "SELECT * FROM calls WHERE audio_path = 'calls/{middle:08}.wav'",
     "filter": "SELECT audio_path, duration_s FROM calls WHERE duration_s > 30.4",
     "group_by": "SELECT speaker, count(*) AS n, avg(duration_s) AS mean_s FROM calls GROUP BY speaker",
+    "count": "SELECT count(*) FROM calls",
     "limit": "SELECT * FROM calls LIMIT 10",
     "wide_limit": "SELECT * FROM wide LIMIT 10",
 }
@@ -38,9 +41,19 @@ def queries(folder: Path, rows: int, rounds: int) -> list[Contest]:
     with StorageServer(folder) as server, server.client() as client, _peer(server, rows) as peer:
         for table in ("calls", "wide"):
             client.copy(table, f"{table}.parquet")
+        _read_until_there_is_an_extract(server, client)
         return [
             _query(name, sql.format(middle=rows // 2), client, peer, rounds) for name, sql in _QUERIES.items()
         ]
+
+
+def _read_until_there_is_an_extract(server: StorageServer, client: StorageClient) -> None:
+    """Ask as often as it takes until the service has made what a table is read by, when it is read again."""
+    until_s = time.monotonic() + _EXTRACT_S
+    while not list(server.home.glob("table_extracts/tables/calls/*.db")):
+        if time.monotonic() > until_s:
+            raise TimeoutError("the service has made no extract of the table")
+        client.rows(_QUERIES["group_by"], "calls")
 
 
 def _query(
@@ -52,7 +65,9 @@ def _query(
     if "limit" not in name and _sorted(ours()) != _sorted(theirs()):
         raise AssertionError(f"the two answer other rows to {sql}")
     contest = in_turn(name, "DuckDB on parquet", timed(ours), timed(theirs), rounds)
-    return contest.asking(least_ratio=_LEAST_RATIO, most_s=_LIMIT_S if "limit" in name else 0.0)
+    # DuckDB takes a count from the end of the parquet file; there is no bar for that.
+    least_ratio = 0.0 if name == "count" else _LEAST_RATIO
+    return contest.asking(least_ratio=least_ratio, most_s=_LIMIT_S if "limit" in name else 0.0)
 
 
 def _collected(peer: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:

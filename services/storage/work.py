@@ -102,15 +102,15 @@ class Work:
             begun: The first step, where it has been taken.
         """
         iterator = iter(items)
+        step = await self.step(take_step, iterator) if begun is None else begun
         while True:
-            step = begun or await self.step(take_step, iterator)
-            begun = None
             for item in step.items:
                 yield item
             if step.failure is not None:
                 raise step.failure
             if step.is_last:
                 return
+            step = await self.step(take_step, iterator)
 
     async def iterate_ahead(self, items: Iterable[_T]) -> AsyncGenerator[_T, None]:
         """Yield the items; each is computed while the caller is at the one before."""
