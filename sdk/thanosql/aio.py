@@ -13,12 +13,13 @@ from thanosql.aio_files import AsyncFiles
 from thanosql.connection import open_channel, resolve_address, resolve_token
 from thanosql.convert import to_explanation, to_job, to_server_info
 from thanosql.decoding import EventDecoder
+from thanosql.dictating import Chunks, Listening, dictation
 from thanosql.errors import Cancelled, Unavailable
 from thanosql.events import Event
 from thanosql.failures import rpc_errors
 from thanosql.result import Result, ResultBuilder
 from thanosql.v1 import gateway_pb2, gateway_pb2_grpc
-from thanosql.values import Explanation, Job, ServerInfo
+from thanosql.values import Explanation, Job, LiveTranscript, ServerInfo
 
 _TIMEOUT_S = 30.0
 
@@ -105,6 +106,47 @@ class AsyncThanoSQL(AsyncFiles):
                 call.cancel()
         if decoder.running is not None:
             raise _cut_short(decoder.running.kind, text)
+
+    async def dictate(
+        self,
+        chunks: Chunks,
+        *,
+        sample_rate_hz: int = 16_000,
+        model: str = "tutorial_audio_recognition",
+        interim_results: bool = True,
+        endpoint_silence_s: float | None = None,
+        max_utterance_s: float | None = None,
+    ) -> AsyncGenerator[LiveTranscript, None]:
+        """Transcribe live audio; yields what is heard while the chunks go out.
+
+        The words of an utterance come as interim results, which replace each other, then once as a final one.
+        Leaving early ends the dictation. Chunks may come faster than real time, and may be cut anywhere.
+
+        Args:
+            chunks: 16 bit samples, little endian, one channel, or `FinalizeUtterance()`; an iterator may wait
+                for a microphone.
+            sample_rate_hz: Rate of the samples, 8000 to 96000.
+            model: A name, or a name with a version, such as `mine.2`.
+            interim_results: Whether interim results are wanted.
+            endpoint_silence_s: Silence that ends an utterance, 0.2 to 5; None for the server's own choice.
+            max_utterance_s: Longest utterance, at least 2; None for the server's own choice.
+
+        Raises:
+            Overloaded: Too many dictate already; `retry_after_s` says when to come back.
+            DeadlineExceeded: No audio came for too long.
+        """
+        listening = Listening(
+            sample_rate_hz=sample_rate_hz,
+            model=model,
+            interim_results=interim_results,
+            endpoint_silence_s=endpoint_silence_s,
+            max_utterance_s=max_utterance_s,
+        )
+        with self._calling() as stub:
+            call = stub.Dictate(metadata=self._metadata())
+            async with aclosing(dictation(call, listening, chunks)) as transcripts:
+                async for transcript in transcripts:
+                    yield transcript
 
     async def explain(self, text: str) -> list[Explanation]:
         """Say what would run, statement by statement, and change nothing."""

@@ -11,11 +11,12 @@ from types import AsyncGeneratorType, TracebackType
 from typing import Any, Self, TypeVar
 
 from thanosql.aio import AsyncThanoSQL, OnEvent, closed_meanwhile
+from thanosql.dictating import Chunks
 from thanosql.events import Event
 from thanosql.loop import BackgroundLoop
 from thanosql.result import Result, ResultBuilder
 from thanosql.transfer import OnProgress
-from thanosql.values import Explanation, File, FilePage, FileUrl, Job, Progress, ServerInfo
+from thanosql.values import Explanation, File, FilePage, FileUrl, Job, LiveTranscript, Progress, ServerInfo
 
 _T = TypeVar("_T")
 
@@ -98,6 +99,38 @@ class ThanoSQL:
     def stream(self, text: str) -> Generator[Event, None, None]:
         """Run the statements of a text and hand on events as they come; leaving early cancels the work."""
         return self._iterate(lambda client: client.stream(text))
+
+    def dictate(
+        self,
+        chunks: Chunks,
+        *,
+        sample_rate_hz: int = 16_000,
+        model: str = "tutorial_audio_recognition",
+        interim_results: bool = True,
+        endpoint_silence_s: float | None = None,
+        max_utterance_s: float | None = None,
+    ) -> Generator[LiveTranscript, None, None]:
+        r"""Transcribe live audio; yields what is heard while the chunks go out.
+
+        The words of an utterance come as interim results, which replace each other, then once as a final one.
+        Leaving early ends the dictation. The arguments are those of `AsyncThanoSQL.dictate`.
+
+        Example:
+            >>> with wave.open("meeting.wav") as file:  # doctest: +SKIP
+            ...     chunks = iter(lambda: file.readframes(1600), b"")
+            ...     for heard in client.dictate(chunks, sample_rate_hz=file.getframerate()):
+            ...         print(heard.text, end="\n" if heard.is_final else "\r")
+        """
+        return self._iterate(
+            lambda client: client.dictate(
+                chunks,
+                sample_rate_hz=sample_rate_hz,
+                model=model,
+                interim_results=interim_results,
+                endpoint_silence_s=endpoint_silence_s,
+                max_utterance_s=max_utterance_s,
+            )
+        )
 
     def explain(self, text: str) -> list[Explanation]:
         """Say what would run, statement by statement, and change nothing."""

@@ -27,6 +27,33 @@ class Notice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinalizeUtterance:
+    """Among the chunks of a dictation: end the current utterance now.
+
+    The server answers it with one final result, empty where nothing was said.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveTranscript:
+    """What was heard of one utterance of a dictation.
+
+    Attributes:
+        text: All that was heard of it so far.
+        stable_text: How `text` begins for certain, until the final result: it only grows.
+        is_final: True when it will not change; the next one belongs to another utterance.
+        start_s: Where it begins in the audio.
+        end_s: Where it ends in the audio.
+    """
+
+    text: str
+    stable_text: str
+    is_final: bool
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class RowError:
     """A row that could not be used, and why.
 

@@ -13,6 +13,7 @@ from services.gateway import convert_plans
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plans import Plan
 from services.gateway.core.ports import Peers
+from services.gateway.peer_live import LiveCalls
 from services.gateway.peer_models import StorageCatalog
 from services.gateway.peer_speech import PredictorPeer, TrainerPeer
 from services.gateway.peer_storage import StorageFiles, StorageTables
@@ -47,6 +48,7 @@ class Links:
     peers: Peers
     jobs: "JobCalls"
     files: "FileCalls"
+    live: LiveCalls
     health: "HealthCalls"
 
 
@@ -58,18 +60,22 @@ def connect(channels: Channels, timeout_s: float) -> Links:
     trainer: trainer_pb2_grpc.TrainerServiceAsyncStub = trainer_pb2_grpc.TrainerServiceStub(
         channels.to("trainer")
     )
+    predictor: predictor_pb2_grpc.PredictorServiceAsyncStub = predictor_pb2_grpc.PredictorServiceStub(
+        channels.to("predictor")
+    )
     peers = Peers(
         parser=ParserPeer(parser_pb2_grpc.ParserServiceStub(channels.to("parser")), timeout_s),
         tables=StorageTables(storage, timeout_s),
         catalog=StorageCatalog(storage, timeout_s),
         files=StorageFiles(storage, timeout_s),
         trainer=TrainerPeer(trainer, timeout_s),
-        predictor=PredictorPeer(predictor_pb2_grpc.PredictorServiceStub(channels.to("predictor"))),
+        predictor=PredictorPeer(predictor),
     )
     return Links(
         peers=peers,
         jobs=JobCalls(trainer, timeout_s),
         files=FileCalls(storage, timeout_s),
+        live=LiveCalls(predictor),
         health=HealthCalls(channels),
     )
 

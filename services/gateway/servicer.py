@@ -70,6 +70,14 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         """Stop a job."""
         return gateway_pb2.CancelJobResponse(job=await self._links.jobs.cancel(request.job_id))
 
+    async def Dictate(
+        self, request_iterator: AsyncIterator[gateway_pb2.DictateRequest], context: _Context
+    ) -> AsyncIterator[gateway_pb2.DictateResponse]:
+        """Transcribe live audio; a caller who leaves ends the stream behind."""
+        async with aclosing(self._links.live.dictate(request_iterator)) as responses:
+            async for response in responses:
+                yield response
+
     async def UploadFile(
         self, request_iterator: AsyncIterator[gateway_pb2.UploadFileRequest], context: _Context
     ) -> gateway_pb2.UploadFileResponse:

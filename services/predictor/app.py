@@ -9,6 +9,8 @@ from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.engine_building import EngineBuilder, EngineChoice
 from services.predictor.core.holding import ModelHolding
+from services.predictor.core.live.limits import LiveLimits
+from services.predictor.core.live.listening import Listener
 from services.predictor.core.loaded_model import Hearing
 from services.predictor.core.loading import ModelLoader
 from services.predictor.core.preload import preload
@@ -66,9 +68,11 @@ class PredictorApp:
             report=partial(_report_model, context),
         )
         self._transcriber = Transcriber(recordings=objects.workspace, limits=_limits(settings), clock=clock)
+        self._listener = Listener(_live_limits(settings), clock, context.stopping)
         self._servicer = PredictorServicer(
             self._registry,
             self._transcriber,
+            self._listener,
             statistics,
             settings.default_timeout_s,
             settings.texts_in_flight,
@@ -99,6 +103,7 @@ class PredictorApp:
         await self._registry.close()
         await self._holding.close()
         self._transcriber.close()
+        self._listener.close()
         self._loader.close()
         self._encoder_loader.close()
 
@@ -165,4 +170,16 @@ def _limits(settings: PredictorSettings) -> Limits:
         decode_workers=settings.decode_workers,
         max_duration_s=settings.max_duration_s,
         decoded_samples=settings.decoded_bytes // _BYTES_PER_SAMPLE,
+    )
+
+
+def _live_limits(settings: PredictorSettings) -> LiveLimits:
+    return LiveLimits(
+        max_streams=settings.max_live_streams,
+        idle_s=settings.live_idle_s,
+        endpoint_silence_s=settings.endpoint_silence_s,
+        max_utterance_s=min(settings.max_utterance_s, settings.window_s),
+        longest_utterance_s=settings.window_s,
+        context_s=min(settings.live_context_s, settings.window_s),
+        interim_interval_s=settings.interim_interval_s,
     )

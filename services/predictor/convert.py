@@ -32,7 +32,10 @@ _FAMILIES = {
 }
 _FAMILIES_OUT = {family: number for number, family in _FAMILIES.items()}
 _NamesModel = (
-    predictor_pb2.LoadModelRequest | predictor_pb2.UnloadModelRequest | predictor_pb2.RecognizeRequest
+    predictor_pb2.LoadModelRequest
+    | predictor_pb2.UnloadModelRequest
+    | predictor_pb2.RecognizeRequest
+    | predictor_pb2.StreamingConfig
 )
 _RowsRequest = predictor_pb2.TranscribeRequest | predictor_pb2.EmbedRequest
 _ConfigRequest = _RowsRequest | predictor_pb2.EmbedTextRequest
@@ -212,6 +215,7 @@ def to_statistics(counters: Mapping[tuple[str, int], Counters]) -> predictor_pb2
                 queue_s=counted.queue_s,
                 decode_s=counted.decode_s,
                 compute_s=counted.compute_s,
+                utterances=counted.utterances,
             )
             for (name, version), counted in counters.items()
         ]

@@ -6,13 +6,13 @@ from typing import Any
 
 import grpc
 
-from services.predictor import convert
+from services.predictor import convert, convert_live
+from services.predictor.core.live.listening import Listener
 from services.predictor.core.registry import ModelRegistry
 from services.predictor.core.statistics import Statistics
 from services.predictor.core.texts.embedding import embed_texts
 from services.predictor.core.transcription import Transcriber
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
-from thanosql_runtime.errors import Reason, error
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -24,12 +24,14 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         self,
         registry: ModelRegistry,
         transcriber: Transcriber,
+        listener: Listener,
         statistics: Statistics,
         default_timeout_s: float,
         texts_in_flight: int,
     ) -> None:
         self._registry = registry
         self._transcriber = transcriber
+        self._listener = listener
         self._statistics = statistics
         self._default_timeout_s = default_timeout_s
         self._texts_in_flight = texts_in_flight
@@ -94,12 +96,19 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[predictor_pb2.StreamingRecognizeRequest], context: _Context
     ) -> AsyncIterator[predictor_pb2.StreamingRecognizeResponse]:
-        """Say that live audio is not there yet."""
-        raise error(
-            Reason.NOT_AVAILABLE_YET,
-            "live audio is not available yet; Recognize takes short recordings, PREDICT takes tables",
-        )
-        yield  # makes this a stream, as the interceptors expect
+        """Transcribe live audio; a stream too many is refused before any of its audio is read."""
+        message = await convert_live.read_config(request_iterator)
+        config = convert_live.from_config(message)
+        self._listener.check(config)
+        with self._listener.streams.enter():
+            record = await self._registry.resolve(*convert.named_version(message))
+            async with self._registry.use(record) as model:
+                dictation = self._listener.listen(model, config)
+                yield convert_live.to_start(record)
+                parts = convert_live.read_parts(request_iterator)
+                async with aclosing(dictation.results(parts)) as heard:
+                    async for results in heard:
+                        yield convert_live.to_response(results)
 
     async def LoadModel(
         self, request: predictor_pb2.LoadModelRequest, context: _Context

@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from thanosql_runtime.settings import Settings, prefixed
 
+# An interim result that is taken back waits until the queue is looked at again, beside the final one.
+_WINDOWS_OF_A_LIVE_STREAM = 2
+
 
 class PredictorSettings(Settings):
     """How the predictor computes, and how much it takes on."""
@@ -39,7 +42,7 @@ class PredictorSettings(Settings):
     max_queue_delay_s: float | None = Field(
         default=None, ge=0, le=1, description="wait of the oldest window; unset suits the device"
     )
-    max_queue_size: int = Field(default=1024, ge=1, description="windows that wait for one model")
+    max_queue_size: int = Field(default=1088, ge=1, description="windows that wait for one model")
     default_timeout_s: float = Field(default=60.0, gt=0, description="Recognize calls without a deadline")
     max_streams: int = Field(default=32, ge=1, description="statements transcribed at once")
     max_calls: int = Field(default=256, ge=1, description="Recognize calls at once")
@@ -53,6 +56,17 @@ class PredictorSettings(Settings):
     overlap_s: float = Field(default=4.0, gt=0, description="what neighbouring parts share")
     silence_dbfs: float = Field(default=-70.0, le=0, description="level below which nothing is heard")
 
+    max_live_streams: int = Field(default=16, ge=1, description="streams of live audio at once")
+    live_idle_s: float = Field(default=30.0, gt=0, description="a live stream without audio ends after this")
+    endpoint_silence_s: float = Field(
+        default=0.6, ge=0.2, le=5, description="silence that ends an utterance of live audio"
+    )
+    max_utterance_s: float = Field(default=15.0, ge=2, description="longest utterance of live audio")
+    live_context_s: float = Field(
+        default=12.0, ge=0, le=30, description="audio behind a final result, at least"
+    )
+    interim_interval_s: float = Field(default=0.3, ge=0.05, le=5, description="between two interim results")
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.overlap_s > self.window_s / 2:
@@ -60,8 +74,9 @@ class PredictorSettings(Settings):
         if self.engine == "openvino" and self.device not in {"auto", "cpu"}:
             raise ValueError(f"engine openvino computes on the CPU; device must be cpu, not {self.device}")
         needed = (self.max_streams * self.rows_in_flight + self.max_calls) * self.windows_in_flight
+        needed += self.max_live_streams * _WINDOWS_OF_A_LIVE_STREAM
         if self.max_queue_size < needed:
             # So that a row of an admitted statement is never refused half way.
-            formula = "(max_streams x rows_in_flight + max_calls) x windows_in_flight"
+            formula = "(max_streams x rows_in_flight + max_calls) x windows_in_flight + 2 x max_live_streams"
             raise ValueError(f"max_queue_size must be at least {formula} = {needed}")
         return self

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import click
 
+from thanosql.cli.dictate import dictate
 from thanosql.cli.files import files
 from thanosql.cli.jobs import jobs
 from thanosql.cli.serve import serve
@@ -20,7 +21,8 @@ Examples:
   thanosql serve
   thanosql token set
   thanosql sql "LIST MODEL"
-  thanosql transcribe meeting.flac"""
+  thanosql transcribe meeting.flac
+  thanosql dictate meeting.wav"""
 
 
 class _Commands(click.Group):
@@ -56,5 +58,5 @@ def main() -> None:
     """SQL about speech: transcribe, fine-tune and evaluate recognisers from one statement."""
 
 
-for _command in (sql, serve, transcribe, token, jobs, files):
+for _command in (sql, serve, transcribe, dictate, token, jobs, files):
     main.add_command(_command)

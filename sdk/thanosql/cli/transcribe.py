@@ -18,6 +18,7 @@ from thanosql.client import ThanoSQL
 from thanosql.errors import DeadlineExceeded, Unavailable
 from thanosql.local_server import LocalServer
 
+DEFAULT_MODEL = "tutorial_audio_recognition"
 _FILES_A_STATEMENT = 200
 _PROBE_S = 2.0
 
@@ -46,7 +47,7 @@ class Transcript:
 )
 @click.option(
     "--model",
-    default="tutorial_audio_recognition",
+    default=DEFAULT_MODEL,
     show_default=True,
     help="The model to use: a name, or a name with a version, such as mine.2.",
 )
@@ -66,7 +67,7 @@ def transcribe(recordings: tuple[Path, ...], model: str, output_format: str, add
     The recordings are uploaded, and removed from the server at the end, also after Ctrl-C.
     Without --address, and where no server answers, a private one is started and stopped again.
     """
-    with _some_client(address) as client:
+    with some_client(address) as client:
         transcripts = transcribe_files(client, recordings, model)
     _WRITERS[output_format](transcripts, sys.stdout)
     if any(transcript.error for transcript in transcripts):
@@ -107,7 +108,8 @@ def quoted(text: str) -> str:
 
 
 @contextmanager
-def _some_client(address: str | None) -> Iterator[ThanoSQL]:
+def some_client(address: str | None) -> Iterator[ThanoSQL]:
+    """A client of the server that is there, or else of a private one that ends with the block."""
     with open_client(address) as client:
         if address is not None or _answers(client):
             yield client

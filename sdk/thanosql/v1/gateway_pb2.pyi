@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from thanosql.v1 import predictor_pb2 as _predictor_pb2
 from thanosql.v1 import storage_pb2 as _storage_pb2
 from thanosql.v1 import trainer_pb2 as _trainer_pb2
 from thanosql.v1 import types_pb2 as _types_pb2
@@ -1091,3 +1092,69 @@ class GetServerInfoResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetServerInfoResponse: _TypeAlias = GetServerInfoResponse  # noqa: Y015
+
+@_typing.final
+class DictateRequest(_message.Message):
+    """Part of live audio."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    FINALIZE_FIELD_NUMBER: _builtins.int
+    audio: _builtins.bytes
+    """Samples, 64 KB at most."""
+    @_builtins.property
+    def config(self) -> _predictor_pb2.StreamingConfig:
+        """How to listen."""
+
+    @_builtins.property
+    def finalize(self) -> _predictor_pb2.FinalizeUtterance:
+        """End the current utterance now."""
+
+    def __init__(
+        self,
+        *,
+        config: _predictor_pb2.StreamingConfig | None = ...,
+        audio: _builtins.bytes = ...,
+        finalize: _predictor_pb2.FinalizeUtterance | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "finalize", b"finalize", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "finalize", b"finalize", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["config", "audio", "finalize"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___DictateRequest: _TypeAlias = DictateRequest  # noqa: Y015
+
+@_typing.final
+class DictateResponse(_message.Message):
+    """What was heard so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_predictor_pb2.StreamingResult]:
+        """At most one final result, then interim ones."""
+
+    @_builtins.property
+    def model(self) -> _types_pb2.ModelVersion:
+        """The version that answers; in the first response alone."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[_predictor_pb2.StreamingResult] | None = ...,
+        model: _types_pb2.ModelVersion | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DictateResponse: _TypeAlias = DictateResponse  # noqa: Y015

@@ -65,6 +65,11 @@ class GatewayServiceStub:
                 request_serializer=thanosql_dot_v1_dot_gateway__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_gateway__pb2.CancelJobResponse.FromString,
                 _registered_method=True)
+        self.Dictate = channel.stream_stream(
+                '/thanosql.v1.GatewayService/Dictate',
+                request_serializer=thanosql_dot_v1_dot_gateway__pb2.DictateRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_gateway__pb2.DictateResponse.FromString,
+                _registered_method=True)
         self.UploadFile = channel.stream_unary(
                 '/thanosql.v1.GatewayService/UploadFile',
                 request_serializer=thanosql_dot_v1_dot_gateway__pb2.UploadFileRequest.SerializeToString,
@@ -148,6 +153,13 @@ class GatewayServiceServicer:
 
     def CancelJob(self, request, context):
         """Stops a job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Dictate(self, request_iterator, context):
+        """Transcribes live audio: the configuration first, then bytes alone; see `StreamingRecognize` of PredictorService.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -241,6 +253,11 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=thanosql_dot_v1_dot_gateway__pb2.CancelJobRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_gateway__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'Dictate': grpc.stream_stream_rpc_method_handler(
+                    servicer.Dictate,
+                    request_deserializer=thanosql_dot_v1_dot_gateway__pb2.DictateRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_gateway__pb2.DictateResponse.SerializeToString,
             ),
             'UploadFile': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadFile,
@@ -446,6 +463,33 @@ class GatewayService:
             '/thanosql.v1.GatewayService/CancelJob',
             thanosql_dot_v1_dot_gateway__pb2.CancelJobRequest.SerializeToString,
             thanosql_dot_v1_dot_gateway__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Dictate(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/thanosql.v1.GatewayService/Dictate',
+            thanosql_dot_v1_dot_gateway__pb2.DictateRequest.SerializeToString,
+            thanosql_dot_v1_dot_gateway__pb2.DictateResponse.FromString,
             options,
             channel_credentials,
             insecure,

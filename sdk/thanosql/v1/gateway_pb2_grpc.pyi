@@ -45,6 +45,8 @@ class GatewayServiceStub:
     """Sends a job now and at every change until it has ended."""
     CancelJob: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.CancelJobRequest, _gateway_pb2.CancelJobResponse]
     """Stops a job."""
+    Dictate: _grpc.StreamStreamMultiCallable[_gateway_pb2.DictateRequest, _gateway_pb2.DictateResponse]
+    """Transcribes live audio: the configuration first, then bytes alone; see `StreamingRecognize` of PredictorService."""
     UploadFile: _grpc.StreamUnaryMultiCallable[_gateway_pb2.UploadFileRequest, _gateway_pb2.UploadFileResponse]
     """Puts a file under `uploads/` of the workspace."""
     GetUpload: _grpc.UnaryUnaryMultiCallable[_gateway_pb2.GetUploadRequest, _gateway_pb2.GetUploadResponse]
@@ -79,6 +81,8 @@ class GatewayServiceAsyncStub(GatewayServiceStub):
     """Sends a job now and at every change until it has ended."""
     CancelJob: _aio.UnaryUnaryMultiCallable[_gateway_pb2.CancelJobRequest, _gateway_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Stops a job."""
+    Dictate: _aio.StreamStreamMultiCallable[_gateway_pb2.DictateRequest, _gateway_pb2.DictateResponse]  # type: ignore[assignment]
+    """Transcribes live audio: the configuration first, then bytes alone; see `StreamingRecognize` of PredictorService."""
     UploadFile: _aio.StreamUnaryMultiCallable[_gateway_pb2.UploadFileRequest, _gateway_pb2.UploadFileResponse]  # type: ignore[assignment]
     """Puts a file under `uploads/` of the workspace."""
     GetUpload: _aio.UnaryUnaryMultiCallable[_gateway_pb2.GetUploadRequest, _gateway_pb2.GetUploadResponse]  # type: ignore[assignment]
@@ -146,6 +150,14 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gateway_pb2.CancelJobResponse, _abc.Awaitable[_gateway_pb2.CancelJobResponse]]:
         """Stops a job."""
+
+    @_abc_1.abstractmethod
+    def Dictate(
+        self,
+        request_iterator: _MaybeAsyncIterator[_gateway_pb2.DictateRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_gateway_pb2.DictateResponse], _abc.AsyncIterator[_gateway_pb2.DictateResponse]]:
+        """Transcribes live audio: the configuration first, then bytes alone; see `StreamingRecognize` of PredictorService."""
 
     @_abc_1.abstractmethod
     def UploadFile(

@@ -634,6 +634,8 @@ class StreamingConfig(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     SAMPLE_RATE_HZ_FIELD_NUMBER: _builtins.int
     INTERIM_RESULTS_FIELD_NUMBER: _builtins.int
+    ENDPOINT_SILENCE_FIELD_NUMBER: _builtins.int
+    MAX_UTTERANCE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model."""
     version: _builtins.int
@@ -642,6 +644,14 @@ class StreamingConfig(_message.Message):
     """Rate of the samples, 16 bit little endian, one channel."""
     interim_results: _builtins.bool
     """Send interim results."""
+    @_builtins.property
+    def endpoint_silence(self) -> _duration_pb2.Duration:
+        """Silence that ends an utterance, 0.2 to 5 s; unset for the server's own choice."""
+
+    @_builtins.property
+    def max_utterance(self) -> _duration_pb2.Duration:
+        """Longest utterance, 2 to 30 s: a longer one is cut between two words; unset for the server's own choice."""
+
     def __init__(
         self,
         *,
@@ -649,10 +659,12 @@ class StreamingConfig(_message.Message):
         version: _builtins.int = ...,
         sample_rate_hz: _builtins.int = ...,
         interim_results: _builtins.bool = ...,
+        endpoint_silence: _duration_pb2.Duration | None = ...,
+        max_utterance: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint_silence", b"endpoint_silence", "max_utterance", b"max_utterance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["interim_results", b"interim_results", "model", b"model", "sample_rate_hz", b"sample_rate_hz", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint_silence", b"endpoint_silence", "interim_results", b"interim_results", "max_utterance", b"max_utterance", "model", b"model", "sample_rate_hz", b"sample_rate_hz", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -660,7 +672,7 @@ Global___StreamingConfig: _TypeAlias = StreamingConfig  # noqa: Y015
 
 @_typing.final
 class FinalizeUtterance(_message.Message):
-    """End the current utterance now."""
+    """End the current utterance now. Answered by one final result, empty where nothing was said."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -682,18 +694,26 @@ class StreamingRecognizeResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamingResult]:
-        """At most one final result, then interim ones."""
+        """At most one final result, then interim ones. One behind the other, the interim ones of a response are what is
+        heard of the running utterance; those of the next response replace them.
+        """
+
+    @_builtins.property
+    def model(self) -> _types_pb2.ModelVersion:
+        """The version that answers; in the first response alone."""
 
     def __init__(
         self,
         *,
         results: _abc.Iterable[Global___StreamingResult] | None = ...,
+        model: _types_pb2.ModelVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -715,14 +735,14 @@ class StreamingResult(_message.Message):
     is_final: _builtins.bool
     """True when it will not change."""
     stability: _builtins.float
-    """How sure it is that an interim text stays, from 0 to 1."""
+    """How sure it is that an interim text stays, from 0 to 1. Text of 0.8 and above only grows until the final result."""
     @_builtins.property
     def start_offset(self) -> _duration_pb2.Duration:
-        """Where it begins in the audio."""
+        """Where its first word begins in the audio."""
 
     @_builtins.property
     def end_offset(self) -> _duration_pb2.Duration:
-        """Where it ends in the audio."""
+        """Where its last word ends in the audio."""
 
     def __init__(
         self,
@@ -1028,6 +1048,7 @@ class ModelStatistics(_message.Message):
     QUEUE_S_FIELD_NUMBER: _builtins.int
     DECODE_S_FIELD_NUMBER: _builtins.int
     COMPUTE_S_FIELD_NUMBER: _builtins.int
+    UTTERANCES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
@@ -1048,6 +1069,8 @@ class ModelStatistics(_message.Message):
     """Seconds spent reading and decoding audio, or cutting texts into tokens, over all rows."""
     compute_s: _builtins.float
     """Seconds spent computing, over all batches."""
+    utterances: _builtins.int
+    """Utterances of live audio answered with a final result that holds words."""
     def __init__(
         self,
         *,
@@ -1061,10 +1084,11 @@ class ModelStatistics(_message.Message):
         queue_s: _builtins.float = ...,
         decode_s: _builtins.float = ...,
         compute_s: _builtins.float = ...,
+        utterances: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_s", b"audio_s", "batches", b"batches", "compute_s", b"compute_s", "decode_s", b"decode_s", "model", b"model", "queue_s", b"queue_s", "rows_cancelled", b"rows_cancelled", "rows_failed", b"rows_failed", "rows_succeeded", b"rows_succeeded", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_s", b"audio_s", "batches", b"batches", "compute_s", b"compute_s", "decode_s", b"decode_s", "model", b"model", "queue_s", b"queue_s", "rows_cancelled", b"rows_cancelled", "rows_failed", b"rows_failed", "rows_succeeded", b"rows_succeeded", "utterances", b"utterances", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

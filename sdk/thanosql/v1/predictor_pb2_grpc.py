@@ -115,7 +115,8 @@ class PredictorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamingRecognize(self, request_iterator, context):
-        """Transcribes live audio: the configuration first, then bytes alone.
+        """Transcribes live audio: the configuration first, then bytes alone. The model comes back first, before any audio
+        is read; then, as they are heard, final results, each once, and interim ones between them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

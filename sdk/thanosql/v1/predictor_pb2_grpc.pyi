@@ -42,7 +42,9 @@ class PredictorServiceStub:
     Recognize: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.RecognizeRequest, _predictor_pb2.RecognizeResponse]
     """Transcribes one short recording sent as bytes."""
     StreamingRecognize: _grpc.StreamStreamMultiCallable[_predictor_pb2.StreamingRecognizeRequest, _predictor_pb2.StreamingRecognizeResponse]
-    """Transcribes live audio: the configuration first, then bytes alone."""
+    """Transcribes live audio: the configuration first, then bytes alone. The model comes back first, before any audio
+    is read; then, as they are heard, final results, each once, and interim ones between them.
+    """
     LoadModel: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.LoadModelRequest, _predictor_pb2.LoadModelResponse]
     """Loads a model before it is needed."""
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_predictor_pb2.UnloadModelRequest, _predictor_pb2.UnloadModelResponse]
@@ -66,7 +68,9 @@ class PredictorServiceAsyncStub(PredictorServiceStub):
     Recognize: _aio.UnaryUnaryMultiCallable[_predictor_pb2.RecognizeRequest, _predictor_pb2.RecognizeResponse]  # type: ignore[assignment]
     """Transcribes one short recording sent as bytes."""
     StreamingRecognize: _aio.StreamStreamMultiCallable[_predictor_pb2.StreamingRecognizeRequest, _predictor_pb2.StreamingRecognizeResponse]  # type: ignore[assignment]
-    """Transcribes live audio: the configuration first, then bytes alone."""
+    """Transcribes live audio: the configuration first, then bytes alone. The model comes back first, before any audio
+    is read; then, as they are heard, final results, each once, and interim ones between them.
+    """
     LoadModel: _aio.UnaryUnaryMultiCallable[_predictor_pb2.LoadModelRequest, _predictor_pb2.LoadModelResponse]  # type: ignore[assignment]
     """Loads a model before it is needed."""
     UnloadModel: _aio.UnaryUnaryMultiCallable[_predictor_pb2.UnloadModelRequest, _predictor_pb2.UnloadModelResponse]  # type: ignore[assignment]
@@ -117,7 +121,9 @@ class PredictorServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_predictor_pb2.StreamingRecognizeRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_predictor_pb2.StreamingRecognizeResponse], _abc.AsyncIterator[_predictor_pb2.StreamingRecognizeResponse]]:
-        """Transcribes live audio: the configuration first, then bytes alone."""
+        """Transcribes live audio: the configuration first, then bytes alone. The model comes back first, before any audio
+        is read; then, as they are heard, final results, each once, and interim ones between them.
+        """
 
     @_abc_1.abstractmethod
     def LoadModel(

@@ -16,7 +16,7 @@ import structlog
 
 from services.predictor.core.ports import Clock, Engine
 from services.predictor.core.statistics import Counters
-from services.predictor.core.waiting import Waiting, WaitingRoom
+from services.predictor.core.waiting import Urgency, Waiting, WaitingRoom
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("batcher")
@@ -69,12 +69,15 @@ class Batcher(Generic[Answer]):
         """Whether the loop runs: false after `drain`, or if it died."""
         return not self._loop_task.done()
 
-    def submit(self, window: Sized, deadline_s: float | None = None) -> "asyncio.Future[Answer]":
+    def submit(
+        self, window: Sized, deadline_s: float | None = None, urgency: Urgency = Urgency.RECORDING
+    ) -> "asyncio.Future[Answer]":
         """Queue one window; cancel the future to take it back.
 
         Args:
             window: Samples or tokens as the model takes them.
             deadline_s: On the batcher's clock; after it the window is not computed any more.
+            urgency: Who goes first.
 
         Raises:
             ThanosqlError: OVERLOADED, with the time after which to try again, when the queue is full;
@@ -88,7 +91,9 @@ class Batcher(Generic[Answer]):
         if self._room.is_full:
             raise self._overloaded()
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._room.add(Waiting(window=window, since_s=now_s, deadline_s=deadline_s, answer=answer))
+        self._room.add(
+            Waiting(window=window, since_s=now_s, deadline_s=deadline_s, answer=answer, urgency=urgency)
+        )
         self._changed.set()
         return answer
 

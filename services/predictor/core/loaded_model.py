@@ -22,6 +22,7 @@ from services.predictor.core.ports import Clock, Engine
 from services.predictor.core.silence import is_silent
 from services.predictor.core.statistics import Counters
 from services.predictor.core.types import ModelRecord
+from services.predictor.core.waiting import Urgency
 from services.predictor.core.windows import Geometry, Window, frames_once, split, stitch
 from thanosql_ctc.batch_invariant import output_frames, receptive_field, samples_per_frame
 from thanosql_ctc.checkpoint import Checkpoint, CheckpointFacts
@@ -133,6 +134,7 @@ class LoadedModel:
     ) -> None:
         self.record = record
         self.counters = counters
+        self.leaving = asyncio.Event()
         self._engines = engines
         self._acoustics = acoustics
         self._hearing = hearing
@@ -143,6 +145,11 @@ class LoadedModel:
         executors = Executors(host=host, device=device)
         self._labels = Batcher(engines.labels, executors, clock, counters, hearing.max_queue_size)
         self._frames = Batcher(engines.frames, executors, clock, counters, hearing.max_queue_size)
+
+    @property
+    def acoustics(self) -> Acoustics:
+        """What it takes and what its labels mean."""
+        return self._acoustics
 
     @property
     def sample_rate_hz(self) -> int:
@@ -188,6 +195,22 @@ class LoadedModel:
         pieces = [(window.first_frame, labels) for window, labels in zip(windows, answers, strict=True)]
         return await loop.run_in_executor(self._pools[0], self._write, pieces)
 
+    async def label(self, samples: Samples, urgency: Urgency) -> list[int]:
+        """Give the best label of every frame of one window; nothing is heard in silence.
+
+        Cancelling the call takes back what still waits.
+
+        Raises:
+            ThanosqlError: OVERLOADED, or what the engine raised.
+        """
+        if not len(samples):
+            return []
+        host = self._pools[0]
+        heard = await asyncio.get_running_loop().run_in_executor(host, self._normalised, samples)
+        if is_silent(samples, self._hearing.silence_dbfs):
+            return [self._acoustics.vocabulary.blank_id] * self._acoustics.geometry.frames(len(samples))
+        return await self._labels.submit(heard, urgency=urgency)
+
     async def embed(self, samples: Samples, deadline_s: float | None = None) -> Vector:
         """Turn samples into a vector of length 1; cancelling the call takes back what still waits.
 
@@ -232,9 +255,12 @@ class LoadedModel:
 
     def _cut(self, samples: Samples) -> list[Window]:
         geometry, quiet_dbfs = self._acoustics.geometry, self._hearing.silence_dbfs
-        heard = normalise_waveform(samples) if self._acoustics.do_normalize else samples
+        heard = self._normalised(samples)
         pairs = zip(split(samples, geometry), split(heard, geometry), strict=True)
         return [replace(window, audible=not is_silent(raw.samples, quiet_dbfs)) for raw, window in pairs]
+
+    def _normalised(self, samples: Samples) -> Samples:
+        return normalise_waveform(samples) if self._acoustics.do_normalize else samples
 
     def _write(self, pieces: list[tuple[int, list[int]]]) -> str:
         """Turn the labels of windows into text."""

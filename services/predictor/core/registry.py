@@ -255,6 +255,8 @@ class ModelRegistry:
     async def _leave(self, place: _Place) -> None:
         await asyncio.wait([place.task])
         place.state = State.UNLOADING
+        if isinstance(place.model, LoadedModel):
+            place.model.leaving.set()
         await place.idle.wait()
         await self._forget(place)
 

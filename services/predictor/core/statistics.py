@@ -17,6 +17,7 @@ class Counters:
         queue_s: Seconds waited in the queue, over all windows.
         decode_s: Seconds of reading and decoding, over all rows.
         compute_s: Seconds of computing, over all batches.
+        utterances: Utterances of live audio in which words were heard.
     """
 
     rows_succeeded: int = 0
@@ -27,6 +28,7 @@ class Counters:
     queue_s: float = 0.0
     decode_s: float = 0.0
     compute_s: float = 0.0
+    utterances: int = 0
 
 
 class Statistics:

@@ -1,6 +1,7 @@
 """The queue before a model: who waits, who may go together, and when. No tasks, no threads, no clock."""
 
 import asyncio
+import enum
 from collections import deque
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
@@ -10,6 +11,15 @@ from services.predictor.core.ports import BatchPolicy
 from thanosql_runtime.errors import Reason, error
 
 Answer = TypeVar("Answer")
+_MOST_URGENT_IN_A_ROW = 8
+
+
+class Urgency(enum.IntEnum):
+    """Who goes first: the smaller."""
+
+    FINAL = 0
+    INTERIM = 1
+    RECORDING = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,12 +31,14 @@ class Waiting(Generic[Answer]):
         since_s: When it came.
         deadline_s: When its caller gives up; None for never.
         answer: Resolves exactly once: what the engine gives, an error, or cancelled by the caller.
+        urgency: Live audio goes before recordings.
     """
 
     window: Sized
     since_s: float
     deadline_s: float | None
     answer: "asyncio.Future[Answer]"
+    urgency: Urgency = Urgency.RECORDING
 
 
 class WaitingRoom(Generic[Answer]):
@@ -41,6 +53,7 @@ class WaitingRoom(Generic[Answer]):
         self._policy = policy
         self._max_queue_size = max_queue_size
         self._queue: deque[Waiting[Answer]] = deque()
+        self._urgent_in_a_row = 0
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -70,15 +83,16 @@ class WaitingRoom(Generic[Answer]):
     def take(self, now_s: float, *, at_once: bool = False) -> list[Waiting[Answer]]:
         """Take the next batch, empty while it is better to wait.
 
-        A batch goes when it is full, or when its oldest member waited for the policy's delay.
+        A batch goes when it is full, or when its oldest member waited for the policy's delay. Of several the
+        most urgent goes, then the oldest; after some urgent ones in a row the oldest recording has its turn.
         """
         batches = self._by_bucket()
-        full = [batch for batch in batches.values() if len(batch) >= self._policy.max_batch_size]
-        due = [batch for batch in batches.values() if at_once or self._is_due(batch[0], now_s)]
+        full = [batch for batch in batches if len(batch) >= self._policy.max_batch_size]
+        due = [batch for batch in batches if at_once or any(self._is_due(one, now_s) for one in batch)]
         ready = full + due
         if not ready:
             return []
-        batch = min(ready, key=lambda members: members[0].since_s)[: self._policy.max_batch_size]
+        batch = self._first(ready)[: self._policy.max_batch_size]
         taken = set(map(id, batch))
         self._queue = deque(waiting for waiting in self._queue if id(waiting) not in taken)
         return batch
@@ -102,9 +116,18 @@ class WaitingRoom(Generic[Answer]):
     def _is_due(self, waiting: Waiting[Answer], now_s: float) -> bool:
         return waiting.since_s + self._policy.max_queue_delay_s <= now_s
 
-    def _by_bucket(self) -> dict[int, list[Waiting[Answer]]]:
-        batches: dict[int, list[Waiting[Answer]]] = {}
+    def _first(self, ready: list[list[Waiting[Answer]]]) -> list[Waiting[Answer]]:
+        recordings = [batch for batch in ready if batch[0].urgency is Urgency.RECORDING]
+        has_turn = recordings and self._urgent_in_a_row >= _MOST_URGENT_IN_A_ROW
+        first = min(recordings if has_turn else ready, key=lambda batch: (batch[0].urgency, batch[0].since_s))
+        waited = first[0].urgency is not Urgency.RECORDING and recordings
+        self._urgent_in_a_row = self._urgent_in_a_row + 1 if waited else 0
+        return first
+
+    def _by_bucket(self) -> list[list[Waiting[Answer]]]:
+        """Those of like length, live audio apart from recordings; the most urgent first, then the oldest."""
+        batches: dict[tuple[int, bool], list[Waiting[Answer]]] = {}
         for waiting in self._queue:
             bucket = -(-len(waiting.window) // self._policy.bucket_samples)
-            batches.setdefault(bucket, []).append(waiting)
-        return batches
+            batches.setdefault((bucket, waiting.urgency is Urgency.RECORDING), []).append(waiting)
+        return [sorted(batch, key=lambda waiting: waiting.urgency) for batch in batches.values()]

@@ -1,0 +1,87 @@
+"""Words of a stretch of live audio: which window the model hears, and which of its labels count."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.predictor.core.live.arriving import Tape
+from services.predictor.core.live.endpointing import Utterance
+from services.predictor.core.live.limits import LiveLimits
+from services.predictor.core.live.ports import LiveModel
+from services.predictor.core.live.words import Word, find_words, quietest_cut
+from services.predictor.core.waiting import Urgency
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """The words of a stretch, and the frames that it spans."""
+
+    words: Sequence[Word]
+    begin: int
+    end: int
+
+
+class Decoder:
+    """Hears one stream with one model.
+
+    What a final result hears is a function of the utterance alone: how the audio came makes no difference.
+
+    Args:
+        model: Held by the stream.
+        tape: The stream.
+        limits: How much is heard.
+    """
+
+    def __init__(self, model: LiveModel, tape: Tape, limits: LiveLimits) -> None:
+        self._model = model
+        self._tape = tape
+        self._limits = limits
+        self._vocabulary = model.acoustics.vocabulary
+        self.frame_samples = model.acoustics.geometry.samples_per_frame
+
+    def samples(self, seconds: float) -> int:
+        """A length of time in samples."""
+        return round(seconds * self._model.acoustics.sample_rate_hz)
+
+    def seconds(self, frame: int) -> float:
+        """The time at which a frame begins."""
+        return frame * self.frame_samples / self._model.acoustics.sample_rate_hz
+
+    def needed_from(self, begin: int | None, position: int) -> int:
+        """The first sample that a later result may ask for.
+
+        Args:
+            begin: Where the running utterance begins; None where nobody speaks.
+            position: Samples that were listened to.
+        """
+        utterance = position - self.samples(self._limits.before_s) if begin is None else begin
+        return min(utterance, position - self.samples(self._limits.context_s)) - self.frame_samples
+
+    async def final(self, utterance: Utterance) -> Heard:
+        """Hear a whole utterance, with what was said before it; one cut for its length up to its best cut."""
+        context = utterance.end - self.samples(self._limits.context_s)
+        first, labels = await self._labels(min(utterance.begin, context), utterance.end, Urgency.FINAL)
+        skipped = self._frame_behind(utterance.begin) - first
+        counted = len(labels)
+        if utterance.is_cut:
+            searched = self.samples(self._limits.cut_s) // self.frame_samples
+            counted = quietest_cut(labels, self._vocabulary, max(skipped + 1, counted - searched))
+        words = find_words(labels[skipped:counted], first + skipped, self._vocabulary)
+        return Heard(words=words, begin=first + skipped, end=first + counted)
+
+    async def interim(self, begin: int, settled_until: int) -> Heard:
+        """Hear the end of the running utterance, from somewhat before the words that are not settled."""
+        end, limits = self._tape.end, self._limits
+        settled = settled_until * self.frame_samples - self.samples(limits.interim_context_s)
+        earliest = max(begin - self.samples(limits.before_s), end - self.samples(limits.interim_window_s))
+        first, labels = await self._labels(max(earliest, settled), end, Urgency.INTERIM)
+        skipped = max(0, self._frame_behind(begin) - first)
+        words = find_words(labels[skipped:], first + skipped, self._vocabulary)
+        return Heard(words=words, begin=first, end=first + len(labels))
+
+    async def _labels(self, begin: int, end: int, urgency: Urgency) -> tuple[int, list[int]]:
+        first = max(begin // self.frame_samples, self._frame_behind(self._tape.begin))
+        window = self._tape.part(first * self.frame_samples, end)
+        return first, await self._model.label(window, urgency)
+
+    def _frame_behind(self, sample: int) -> int:
+        return -(-sample // self.frame_samples)
