@@ -148,9 +148,24 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
     async def Recognize(self, request: Any, context: Any) -> Any:
         raise error(Reason.INTERNAL, "the gateway never calls this")
 
-    async def StreamingRecognize(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
-        raise error(Reason.INTERNAL, "the gateway never calls this")
-        yield
+    async def StreamingRecognize(
+        self, request_iterator: Any, context: Any
+    ) -> AsyncIterator[predictor_pb2.StreamingRecognizeResponse]:
+        """Hears `N bytes` in every message of N bytes, as a final result at a wish for an end."""
+        self.open_streams += 1
+        try:
+            requests = aiter(request_iterator)
+            model = self._model((await anext(requests)).config.model)
+            yield predictor_pb2.StreamingRecognizeResponse(model=model)
+            async for request in requests:
+                if len(request.audio) == self.fail_stream_after:
+                    raise error(Reason.STORE_UNAVAILABLE, "the object store is gone")
+                is_final = request.HasField("finalize")
+                text = "the end" if is_final else f"{len(request.audio)} bytes"
+                result = predictor_pb2.StreamingResult(text=text, is_final=is_final, stability=0.6)
+                yield predictor_pb2.StreamingRecognizeResponse(results=[result])
+        finally:
+            self.open_streams -= 1
 
     async def LoadModel(self, request: Any, context: Any) -> Any:
         raise error(Reason.INTERNAL, "the gateway never calls this")

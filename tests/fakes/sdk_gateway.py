@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pyarrow as pa
 
-from thanosql.v1 import gateway_pb2, gateway_pb2_grpc, storage_pb2, trainer_pb2, types_pb2
+from thanosql.v1 import gateway_pb2, gateway_pb2_grpc, predictor_pb2, storage_pb2, trainer_pb2, types_pb2
 from thanosql_runtime.errors import Reason, Span, StatementError, ThanosqlError, error
 from thanosql_runtime.status import DETAILS_KEY, to_status
 
@@ -112,6 +112,7 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
     )
     texts: list[str] = field(default_factory=list)
     request_ids: list[str] = field(default_factory=list)
+    dictated: list[predictor_pb2.StreamingConfig] = field(default_factory=list)
     hanging: threading.Event = field(default_factory=threading.Event)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -135,6 +136,22 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
         yield from self.before_hanging
         self.hanging.set()
         self.cancelled.wait(60)
+
+    def Dictate(
+        self, request_iterator: Iterator[gateway_pb2.DictateRequest], context: Any
+    ) -> Iterator[gateway_pb2.DictateResponse]:
+        """Hears `N bytes` in what has come so far, as a final result at a wish for an end or at the end."""
+        self._check(context)
+        context.add_callback(self.cancelled.set)
+        self.dictated.append(next(request_iterator).config)
+        if self.failures:
+            _fail(context, self.failures.pop())
+        yield gateway_pb2.DictateResponse(model=types_pb2.ModelVersion(name="m", version=2))
+        came = 0
+        for request in request_iterator:
+            came += len(request.audio)
+            yield gateway_pb2.DictateResponse(results=_heard(came, is_final=request.HasField("finalize")))
+        yield gateway_pb2.DictateResponse(results=_heard(came, is_final=True))
 
     def Explain(self, request: gateway_pb2.ExplainRequest, context: Any) -> gateway_pb2.ExplainResponse:
         self._check(context)
@@ -269,6 +286,17 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
         sent = dict(context.invocation_metadata()).get("authorization")
         if sent != f"Bearer {self.token}":
             _fail(context, error(Reason.INVALID_TOKEN, "the token is absent or wrong"))
+
+
+def _heard(came: int, *, is_final: bool) -> list[predictor_pb2.StreamingResult]:
+    results = [predictor_pb2.StreamingResult(text=str(came), is_final=is_final, stability=0.9)]
+    results[0].end_offset.FromMilliseconds(came)
+    if is_final:
+        return results
+    return [
+        *results,
+        predictor_pb2.StreamingResult(text="bytes", stability=0.6, end_offset=results[0].end_offset),
+    ]
 
 
 @contextmanager

@@ -100,9 +100,9 @@ def _show(
             for transcript in transcripts:
                 if shows_interims:
                     click.echo(_CLEAR_LINE, nl=False, err=True)
-                if not transcript.is_final:
+                if not transcript.is_final and shows_interims:
                     _show_interim(transcript)
-                elif transcript.text:
+                elif transcript.is_final and transcript.text:
                     click.echo(_line(transcript, output_format))
     finally:
         if shows_interims:

@@ -297,11 +297,6 @@ async def test_recognize_refuses_what_it_cannot_hear(rig: Rig, audio: bytes, rea
     assert await failure_of(rig.stub.Recognize(request)) is reason
 
 
-async def test_live_audio_is_not_there_yet_and_says_so(rig: Rig) -> None:
-    requests = iter([predictor_pb2.StreamingRecognizeRequest()])
-    assert await failure_of(rig.stub.StreamingRecognize(requests)) is Reason.NOT_AVAILABLE_YET
-
-
 async def test_models_are_loaded_listed_and_unloaded(rig: Rig) -> None:
     rig.add_model("other", 2)
     for name in ("small", "other"):
@@ -373,7 +368,16 @@ async def test_statistics_count_rows_and_seconds(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     "rig",
-    [{"max_streams": 1, "rows_in_flight": 1, "windows_in_flight": 1, "max_calls": 1, "max_queue_size": 2}],
+    [
+        {
+            "max_streams": 1,
+            "rows_in_flight": 1,
+            "windows_in_flight": 1,
+            "max_calls": 1,
+            "max_live_streams": 1,
+            "max_queue_size": 4,
+        }
+    ],
     indirect=True,
 )
 async def test_one_stream_too_many_is_refused_with_a_time_to_come_back(rig: Rig) -> None:

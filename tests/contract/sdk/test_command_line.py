@@ -49,7 +49,18 @@ def run(address: str, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 FILES = ("ls", "put", "get", "rm", "url")
-COMMANDS = ("", "sql", "serve", "transcribe", "token", "token set", "token rotate", "jobs", "jobs cancel")
+COMMANDS = (
+    "",
+    "sql",
+    "serve",
+    "transcribe",
+    "dictate",
+    "token",
+    "token set",
+    "token rotate",
+    "jobs",
+    "jobs cancel",
+)
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "files", *(f"files {name}" for name in FILES)])

@@ -19,7 +19,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError
         ({"engine": "openvino", "device": "cuda"}, "engine openvino computes on the CPU"),
         ({"window_s": 10, "overlap_s": 6}, "overlap_s must be at most half"),
         ({"max_queue_size": 10}, "max_queue_size must be at least"),
-        ({"max_streams": 1000}, "= 16512"),
+        ({"max_streams": 1000}, "= 16544"),
         ({"widow_s": 10}, "widow_s"),
     ],
 )

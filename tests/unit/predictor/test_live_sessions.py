@@ -1,0 +1,200 @@
+"""One stream: utterances, interim results, wishes for an end, and every way to end."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.predictor.core.live.limits import LiveLimits
+from services.predictor.core.live.types import Finalize, Part
+from services.predictor.core.waiting import Urgency
+from tests.fakes.live_speech import FakeLiveModel, dictation, hear, pcm, silence, speech
+from tests.fakes.predictor_engine import FakeClock, settle
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.testing import eventually
+
+HELLO, WORLD = speech("HEL PLEASE"), speech("WORLD")
+
+
+async def test_every_utterance_gives_one_final_result_with_its_place() -> None:
+    audio = pcm(silence(1), HELLO, silence(1), WORLD, silence(0.3))
+    first, second = await hear(dictation(FakeLiveModel()), [audio])
+    assert (first.text, second.text) == ("HEL PLEASE", "WORLD")
+    assert first.is_final
+    assert second.is_final
+    assert first.start_s == pytest.approx(1.0, abs=0.03)
+    assert first.end_s == pytest.approx(1.6, abs=0.03)
+    assert second.start_s == pytest.approx(2.6, abs=0.03)
+
+
+async def test_silence_alone_gives_nothing_and_is_never_computed() -> None:
+    model = FakeLiveModel()
+    assert await hear(dictation(model, interim_results=True), [pcm(silence(5))] * 3) == []
+    assert model.windows == []
+
+
+async def test_the_end_of_the_stream_ends_the_utterance() -> None:
+    (final,) = await hear(dictation(FakeLiveModel()), [pcm(HELLO)])
+    assert final.text == "HEL PLEASE"
+
+
+async def test_a_wish_for_an_end_is_answered_by_one_final_result_also_in_silence() -> None:
+    parts = [pcm(HELLO), Finalize(), pcm(WORLD), Finalize(), Finalize()]
+    finals = await hear(dictation(FakeLiveModel()), parts)
+    assert [final.text for final in finals] == ["HEL PLEASE", "WORLD", ""]
+    assert all(final.is_final for final in finals)
+
+
+async def test_an_utterance_that_is_too_long_is_cut_between_two_words_and_loses_none() -> None:
+    limits = LiveLimits(max_utterance_s=3.0, cut_s=1.0)
+    text = " ".join(["ABC", "DEFGH", "IK"] * 8)
+    model = FakeLiveModel()
+    finals = await hear(dictation(model, limits=limits), [pcm(speech(text))])
+    assert len(finals) > 2
+    assert " ".join(final.text for final in finals) == text
+
+
+async def test_a_final_result_hears_what_was_said_before_but_not_more_than_the_limit() -> None:
+    model = FakeLiveModel()
+    limits = LiveLimits(context_s=2.0)
+    await hear(dictation(model, limits=limits), [pcm(HELLO, silence(1))] * 8)
+    lengths = {length for urgency, length in model.windows if urgency is Urgency.FINAL}
+    assert max(lengths) <= 2.0 * 16_000 + 320
+
+
+async def interims_of(text: str) -> list[tuple[str, str]]:
+    """The settled words and the others, result by result; the words arrive one step at a time."""
+    audio, model = pcm(speech(text), silence(1)), FakeLiveModel()
+
+    async def slowly() -> AsyncIterator[Part]:
+        for begin in range(0, len(audio), 3200):
+            yield audio[begin : begin + 3200]
+            await settle()
+            await eventually(lambda: not model.waiting)
+            await settle()
+
+    limits = LiveLimits(interim_interval_s=0.1, settling_s=0.1)
+    heard = []
+    async for results in dictation(model, interim_results=True, limits=limits).results(slowly()):
+        if not results[0].is_final:
+            stable = " ".join(result.text for result in results if result.stability >= 0.8)
+            heard.append((stable, " ".join(result.text for result in results)))
+    return heard
+
+
+async def test_settled_words_only_grow_and_interim_results_show_what_is_being_said() -> None:
+    text = "ABC DEFG HIK LMN OPQR STU VWX"
+    heard = await interims_of(text)
+    assert len(heard) > 3
+    for (before, _), (after, shown) in itertools.pairwise(heard):
+        assert after.startswith(before)
+        assert shown.startswith(after)
+        assert text.startswith(after)
+
+
+async def test_interim_results_are_made_only_where_they_are_wanted() -> None:
+    model = FakeLiveModel()
+    await hear(dictation(model), [pcm(HELLO)])
+    assert {urgency for urgency, _ in model.windows} == {Urgency.FINAL}
+
+
+async def test_an_interim_result_that_waits_is_taken_back_when_the_utterance_ends() -> None:
+    model = FakeLiveModel()
+    model.may_answer.clear()
+
+    async def talking() -> AsyncIterator[Part]:
+        yield pcm(HELLO)
+        await eventually(lambda: model.waiting > 0)
+        yield Finalize()
+        await eventually(lambda: model.windows[-1][0] is Urgency.FINAL)
+        assert model.waiting == 1
+        model.may_answer.set()
+
+    listener = dictation(model, interim_results=True)
+    heard = [result async for results in listener.results(talking()) for result in results]
+    assert [result.text for result in heard] == ["HEL PLEASE"]
+
+
+async def failing(listener_parts: AsyncIterator[Part], **more: Any) -> tuple[list[str], Reason]:
+    heard: list[str] = []
+    listener = dictation(FakeLiveModel(), **more)
+    try:
+        async for results in listener.results(listener_parts):
+            heard += [result.text for result in results]
+    except ThanosqlError as failure:
+        return heard, failure.reason
+    raise AssertionError("the stream ended well")
+
+
+async def test_a_stream_that_falls_silent_ends_after_a_time_with_what_was_heard() -> None:
+    clock = FakeClock()
+
+    async def stuck() -> AsyncIterator[Part]:
+        yield pcm(HELLO)
+        await settle()
+        while True:
+            clock.advance(10.0)
+            await asyncio.sleep(0.001)
+
+    heard, reason = await failing(stuck(), clock=clock)
+    assert (heard, reason) == (["HEL PLEASE"], Reason.DEADLINE_EXCEEDED)
+
+
+async def test_what_ends_every_stream_ends_this_one_with_what_was_heard() -> None:
+    stopping = asyncio.Event()
+
+    async def stopped() -> AsyncIterator[Part]:
+        yield pcm(HELLO)
+        await asyncio.sleep(0.05)
+        stopping.set()
+        await asyncio.Event().wait()
+
+    endings = {stopping: lambda: error(Reason.PEER_UNAVAILABLE, "going")}
+    assert await failing(stopped(), endings=endings) == (["HEL PLEASE"], Reason.PEER_UNAVAILABLE)
+
+
+async def test_a_model_that_fails_fails_the_stream() -> None:
+    model = FakeLiveModel()
+    model.failure = error(Reason.INVALID_CHECKPOINT, "no numbers")
+    with pytest.raises(ThanosqlError) as raised:
+        await hear(dictation(model), [pcm(HELLO)])
+    assert raised.value.reason is Reason.INVALID_CHECKPOINT
+
+
+async def test_a_stream_that_is_left_leaves_no_task_behind() -> None:
+    before = asyncio.all_tasks()
+    model = FakeLiveModel()
+    model.may_answer.clear()
+
+    async def endless() -> AsyncIterator[Part]:
+        yield pcm(HELLO)
+        await asyncio.Event().wait()
+
+    results = dictation(model, interim_results=True).results(endless())
+    task = asyncio.ensure_future(anext(results))
+    await eventually(lambda: model.waiting > 0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await results.aclose()
+    assert asyncio.all_tasks() == before
+    assert model.waiting == 0
+
+
+async def test_a_caller_who_does_not_read_is_not_read_from_either() -> None:
+    sent = 0
+
+    async def fast() -> AsyncIterator[Part]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1
+            yield pcm(HELLO, silence(1))
+
+    limits = LiveLimits(audio_bytes=100_000)
+    results = dictation(FakeLiveModel(), limits=limits).results(fast())
+    await anext(results)
+    for _ in range(20):
+        await settle()
+    assert sent < 10
+    await results.aclose()
