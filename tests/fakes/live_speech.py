@@ -12,6 +12,7 @@ from services.predictor.core.live.session import Dictation, Endings, Surrounding
 from services.predictor.core.live.types import LiveConfig, LiveResult, Part
 from services.predictor.core.live.voice import STEP_SAMPLES
 from services.predictor.core.loaded_model import Acoustics
+from services.predictor.core.ports import Clock
 from services.predictor.core.statistics import Counters
 from services.predictor.core.waiting import Urgency
 from services.predictor.core.windows import Geometry
@@ -56,9 +57,11 @@ class FakeVoice:
     """Satisfies `live.ports.VoiceDetector`: what is not quiet is a voice."""
 
     def __init__(self) -> None:
+        self.heard_samples = 0
         self._rest = np.zeros(0, dtype=np.float32)
 
     def take(self, samples: Samples) -> list[float]:
+        self.heard_samples += len(samples)
         waiting = np.concatenate([self._rest, samples])
         steps = len(waiting) // STEP_SAMPLES
         self._rest = waiting[steps * STEP_SAMPLES :]
@@ -67,9 +70,13 @@ class FakeVoice:
 
 
 class FakeLiveModel:
-    """Satisfies `live.ports.LiveModel`: hears the letter in the middle of each frame."""
+    """Satisfies `live.ports.LiveModel`: hears the letter in the middle of each frame.
 
-    def __init__(self) -> None:
+    Where it is `touchy`, every letter depends on the length of the window, as with a real model.
+    """
+
+    def __init__(self, *, touchy: bool = False) -> None:
+        self._touchy = touchy
         geometry = Geometry(
             receptive_field=400, samples_per_frame=320, window_frames=1500, overlap_frames=200
         )
@@ -99,8 +106,10 @@ class FakeLiveModel:
             raise self.failure
         frames = self.acoustics.geometry.frames(len(samples))
         middles = samples[FRAME_SAMPLES // 2 :: FRAME_SAMPLES][:frames]
+        shift, labels = len(samples) % 17 if self._touchy else 0, len(VOCABULARY.tokens)
         return [
-            _DELIMITER if level <= _QUIET else round((level - _QUIET) / _STEP) for level in middles.tolist()
+            _DELIMITER if level <= _QUIET else (round((level - _QUIET) / _STEP) + shift) % labels
+            for level in middles.tolist()
         ]
 
 
@@ -110,7 +119,8 @@ def dictation(
     interim_results: bool = False,
     limits: LiveLimits | None = None,
     endings: Endings | None = None,
-    clock: SystemClock | None = None,
+    clock: Clock | None = None,
+    voice: FakeVoice | None = None,
 ) -> Dictation:
     """What listens to a stream with the fakes."""
     surroundings = Surroundings(
@@ -120,7 +130,7 @@ def dictation(
         endings=endings or {},
     )
     config = LiveConfig(sample_rate_hz=RATE_HZ, interim_results=interim_results)
-    return Dictation(model, FakeVoice(), config, surroundings)
+    return Dictation(model, voice or FakeVoice(), config, surroundings)
 
 
 async def all_at_once(parts: Sequence[Part]) -> AsyncIterator[Part]:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.predictor.core.live.arriving import Arriving
+from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.types import Finalize, LiveResult, Part
 from tests.fakes.live_speech import FakeLiveModel, chunks_of, dictation, hear, pcm, silence, speech
 
@@ -40,6 +41,23 @@ def test_any_cutting_gives_the_same_final_results(
     whole = heard([audio] if audio else [])
     assert heard(list(chunks_of(audio, sizes)), interim_results=interim_results) == whole
     assert " ".join(final.text for final in whole).split() == [word for _, words in pieces for word in words]
+
+
+@settings(max_examples=40, deadline=None)
+@given(PIECES, SIZES, SIZES)
+def test_what_a_final_result_hears_does_not_depend_on_the_cutting_either(
+    pieces: list[tuple[float, list[str]]], sizes: list[int], others: list[int]
+) -> None:
+    audio, limits = audio_of(pieces), LiveLimits(context_s=1.0, max_utterance_s=3.0, cut_s=1.0)
+
+    def finals(parts: list[Part]) -> list[LiveResult]:
+        return asyncio.run(_heard_by(FakeLiveModel(touchy=True), limits, parts))
+
+    assert finals(list(chunks_of(audio, sizes))) == finals(list(chunks_of(audio, others)))
+
+
+async def _heard_by(model: FakeLiveModel, limits: LiveLimits, parts: list[Part]) -> list[LiveResult]:
+    return await hear(dictation(model, limits=limits), parts)
 
 
 @settings(max_examples=40, deadline=None)

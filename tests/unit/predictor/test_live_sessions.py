@@ -10,7 +10,7 @@ import pytest
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.types import Finalize, Part
 from services.predictor.core.waiting import Urgency
-from tests.fakes.live_speech import FakeLiveModel, dictation, hear, pcm, silence, speech
+from tests.fakes.live_speech import FakeLiveModel, FakeVoice, dictation, hear, pcm, silence, speech
 from tests.fakes.predictor_engine import FakeClock, settle
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.testing import eventually
@@ -66,18 +66,19 @@ async def test_a_final_result_hears_what_was_said_before_but_not_more_than_the_l
 
 async def interims_of(text: str) -> list[tuple[str, str]]:
     """The settled words and the others, result by result; the words arrive one step at a time."""
-    audio, model = pcm(speech(text), silence(1)), FakeLiveModel()
+    audio, model, voice = pcm(speech(text), silence(1)), FakeLiveModel(), FakeVoice()
 
     async def slowly() -> AsyncIterator[Part]:
         for begin in range(0, len(audio), 3200):
             yield audio[begin : begin + 3200]
-            await settle()
-            await eventually(lambda: not model.waiting)
+            until = min(len(audio), begin + 3200) // 2
+            await eventually(lambda until=until: voice.heard_samples == until and not model.waiting)
             await settle()
 
     limits = LiveLimits(interim_interval_s=0.1, settling_s=0.1)
+    listener = dictation(model, interim_results=True, limits=limits, clock=FakeClock(), voice=voice)
     heard = []
-    async for results in dictation(model, interim_results=True, limits=limits).results(slowly()):
+    async for results in listener.results(slowly()):
         if not results[0].is_final:
             stable = " ".join(result.text for result in results if result.stability >= 0.8)
             heard.append((stable, " ".join(result.text for result in results)))
@@ -92,6 +93,39 @@ async def test_settled_words_only_grow_and_interim_results_show_what_is_being_sa
         assert after.startswith(before)
         assert shown.startswith(after)
         assert text.startswith(after)
+
+
+async def test_the_final_result_is_computed_ahead_of_the_endpoint_and_only_once() -> None:
+    model = FakeLiveModel()
+    listener = dictation(model, limits=LiveLimits(endpoint_silence_s=2.0, after_s=0.3))
+    spoken = asyncio.Event()
+
+    async def pausing() -> AsyncIterator[Part]:
+        yield pcm(HELLO, silence(0.5))
+        await eventually(lambda: len(model.windows) == 1)
+        yield pcm(silence(2.0))
+        await spoken.wait()
+
+    results = listener.results(pausing())
+    (final,) = await anext(results)
+    assert (final.text, len(model.windows)) == ("HEL PLEASE", 1)
+    spoken.set()
+    assert [result async for result in results] == []
+
+
+async def test_what_was_begun_ahead_is_taken_back_where_somebody_goes_on() -> None:
+    model = FakeLiveModel()
+    model.may_answer.clear()
+
+    async def going_on() -> AsyncIterator[Part]:
+        yield pcm(HELLO, silence(0.5))
+        await eventually(lambda: model.waiting == 1)
+        yield pcm(WORLD)
+        await eventually(lambda: not model.waiting)
+        model.may_answer.set()
+
+    (final,) = [result async for results in dictation(model).results(going_on()) for result in results]
+    assert final.text == "HEL PLEASE WORLD"
 
 
 async def test_interim_results_are_made_only_where_they_are_wanted() -> None:

@@ -46,20 +46,21 @@ class Decoder:
         """The time at which a frame begins."""
         return frame * self.frame_samples / self._model.acoustics.sample_rate_hz
 
-    def needed_from(self, begin: int | None, position: int) -> int:
+    def needed_from(self, begin: int | None, heard_until: int) -> int:
         """The first sample that a later result may ask for.
 
         Args:
             begin: Where the running utterance begins; None where nobody speaks.
-            position: Samples that were listened to.
+            heard_until: The next utterance is listened to as far as this, or further.
         """
-        utterance = position - self.samples(self._limits.before_s) if begin is None else begin
-        return min(utterance, position - self.samples(self._limits.context_s)) - self.frame_samples
+        utterance = heard_until - self.samples(self._limits.before_s) if begin is None else begin
+        return min(utterance, heard_until - self.samples(self._limits.context_s)) - self.frame_samples
 
     async def final(self, utterance: Utterance) -> Heard:
         """Hear a whole utterance, with what was said before it; one cut for its length up to its best cut."""
-        context = utterance.end - self.samples(self._limits.context_s)
-        first, labels = await self._labels(min(utterance.begin, context), utterance.end, Urgency.FINAL)
+        end = utterance.heard_until
+        context = end - self.samples(self._limits.context_s)
+        first, labels = await self._labels(min(utterance.begin, context), end, Urgency.FINAL)
         skipped = self._frame_behind(utterance.begin) - first
         counted = len(labels)
         if utterance.is_cut:

@@ -1,6 +1,6 @@
 """Where utterances begin and end, from how likely speech is in each step; a function of the audio alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _BEGINS_AT = 0.35
 _GOES_ON_AT = 0.2
@@ -17,12 +17,14 @@ class Endpointing:
         silence_samples: Silence that ends an utterance.
         longest_samples: Longest utterance.
         before_samples: What stands before the first speech belongs to the utterance up to this length.
+        after_samples: What stands behind the last speech is listened to up to this length.
     """
 
     step_samples: int
     silence_samples: int
     longest_samples: int
     before_samples: int
+    after_samples: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +34,14 @@ class Utterance:
     Attributes:
         begin: First sample.
         end: Behind the last sample.
+        heard_until: Behind the last sample that is listened to: the rest is silence.
         is_cut: Whether it was cut for its length, while somebody may be speaking.
         is_speech: False where so little spoke that it was rather a noise.
     """
 
     begin: int
     end: int
+    heard_until: int
     is_cut: bool = False
     is_speech: bool = True
 
@@ -63,9 +67,21 @@ class Endpointer:
         return self._begin
 
     @property
+    def earliest_heard_until(self) -> int:
+        """What the utterance that comes next is listened to is not less than this."""
+        return self._position if self._begin is None else self._last_voice
+
+    @property
     def is_speech(self) -> bool:
         """Whether enough has spoken in the running utterance to be no noise."""
         return self._begin is not None and self._certain_steps >= _CERTAIN_STEPS
+
+    @property
+    def paused(self) -> Utterance | None:
+        """The running utterance as it is if nobody speaks any more; None while somebody does."""
+        if self._begin is None or self._position < self._last_voice + self._rules.after_samples:
+            return None
+        return self._until(self._position)
 
     def step(self, probability: float) -> Utterance | None:
         """Take the next step of the audio; answers the utterance that ends with it."""
@@ -80,10 +96,10 @@ class Endpointer:
         if self._begin is None:
             return None
         if self._position - self._last_voice >= self._rules.silence_samples:
-            return self._end(self._begin, self._position)
+            return self._end(self._position)
         if self._position - self._begin >= self._rules.longest_samples:
             # It goes on unless `go_on_from` says from where; what was heard so far counts for the rest too.
-            return Utterance(begin=self._begin, end=self._position, is_cut=True, is_speech=self.is_speech)
+            return replace(self._until(self._position), heard_until=self._position, is_cut=True)
         return None
 
     def go_on_from(self, begin: int) -> None:
@@ -99,9 +115,14 @@ class Endpointer:
         if self._begin is None:
             self._earliest = end
             return None
-        return self._end(self._begin, end)
+        return self._end(end)
 
-    def _end(self, begin: int, end: int) -> Utterance:
-        utterance = Utterance(begin=begin, end=end, is_speech=self.is_speech)
+    def _end(self, end: int) -> Utterance:
+        utterance = self._until(end)
         self._begin, self._earliest, self._certain_steps = None, end, 0
         return utterance
+
+    def _until(self, end: int) -> Utterance:
+        heard_until = min(end, max(self._last_voice + self._rules.after_samples, self._begin or 0))
+        begin = min(self._begin or 0, end)
+        return Utterance(begin=begin, end=end, heard_until=heard_until, is_speech=self.is_speech)

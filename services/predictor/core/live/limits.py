@@ -15,6 +15,7 @@ class LiveLimits:
         max_utterance_s: Longest utterance, where the caller does not say.
         longest_utterance_s: Longest that a caller may ask for.
         before_s: What belongs to an utterance before its first speech.
+        after_s: What is listened to behind its last speech; then its final result is begun, ahead of its end.
         context_s: What the model hears for a final result: the utterance, or so much up to its end.
         cut_s: Where an utterance is cut for its length, the cut lies in its last part of this length.
         interim_interval_s: Shortest audio between two interim results.
@@ -30,6 +31,7 @@ class LiveLimits:
     max_utterance_s: float = 15.0
     longest_utterance_s: float = 30.0
     before_s: float = 0.5
+    after_s: float = 0.3
     context_s: float = 12.0
     cut_s: float = 5.0
     interim_interval_s: float = 0.3

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.predictor.core.live.ahead import Ahead
 from services.predictor.core.live.arriving import Arriving, Tape
 from services.predictor.core.live.decoding import Decoder, Heard
 from services.predictor.core.live.endpointing import Endpointer, Endpointing, Utterance
@@ -72,7 +73,7 @@ class Dictation:
         self._decoder = Decoder(model, self._tape, limits)
         self._endpointer = Endpointer(_rules(config, limits, rate_hz))
         self._interims = Interims(self._decoder, limits, surroundings.clock, self._changed)
-        self._position = 0
+        self._ahead = Ahead(self._decoder)
 
     async def results(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Sequence[LiveResult], None]:
         """Listen until the end of `parts`; gives one final result at a time, or the interim ones together.
@@ -96,6 +97,7 @@ class Dictation:
                 raise failure
         finally:
             await self._interims.drop()
+            await self._ahead.drop()
 
     async def _next(self) -> Part | None:
         """Wait for what is to do: a part, empty audio for an interim result, or None for the end."""
@@ -116,7 +118,8 @@ class Dictation:
             return [*await self._hear(b"", flush=True), await self._finalize()]
         finals = await self._hear(part) if part else []
         begin = self._endpointer.begin
-        if self._config.interim_results and begin is not None and self._endpointer.is_speech:
+        is_due = begin is not None and self._endpointer.is_speech and self._endpointer.paused is None
+        if self._config.interim_results and begin is not None and is_due:
             self._interims.start_if_due(begin, self._tape.end)
         return finals
 
@@ -132,11 +135,13 @@ class Dictation:
         self._tape.append(samples)
         finals: list[LiveResult] = []
         for probability in steps:
-            self._position += STEP_SAMPLES
             utterance = self._endpointer.step(probability)
             if utterance is not None:
                 finals += await self._final(utterance)
-        self._tape.forget_before(self._decoder.needed_from(self._endpointer.begin, self._position))
+            await self._ahead.follow(self._endpointer.paused)
+        endpointer = self._endpointer
+        needed_from = self._decoder.needed_from(endpointer.begin, endpointer.earliest_heard_until)
+        self._tape.forget_before(needed_from)
         return finals
 
     def _listen(self, audio: bytes, flush: bool) -> tuple[Samples, list[float]]:
@@ -155,7 +160,7 @@ class Dictation:
         """Hear an utterance that has ended; nothing is told of one without words, unless some were shown."""
         were_shown = self._interims.were_shown
         await self._interims.drop()
-        heard = await self._decoder.final(utterance) if utterance.is_speech else None
+        heard = await self._ahead.take(utterance) if utterance.is_speech else None
         if utterance.is_cut:
             frames_end = utterance.end if heard is None else heard.end * self._decoder.frame_samples
             self._endpointer.go_on_from(min(frames_end, utterance.end))
@@ -211,6 +216,7 @@ def _rules(config: LiveConfig, limits: LiveLimits, rate_hz: int) -> Endpointing:
         silence_samples=round(silence_s * rate_hz),
         longest_samples=round((config.max_utterance_s or limits.max_utterance_s) * rate_hz),
         before_samples=round(limits.before_s * rate_hz),
+        after_samples=round(min(limits.after_s, silence_s) * rate_hz),
     )
 
 
