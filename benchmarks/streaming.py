@@ -4,8 +4,9 @@
 
 Every stream says other sentences, with pauses between them. Printed are the delay of the first interim words
 behind the first sound of each utterance, the delay of final results behind the endpoint (the end of the
-silence that ends an utterance), processor time, how wrong final results and the offline transcript of the same audio are,
-and what else the machine did. Where an utterance begins and ends is found with the service's own detector.
+silence that ends an utterance), processor time, how wrong final results and the offline transcript of the
+same audio are, and what else the machine did. Where an utterance begins and ends is found with the service's
+own detector.
 """
 
 import argparse
@@ -273,7 +274,7 @@ def main() -> None:
     )
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 2, 4, 8], help="numbers of streams")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each stream (default 60)")
-    parser.add_argument("--dtype", default="float32", help="precision of the predictor (default float32)")
+    parser.add_argument("--dtype", default="auto", help="precision of the predictor (default auto)")
     parser.add_argument("--json", action="store_true", help="print one object with all figures last")
     chosen = parser.parse_args()
     spoken = talks(max(chosen.streams), chosen.seconds)

@@ -16,7 +16,7 @@ from thanosql.values import FinalizeUtterance, LiveTranscript
 
 _MESSAGE_BYTES = 32 << 10
 _CHUNKS_AHEAD = 4
-_STABLE = 0.8
+_STABLE = 0.5
 _Request = gateway_pb2.DictateRequest
 
 Chunk = bytes | FinalizeUtterance

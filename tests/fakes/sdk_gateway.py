@@ -289,13 +289,13 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
 
 
 def _heard(came: int, *, is_final: bool) -> list[predictor_pb2.StreamingResult]:
-    results = [predictor_pb2.StreamingResult(text=str(came), is_final=is_final, stability=0.9)]
+    results = [predictor_pb2.StreamingResult(text=str(came), is_final=is_final, stability=0.6)]
     results[0].end_offset.FromMilliseconds(came)
     if is_final:
         return results
     return [
         *results,
-        predictor_pb2.StreamingResult(text="bytes", stability=0.6, end_offset=results[0].end_offset),
+        predictor_pb2.StreamingResult(text="bytes", stability=0.4, end_offset=results[0].end_offset),
     ]
 
 

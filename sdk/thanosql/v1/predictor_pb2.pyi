@@ -735,7 +735,7 @@ class StreamingResult(_message.Message):
     is_final: _builtins.bool
     """True when it will not change."""
     stability: _builtins.float
-    """How sure it is that an interim text stays, from 0 to 1. Text of 0.8 and above only grows until the final result."""
+    """How sure it is that an interim text stays, from 0 to 1. Text of 0.5 and above only grows until the final result."""
     @_builtins.property
     def start_offset(self) -> _duration_pb2.Duration:
         """Where its first word begins in the audio."""

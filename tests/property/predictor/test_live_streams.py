@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.predictor.core.live.arriving import Arriving
+from services.predictor.core.live.arriving import Arriving, Tape
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.types import Finalize, LiveResult, Part
 from tests.fakes.live_speech import FakeLiveModel, chunks_of, dictation, hear, pcm, silence, speech
@@ -75,6 +75,21 @@ def test_offsets_never_go_back_and_every_wish_for_an_end_has_its_answer(
     assert all(before <= after + 1e-9 for before, after in itertools.pairwise(offsets))
     assert all(0.0 <= offset <= len(audio) / 32_000 + 1e-9 for offset in offsets)
     assert len(finals) >= len(wishes)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 90_000), st.integers(0, 100_000)), max_size=20))
+def test_what_is_kept_of_a_stream_is_what_was_said_and_no_more(steps: list[tuple[int, int]]) -> None:
+    tape, said, begin = Tape(), np.zeros(0, dtype=np.float32), 0
+    for length, needed in steps:
+        new = np.arange(len(said), len(said) + length, dtype=np.float32)
+        said = np.concatenate([said, new])
+        tape.append(new)
+        begin = max(begin, len(said) - needed)
+        tape.forget_before(begin)
+        assert tape.end == len(said)
+        assert begin - (1 << 16) <= tape.begin <= begin
+        assert np.array_equal(tape.part(begin, len(said)), said[begin:])
 
 
 @settings(max_examples=40, deadline=None)

@@ -80,7 +80,7 @@ async def interims_of(text: str) -> list[tuple[str, str]]:
     heard = []
     async for results in listener.results(slowly()):
         if not results[0].is_final:
-            stable = " ".join(result.text for result in results if result.stability >= 0.8)
+            stable = " ".join(result.text for result in results if result.stability >= 0.5)
             heard.append((stable, " ".join(result.text for result in results)))
     return heard
 

@@ -7,6 +7,7 @@ from thanosql_ctc.waveform import Samples
 
 _BYTES_PER_SAMPLE = 2
 _FULL_SCALE = 32_768.0
+_DROPPED_AT_ONCE = 1 << 16
 _NOTHING = np.zeros(0, dtype=np.float32)
 
 
@@ -55,12 +56,14 @@ class Tape:
 
     def __init__(self) -> None:
         self._kept: Samples = _NOTHING
+        self._newest: list[Samples] = []
         self._begin = 0
+        self._end = 0
 
     @property
     def end(self) -> int:
         """Samples of the stream so far."""
-        return self._begin + len(self._kept)
+        return self._end
 
     @property
     def begin(self) -> int:
@@ -69,14 +72,25 @@ class Tape:
 
     def append(self, samples: Samples) -> None:
         """Add what came."""
-        self._kept = np.concatenate([self._kept, samples])
+        self._newest.append(samples)
+        self._end += len(samples)
 
     def part(self, begin: int, end: int) -> Samples:
         """Give a part that is still kept."""
+        self._join()
         return self._kept[begin - self._begin : end - self._begin]
 
     def forget_before(self, begin: int) -> None:
         """Drop what will not be asked for any more."""
-        dropped = max(0, min(begin, self.end) - self._begin)
-        self._kept = self._kept[dropped:]
+        if begin - self._begin < _DROPPED_AT_ONCE:
+            return
+        self._join()
+        dropped = min(begin, self._end) - self._begin
+        self._kept = self._kept[dropped:].copy()
         self._begin += dropped
+
+    def _join(self) -> None:
+        # Not with every message, which would copy half a minute 50 times a second.
+        if self._newest:
+            self._kept = np.concatenate([self._kept, *self._newest])
+            self._newest.clear()

@@ -65,7 +65,9 @@ class Decoder:
         counted = len(labels)
         if utterance.is_cut:
             searched = self.samples(self._limits.cut_s) // self.frame_samples
-            counted = quietest_cut(labels, self._vocabulary, max(skipped + 1, counted - searched))
+            # Never in the first half, so that every cut takes the stream a good way on.
+            earliest = max((skipped + counted) // 2, counted - searched)
+            counted = quietest_cut(labels, self._vocabulary, earliest)
         words = find_words(labels[skipped:counted], first + skipped, self._vocabulary)
         return Heard(words=words, begin=first + skipped, end=first + counted)
 

@@ -11,8 +11,8 @@ from services.predictor.core.live.words import Word, text_of
 from services.predictor.core.ports import Clock
 
 # Share of the words of interim results that were in the final results too: measured, see docs/dictation.md.
-SETTLED_STABILITY = 0.9
-OPEN_STABILITY = 0.6
+SETTLED_STABILITY = 0.6
+OPEN_STABILITY = 0.4
 _FIRST_INTERVAL_S = 0.1
 _Shown = tuple[Sequence[Word], Sequence[Word]]
 

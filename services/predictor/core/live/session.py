@@ -90,9 +90,9 @@ class Dictation:
                         yield [result]
                     if interim := self._interims.newest():
                         yield interim
+                failure = self._why_it_ends()
                 for result in await self._finish():
                     yield [result]
-            failure = self._why_it_ends()
             if failure is not None:
                 raise failure
         finally:
