@@ -35,12 +35,13 @@ def encode_batches(batch: pa.RecordBatch, limit_bytes: int = MAX_BATCH_BYTES) ->
     """
     if batch.num_rows == 0:
         return
-    message = cast(bytes, batch.serialize().to_pybytes())
-    if len(message) > MAX_ROW_BYTES and batch.num_rows == 1:
-        text = f"a row of {len(message):,} bytes is more than the {MAX_ROW_BYTES:,} that one row may hold"
+    # Counted, not tried: a message of all rows would be a copy of all of them.
+    size_bytes = pa.ipc.get_record_batch_size(batch)
+    if size_bytes > MAX_ROW_BYTES and batch.num_rows == 1:
+        text = f"a row of {size_bytes:,} bytes is more than the {MAX_ROW_BYTES:,} that one row may hold"
         raise error(Reason.QUERY_TOO_LARGE, f"{text}; select fewer columns, or a part of the long one")
-    if len(message) <= limit_bytes or batch.num_rows == 1:
-        yield message
+    if size_bytes <= limit_bytes or batch.num_rows == 1:
+        yield cast(bytes, batch.serialize().to_pybytes())
         return
     half = batch.num_rows // 2
     yield from encode_batches(batch.slice(0, half), limit_bytes)
