@@ -17,6 +17,7 @@ import structlog
 from services.storage.core.connections import QueryLimits, lock, open_connection
 from services.storage.core.extracts.extract_files import Extract, attach, detach
 from services.storage.core.extracts.extracts import Extracts
+from services.storage.core.outgoing import Scale
 from services.storage.core.watching import Watcher
 from thanosql_objects.scratch import ScratchFolder
 
@@ -35,6 +36,9 @@ class Database:
     Args:
         limits: What it may use.
         extracts: What it may read beside what it is given.
+
+    Attributes:
+        scale: Weighs what leaves it.
     """
 
     def __init__(self, limits: QueryLimits, extracts: Extracts | None = None) -> None:
@@ -47,6 +51,8 @@ class Database:
                 self._links = _links(stack, extracts)
             self._root = open_connection(limits, spill)
             stack.callback(self._root.close)
+            self.scale = Scale(limits.memory_bytes)
+            self.scale.serve(self._root)
             lock(self._root, str(self._links or ""))
             self._cleanup = stack.pop_all()
 
@@ -110,6 +116,7 @@ class Loan:
         connection: For one query.
         opened: The extracts that it can read.
         watcher: Watches the steps of the query.
+        scale: Weighs what leaves it.
         is_clean: Whether the query came to its end by itself; only then is the database used again.
     """
 
@@ -119,6 +126,7 @@ class Loan:
         self.opened = database.open_extracts(extracts)
         self.watcher = databases.watcher
         self.connection = database.connect()
+        self.scale = database.scale
         self.is_clean = False
         self._database = database
         self._databases = databases

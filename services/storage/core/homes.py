@@ -8,6 +8,7 @@ import lance
 
 from services.storage.core.names import file_name, from_file_name
 from services.storage.core.outages import is_outage, store_unreadable
+from services.storage.core.widths import MOST_ROWS, rows_at_once
 from thanosql_objects.opening import Place, directory_place
 from thanosql_objects.ports import ObjectInfo
 
@@ -75,11 +76,18 @@ class TableHome:
             ValueError: There is no such table.
         """
         try:
-            return lance.dataset(self.table_uri(folded), version=version, storage_options=self.options)
+            dataset = lance.dataset(self.table_uri(folded), version=version, storage_options=self.options)
+            rows = rows_at_once(dataset)
+            return dataset if rows == MOST_ROWS else self._in_steps(folded, dataset.version, rows)
         except (OSError, RuntimeError, ValueError) as problem:
             if not is_outage(problem):
                 raise ValueError(f"there is no table {folded!r}") from problem
             raise store_unreadable(problem, f"table {folded!r}") from problem
+
+    def _in_steps(self, folded: str, version: int, rows: int) -> Any:  # Any: as above
+        options: dict[str, Any] = {"batch_size": rows}  # Lance types them as texts, and takes numbers.
+        uri = self.table_uri(folded)
+        return lance.dataset(uri, version=version, storage_options=self.options, default_scan_options=options)
 
     def data_files(self) -> Iterator[str]:
         """Yield the address of every file with rows of a table, whatever version has it, or none."""

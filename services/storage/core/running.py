@@ -3,23 +3,27 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from services.storage.core import pushdown
 from services.storage.core.connections import QueryLimits, register
 from services.storage.core.databases import Loan
 from services.storage.core.faults import translate
+from services.storage.core.outgoing import FAILURES, FEW_ROWS, OutgoingRows, too_large
 from services.storage.core.plain import plain_batch, plain_schema
+from services.storage.core.repeating import repeats_nothing
 from services.storage.core.sandbox import CheckedQuery, rejected
 from services.storage.core.spooling import Spool
 from services.storage.core.types import TableVersion
 from services.storage.core.watching import LOOK_AGAIN_S
+from services.storage.core.widths import MOST_ROWS, rows_at_once
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-_BATCH_ROWS = 8192
+_T = TypeVar("_T")
 _SCAN_FAILED = "exporting a stream from the object"
 _EXTRACT_DAMAGED = ("Corrupt database file", "Could not read enough bytes")
 
@@ -64,7 +68,10 @@ class RunningQuery:
         self._cleanup = contextlib.ExitStack()
         self._cleanup.callback(loan.close)
         self._step = threading.Lock()
-        self._reader: pa.RecordBatchReader | None = None
+        self._rows_at_once = min([rows_at_once(dataset) for dataset in datasets.values()], default=MOST_ROWS)
+        self._has_given = False
+        self._sql = ""
+        self._rows: OutgoingRows | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -76,9 +83,10 @@ class RunningQuery:
         self._cleanup.enter_context(resource)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        reader, schema = self._opened(), self.schema
+        self._opened()
+        schema = self.schema
         while True:
-            batch = self._timed(lambda: next(reader, None))
+            batch = self._timed(self._next)
             if batch is None:
                 self._loan.is_clean = not self._cancelled
                 return
@@ -102,7 +110,7 @@ class RunningQuery:
         while not self._step.acquire(timeout=LOOK_AGAIN_S):
             self.interrupt()
         try:
-            self._reader = None
+            self._rows = None
             self._cleanup.close()
             self._closed = True
         finally:
@@ -114,28 +122,58 @@ class RunningQuery:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _opened(self) -> pa.RecordBatchReader:
-        if self._reader is None:
-            self._reader = self._timed(self._start)
-        return self._reader
+    def _opened(self) -> OutgoingRows:
+        return self._rows or self._timed(self._start)
 
-    def _start(self) -> pa.RecordBatchReader:
+    def _start(self) -> OutgoingRows:
         statements = self._connection.extract_statements(self._query.sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise rejected("this is not one SELECT")
+        self._sql = statements[0].query
+        return self._in_smaller_steps_if_too_large(self._open)
+
+    def _next(self) -> pa.RecordBatch | None:
+        batch = self._in_smaller_steps_if_too_large(lambda: self._open().next())
+        self._has_given = True
+        return batch
+
+    def _in_smaller_steps_if_too_large(self, step: Callable[[], _T]) -> _T:
         try:
-            return self._read()
+            return step()
+        except FAILURES:
+            if not self._may_come_in_smaller_steps():
+                raise
+        self._rows_at_once, self._rows = FEW_ROWS, None
+        return step()
+
+    def _may_come_in_smaller_steps(self) -> bool:
+        """Whether the rows were too large together, and computing them again gives the same ones."""
+        if not self._loan.scale.is_full or self._has_given or self._rows_at_once <= FEW_ROWS:
+            return False
+        # What was handed down to Lance can be read once.
+        return not any(pushdown.plan(self._query.tree, dataset.schema) for dataset in self._datasets.values())
+
+    def _open(self) -> OutgoingRows:
+        if self._rows is None:
+            self._rows = self._read()
+        return self._rows
+
+    def _read(self) -> OutgoingRows:
+        try:
+            return self._outgoing()
         except duckdb.Error as problem:
             if _SCAN_FAILED not in str(problem):
                 raise
         self._read_apart()
-        return self._read()
+        return self._outgoing()
 
-    def _read(self) -> pa.RecordBatchReader:
-        sql = self._query.sql
+    def _outgoing(self) -> OutgoingRows:
+        sql = self._sql
         if self._prepare is not None:
             sql, self.remarks = self._prepare(self._connection)
-        return self._connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+        is_weighed = self._prepare is not None or not repeats_nothing(self._query.tree)
+        scale = self._loan.scale if is_weighed else None
+        return OutgoingRows(self._connection, sql, scale, self._rows_at_once)
 
     def _read_apart(self) -> None:
         """Put copies in the place of the tables.
@@ -145,7 +183,7 @@ class RunningQuery:
         for name, dataset in self._datasets.items():
             spool = Spool(dataset.schema)
             self.owns(spool)
-            for batch in dataset.to_batches(batch_size=_BATCH_ROWS):
+            for batch in dataset.to_batches(batch_size=self._rows_at_once):
                 if self._late or self._cancelled:
                     raise RuntimeError("interrupted")
                 spool.write(batch)
@@ -163,7 +201,7 @@ class RunningQuery:
             try:
                 with watch:
                     return step()
-            except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, OverflowError) as problem:
+            except (*FAILURES, RuntimeError, OverflowError) as problem:
                 raise self._translated(problem) from problem
             finally:
                 self._left_s -= watch.elapsed_s
@@ -178,6 +216,8 @@ class RunningQuery:
             return error(Reason.CANCELLED, "the query was cancelled")
         if self._late:
             return _late(self._limit_s)
+        if self._loan.scale.is_full:
+            return too_large(self._loan.scale)
         if self._loan.opened and any(words in str(problem) for words in _EXTRACT_DAMAGED):
             self._loan.report_damage()
             message = (

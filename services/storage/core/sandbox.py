@@ -23,7 +23,7 @@ _FORBIDDEN_FUNCTIONS = re.compile(
         |create|destroy|write|pandas|python|arrow|seq|from_substrait|get_substrait|icu|test)_.*
         |getenv|current_setting|set_config|getvariable|query|query_table|glob|checkpoint|which_secret
         |json_(execute|serialize|deserialize)_.*|nextval|currval|.*_scan|copy_database|truncate_duckdb_logs
-        |repeat_row|summary|in_search_path|has_.*_privilege|current_(query|query_id|connection_id|transaction_id)|txid_current""",
+        |__.*|repeat_row|summary|in_search_path|has_.*_privilege|current_(query|query_id|connection_id|transaction_id)|txid_current""",
     re.VERBOSE,
 )
 _ALLOWED_FUNCTIONS = frozenset({"pg_typeof"})

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,32 @@ GREEDY = [
     "SELECT count(DISTINCT repeat('x', 100000) || r) FROM range(100000) t(r)",
     "SELECT repeat('x', 1000000) || r FROM range(10000) t(r)",
 ]
+_LITERALS = ", ".join("'" + "x" * 2000 + f"' AS a{number}" for number in range(100))
+_TEXTS = "(SELECT repeat('x', 100000) || r AS a, r FROM range(100) t(r))"
+# Each makes at least 500 MB of few values, which many rows of the answer share.
+REPEATING = [
+    "SELECT repeat('x', 300000) AS a, repeat('y', 300000) AS b FROM range(1500)",
+    f"SELECT '{'x' * 100000}' AS a FROM range(8000)",
+    f"SELECT {_LITERALS} FROM range(8000)",
+    f"SELECT {', '.join(['a'] * 300)} FROM (SELECT repeat('x', 500) || r AS a FROM range(8000) t(r))",
+    "SELECT (SELECT repeat('x', 100000) || max(r) FROM range(3) t(r)) AS a FROM range(8000)",
+    "SELECT CASE WHEN r % 2 = 0 THEN repeat('x', 100000) ELSE repeat('y', 100000) END FROM range(8000) t(r)",
+    "SELECT repeat('x', 100000)::BLOB AS a FROM range(8000)",
+    f"SELECT '{'b' * 100000}'::ENUM('{'b' * 100000}') AS a FROM range(8000)",
+    "SELECT range(100000) AS a FROM range(1500)",
+    "SELECT [repeat('x', 100000), repeat('y', 100000)] AS a FROM range(4000)",
+    "SELECT {'a': repeat('x', 100000)} AS a FROM range(8000)",
+    "SELECT [{'a': map([1], [repeat('x', 100000)])}] AS a FROM range(8000)",
+    "SELECT union_value(a := repeat('x', 100000)) AS a FROM range(8000)",
+    "SELECT repeat('x', 100000) AS a, unnest(range(8000)) AS i FROM range(2)",
+    "SELECT max(repeat('x', 100000)) OVER () AS a FROM range(8000)",
+    "SELECT list(r) OVER () AS a FROM range(20000) t(r)",
+    "SELECT repeat('x', 100000) AS a FROM range(4000) UNION ALL SELECT repeat('y', 100000) FROM range(4000)",
+    f"SELECT {', '.join(['a'] * 20)} FROM {_TEXTS}, range(9)",
+    f"SELECT * FROM (VALUES ('{'x' * 100000}'), ('{'y' * 100000}')) v(a), range(4000)",
+]
+# As much, and yet each of its steps is small enough.
+LARGE = [f"SELECT a FROM {_TEXTS}, range(60)"]
 # Runs queries one after another, and prints for each how it ended and by how much the process grew.
 RUNNER = """
 import json, sys, tempfile
@@ -40,7 +67,7 @@ def run(sql):
 
 run("SELECT 1")
 before = peak()
-for sql in json.loads(sys.argv[3]):
+for sql in json.load(sys.stdin):
     try:
         told = str(run(sql))
     except ThanosqlError as problem:
@@ -49,20 +76,40 @@ for sql in json.loads(sys.argv[3]):
 """
 
 
-@pytest.mark.timeout(300)
-def test_each_fails_alone_and_the_process_stays_small(tmp_path: Path) -> None:
+def answers(queries: list[str], folder: Path) -> Iterator[tuple[str, str, int, int]]:
     paths = os.pathsep.join(str(ROOT / part) for part in (".", "libs", "sdk"))
     ran = subprocess.run(
-        [sys.executable, "-c", RUNNER, str(LIMIT_BYTES), str(tmp_path), json.dumps(GREEDY)],
+        [sys.executable, "-c", RUNNER, str(LIMIT_BYTES), str(folder)],
+        input=json.dumps(queries),
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(folder)},
         cwd=ROOT,
         check=True,
     )
-    answers = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert [sql for sql, *_ in answers] == GREEDY
-    for sql, told, grown_bytes, alive in answers:
+    found = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [sql for sql, *_ in found] == queries
+    return iter(found)
+
+
+@pytest.mark.timeout(300)
+def test_each_fails_alone_and_the_process_stays_small(tmp_path: Path) -> None:
+    for sql, told, grown_bytes, alive in answers(GREEDY, tmp_path):
         assert told == Reason.QUERY_TOO_LARGE.value, sql
         assert grown_bytes < 4 * LIMIT_BYTES, sql
         assert alive == 1
+
+
+@pytest.mark.timeout(300)
+def test_values_that_many_rows_share_are_not_copied_beyond_the_limit(tmp_path: Path) -> None:
+    for sql, told, grown_bytes, alive in answers(REPEATING, tmp_path):
+        assert told == Reason.QUERY_TOO_LARGE.value, sql[:200]
+        assert grown_bytes < 2 * LIMIT_BYTES, sql[:200]
+        assert alive == 1
+
+
+@pytest.mark.timeout(300)
+def test_an_answer_of_any_size_leaves_in_steps_that_are_small_enough(tmp_path: Path) -> None:
+    for sql, told, grown_bytes, _alive in answers(LARGE, tmp_path):
+        assert told == "6000", sql
+        assert grown_bytes < 2 * LIMIT_BYTES, sql
