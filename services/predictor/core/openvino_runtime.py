@@ -6,6 +6,7 @@ It has no types of its own that a checker could read; what leaves this module is
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -67,12 +68,19 @@ class OpenVino:
     def __init__(self) -> None:
         self._api = _import()
         try:
-            self._core: Any = self._api.Core()  # Any: as above
-            self.processor = str(self._core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
-            capabilities = self._core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
+            # The plugin gives the thread that loads it a stack for signals of its own, and takes that memory
+            # back in whatever thread the last reference to it goes. If that were the main thread's, the next
+            # Ctrl-C would end the process with SIGSEGV; so it is a thread that has ended by then.
+            with ThreadPoolExecutor(1, "openvino") as pool:
+                self._core: Any = pool.submit(self._open).result()  # Any: as above
         except RuntimeError as failure:
             raise OpenVinoUnavailable(f"OpenVINO does not run on this machine: {failure}") from failure
-        self.has_bfloat16 = "BF16" in capabilities
+
+    def _open(self) -> Any:  # Any: as above
+        core = self._api.Core()
+        self.processor = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
+        self.has_bfloat16 = "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
+        return core
 
     @property
     def version(self) -> str:

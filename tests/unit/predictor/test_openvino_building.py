@@ -1,5 +1,6 @@
 """Conversion to OpenVINO: once, verified, kept by digest; where it cannot serve, torch does and says why."""
 
+import ctypes
 import json
 import subprocess
 import sys
@@ -248,3 +249,24 @@ def test_nothing_is_reported_to_the_vendor() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class SignalStack(ctypes.Structure):
+    """What `sigaltstack` says."""
+
+    _fields_ = (("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size_bytes", ctypes.c_size_t))
+
+    @classmethod
+    def of_this_thread(cls) -> tuple[int | None, int]:
+        found = cls()
+        assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found)) == 0
+        return found.address, found.size_bytes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the plugin changes that on Linux alone")
+def test_who_asks_for_the_runtime_keeps_its_stack_for_signals() -> None:
+    # OpenVINO frees the memory of another one in any thread, and the next Ctrl-C would be the end.
+    before = SignalStack.of_this_thread()
+    runtime = OpenVino()
+    assert runtime.processor
+    assert SignalStack.of_this_thread() == before
