@@ -123,7 +123,7 @@ def test_a_replacement_that_is_outrun_is_made_from_the_newest_version_at_once(
     ours.create("t", rows(0, 1))
     clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _s: pytest.fail("it waited"))
     monkeypatch.setattr(commits, "time", clock)
-    version, outrun = ours._version, iter([True])
+    version, outrun = ours.version, iter([True])
 
     def outrun_once(name: str) -> int:
         found = version(name)
@@ -131,7 +131,7 @@ def test_a_replacement_that_is_outrun_is_made_from_the_newest_version_at_once(
             theirs.append("t", rows(2, 1))
         return found
 
-    monkeypatch.setattr(ours, "_version", outrun_once)
+    monkeypatch.setattr(ours, "version", outrun_once)
     assert ours.replace("t", rows(1, 1)).version == 3
     assert kept(theirs) == [(1, 1)]
 
