@@ -66,6 +66,7 @@ class Upload:
         self._patience = Patience(caller.delays_s if source.upload_id else ())
         self._teller = Teller("uploading", source.size_bytes)
         self._reached_bytes = 0
+        self._answered = False
 
     async def run(self) -> AsyncGenerator[Progress | File, None]:
         """Send it; yields how far it is, and at the end the file.
@@ -75,7 +76,7 @@ class Upload:
             OSError: The file cannot be read.
         """
         keep_freed_memory(self._source.size_bytes)
-        state = await self._state()  # A server that does not answer at all is not waited for.
+        state = await self._first_state()
         while not state.HasField("file"):
             try:
                 async for item in self._send(state.received_bytes):
@@ -83,8 +84,17 @@ class Upload:
                     if isinstance(item, File):
                         return
             except ThanoSQLError as failure:
+                if not self._answered:
+                    raise  # A server that does not answer at all is not waited for.
                 state = await self._state_after(failure)
         yield to_file(state.file)
+
+    async def _first_state(self) -> gateway_pb2.GetUploadResponse:
+        """How much of it has arrived; not asked for a file of one message, which is as soon sent again."""
+        size_bytes = self._source.size_bytes
+        if size_bytes is not None and size_bytes > CHUNK_BYTES:
+            return await self._state()
+        return gateway_pb2.GetUploadResponse()
 
     async def _state_after(self, failure: ThanoSQLError) -> gateway_pb2.GetUploadResponse:
         while True:
@@ -104,7 +114,9 @@ class Upload:
             return gateway_pb2.GetUploadResponse()
         request = gateway_pb2.GetUploadRequest(path=self._source.path, upload_id=self._source.upload_id)
         with self._caller.calling() as stub:
-            return await stub.GetUpload(request, metadata=self._caller.metadata(), timeout=CALL_TIMEOUT_S)
+            state = await stub.GetUpload(request, metadata=self._caller.metadata(), timeout=CALL_TIMEOUT_S)
+        self._answered = True
+        return state
 
     async def _send(self, offset: int) -> AsyncGenerator[Progress | File, None]:
         """Send what stands behind the offset, in one call."""
@@ -114,6 +126,7 @@ class Upload:
             try:
                 async with EndOfCall(call).told():
                     await call.write(self._start(offset))
+                    self._answered = True
                     async with aclosing(self._blocks(digest)) as blocks:
                         async for block in blocks:
                             await call.write(_Request(chunk=block))

@@ -83,7 +83,21 @@ def test_an_upload_that_came_damaged_is_refused(client: ThanoSQL, gateway: FakeG
     assert gateway.files == {}
 
 
-async def test_a_server_that_never_answered_is_not_waited_for(here: Path) -> None:
+def test_a_small_file_goes_on_too(client: ThanoSQL, gateway: FakeGateway, here: Path) -> None:
+    here.write_bytes(CONTENT[:1000])
+    gateway.breaks_after = [0, 0]
+    gateway.keeps_what_arrives = False
+    assert client.upload(here, "uploads/a.wav").size_bytes == 1000
+    assert gateway.offsets == [0, 0, 0]
+    assert gateway.files == {"uploads/a.wav": CONTENT[:1000]}
+
+
+@pytest.mark.parametrize("size_bytes", [1000, len(CONTENT)])
+async def test_a_server_that_never_answered_is_not_waited_for(
+    here: Path, size_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thanosql.aio_files.Caller", partial(Caller, delays_s=(3600.0,)))
+    here.write_bytes(CONTENT[:size_bytes])
     async with AsyncThanoSQL("127.0.0.1:1", "token") as client:
         with pytest.raises(Unavailable, match="no server answers"):
             await client.upload(here, "uploads/a.wav")
