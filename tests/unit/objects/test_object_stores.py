@@ -58,6 +58,15 @@ def test_an_empty_object_exists(store: ObjectStore) -> None:
     assert store.read("empty") == b""
 
 
+def test_an_object_of_several_parts_is_whole(store: ObjectStore, tmp_path: Path) -> None:
+    content = os.urandom((17 << 20) + 1)
+    (tmp_path / "large").write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    info = store.take("large", tmp_path / "large", sha256)
+    assert (info.size_bytes, info.sha256) == (len(content), sha256)
+    assert store.read("large") == content
+
+
 def test_open_streams_and_closes(store: ObjectStore) -> None:
     store.write("big", [b"x" * 700_000, b"tail"])
     with store.open("big") as file:
