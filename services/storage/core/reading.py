@@ -11,8 +11,8 @@ from thanosql_objects.ports import ObjectInfo
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-# A block is a message; larger ones are hardly faster.
-_BLOCK_BYTES = 512 << 10
+# A block is a message, of at most 1 MB.
+_BLOCK_BYTES = 960 << 10
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,7 +54,7 @@ async def read(rig: Rig, path: str, **wanted: int) -> tuple[bytes, str]:
     request = storage_pb2.ReadFileRequest(path=path, **wanted)  # type: ignore[arg-type]
     parts = [part async for part in rig.stub.ReadFile(request)]
     assert parts[0].HasField("file")
-    assert all(len(part.chunk) <= 512 << 10 for part in parts)
+    assert all(len(part.chunk) <= 1_000_000 for part in parts)
     return b"".join(part.chunk for part in parts), parts[-1].end.sha256
 
 
