@@ -1,5 +1,6 @@
 """Uploads and downloads whose connection breaks: they go on where they were, and what arrives is verified."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
@@ -97,7 +98,7 @@ async def test_a_server_that_never_answered_is_not_waited_for(
     here: Path, size_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("thanosql.aio_files.Caller", partial(Caller, delays_s=(3600.0,)))
-    here.write_bytes(CONTENT[:size_bytes])
+    await asyncio.to_thread(here.write_bytes, CONTENT[:size_bytes])
     async with AsyncThanoSQL("127.0.0.1:1", "token") as client:
         with pytest.raises(Unavailable, match="no server answers"):
             await client.upload(here, "uploads/a.wav")
