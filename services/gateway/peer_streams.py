@@ -71,8 +71,9 @@ def peer_call(peer: str) -> Iterator[None]:
 class _EndOfCall:
     """How a call ended, read at the very moment when it does.
 
-    When a request is written after the server has ended the call, grpc.aio replaces the server's status
-    by INTERNAL (https://github.com/grpc/grpc/issues/36066); callbacks run before that.
+    When a request is written after the call has ended, grpc.aio makes a status INTERNAL of its own
+    (https://github.com/grpc/grpc/issues/36066). It comes before the true one or after it, so one of the
+    two that are seen, by a callback and by who waits for the answer, is true.
     """
 
     def __init__(self, call: Any) -> None:
@@ -81,8 +82,9 @@ class _EndOfCall:
         call.add_done_callback(self._read)
 
     def or_else(self, failure: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
-        """The failure that the server sent, or `failure` where it sent none."""
-        return self._failure or failure
+        """The failure that is true, of the one that was read and the one that was raised."""
+        read = self._failure
+        return read if read is not None and not _is_made_here(read) else failure
 
     def _read(self, _call: Any) -> None:
         code = _result_now(self._call.code())
@@ -93,6 +95,11 @@ class _EndOfCall:
                 _result_now(self._call.trailing_metadata()) or grpc.aio.Metadata(),
                 details=_result_now(self._call.details()),
             )
+
+
+def _is_made_here(failure: grpc.aio.AioRpcError) -> bool:
+    text = failure.details() or ""
+    return failure.code() is grpc.StatusCode.INTERNAL and text.startswith("Internal error from Core")
 
 
 def _result_now(coroutine: Coroutine[Any, Any, A]) -> A | None:
