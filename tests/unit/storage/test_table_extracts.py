@@ -162,6 +162,7 @@ def test_a_filter_that_lance_refuses_reaches_it_not(
         same(answer(quick, sql), answer(engine, sql))
 
 
+@pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)
 def test_extracts_keep_up_with_every_change(
     engine: QueryEngine,
     quick: QueryEngine,
@@ -465,6 +466,36 @@ def test_extracts_give_way_when_the_disk_is_nearly_full(
     build(quick, extracts)
     Shelf(tmp_path / "extracts", 1 << 30, spare_bytes=1 << 60).forget_unread(3600.0)
     assert files(extracts.shelf) == []
+
+
+def test_what_a_killed_process_was_making_is_never_read_and_goes(
+    quick: QueryEngine, extracts: Extracts, tables: Tables, make: Make, tmp_path: Path
+) -> None:
+    make("calls", rows())
+    version = OpenVersion(table="calls", dataset=tables.dataset("calls"))
+    abandoned = tmp_path / "extracts" / "scratch" / "thanosql-scratch-extract-killed"
+    abandoned.mkdir(parents=True)
+    (abandoned / "made.db").write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
+    assert extracts.parts(version, is_scan=True) == ()
+    extracts.shelf.forget_unread(3600.0)
+    assert not abandoned.exists()
+    build(quick, extracts)
+    assert read(extracts, tables) == [True]
+
+
+def test_another_process_reads_the_same_extracts(
+    engine: QueryEngine, quick: QueryEngine, extracts: Extracts, tables: Tables, make: Make, tmp_path: Path
+) -> None:
+    make("calls", rows())
+    build(quick, extracts)
+    shelf = Shelf(tmp_path / "extracts", 1 << 30, spare_bytes=0)
+    others = Extracts(shelf, partial(open_connection, LIMITS), least_rows=20)
+    assert read(others, tables) == [True]
+    other = QueryEngine(tables, LIMITS, extracts=others)
+    with quick.run(ALL, ("calls",)) as running:
+        same(answer(other), answer(engine))
+        assert sum(batch.num_rows for batch in running) == 60
 
 
 def test_closing_ends_what_is_being_made(tmp_path: Path, tables: Tables, make: Make) -> None:
