@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from google.protobuf import duration_pb2
-
 from services.predictor.convert import to_model_version
 from services.predictor.core.live.types import Finalize, LiveConfig, LiveResult, Part
 from services.predictor.core.types import ModelRecord
 from thanosql.v1 import predictor_pb2
 from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.moments import duration, seconds_of
 
 _AUDIO_BYTES = 64 << 10
 
@@ -69,19 +68,12 @@ def _result(result: LiveResult) -> predictor_pb2.StreamingResult:
         text=result.text,
         is_final=result.is_final,
         stability=result.stability,
-        start_offset=_duration(result.start_s),
-        end_offset=_duration(result.end_s),
+        start_offset=duration(result.start_s),
+        end_offset=duration(result.end_s),
     )
-
-
-def _duration(seconds: float) -> duration_pb2.Duration:
-    duration = duration_pb2.Duration()
-    duration.FromMicroseconds(round(seconds * 1e6))
-    return duration
 
 
 def _seconds(config: predictor_pb2.StreamingConfig, name: str) -> float | None:
     if not config.HasField(name):  # type: ignore[arg-type]  # one of its two durations
         return None
-    duration: duration_pb2.Duration = getattr(config, name)
-    return duration.ToMicroseconds() / 1e6
+    return seconds_of(getattr(config, name))
