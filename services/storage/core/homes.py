@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import lance
+import structlog
 
 from services.storage.core.names import file_name, from_file_name
-from services.storage.core.outages import is_outage, store_unreadable
+from services.storage.core.outages import drop_failed, drop_unknown, is_outage, store_unreadable
 from services.storage.core.widths import MOST_ROWS, rows_at_once
 from thanosql_objects.opening import Place, directory_place
 from thanosql_objects.ports import ObjectInfo
+from thanosql_runtime.errors import ThanosqlError
+
+_log = structlog.get_logger("storage")
 
 _SUFFIX = ".lance"
 # Newer manifests are named by what is left to this number, so that the newest comes first in a listing.
@@ -100,18 +104,45 @@ class TableHome:
         """Tell whether a file with rows is still there."""
         return self._store.exists(uri.removeprefix(f"{self.uri}/"))
 
-    def remove(self, folded: str) -> None:
-        """Remove a table: the newest version last, so that it is whole until it is gone.
+    def remove(self, folded: str) -> bool:
+        """Remove a table, the newest version last, so that it is there until it is gone; say if it was there.
 
         Only files that are there now are removed: a table that another process makes meanwhile under
-        the same name keeps its own.
+        the same name keeps its own. Files that are left of a table that is gone go with the leftovers.
+
+        Raises:
+            ThanosqlError: Why it is there still, or that nobody knows.
         """
-        keys = [info.key for info in self._store.walk(_folder(folded))]
-        for key in sorted(filter(_is_manifest, keys), key=_version):
-            self._store.delete(key)
-        for key in keys:
-            if not _is_manifest(key):
+        try:
+            keys = [info.key for info in self._store.walk(_folder(folded))]
+        except ThanosqlError as problem:
+            raise drop_failed(problem, folded, versions_gone=0) from problem
+        manifests = sorted(filter(_is_manifest, keys), key=_version)
+        if not manifests:
+            return False
+        for gone, key in enumerate(manifests):
+            try:
                 self._store.delete(key)
+            except ThanosqlError as problem:
+                if key != manifests[-1]:
+                    raise drop_failed(problem, folded, versions_gone=gone + 1) from problem
+                self._require_gone(folded, gone, problem)
+        try:
+            for key in keys:
+                if not _is_manifest(key):
+                    self._store.delete(key)
+        except ThanosqlError as problem:
+            _log.warning("files_of_dropped_table_left", table=folded, error=str(problem)[:200])
+        return True
+
+    def _require_gone(self, folded: str, versions_gone: int, failure: ThanosqlError) -> None:
+        """Look whether the removal of the newest version happened, although it failed."""
+        try:
+            is_there = self.is_committed(folded)
+        except ThanosqlError:
+            raise drop_unknown(failure, folded) from failure
+        if is_there:
+            raise drop_failed(failure, folded, versions_gone=versions_gone) from failure
 
 
 def directory_home(path: Path) -> TableHome:

@@ -60,6 +60,26 @@ def columns_unknown(problem: BaseException, table: str) -> ThanosqlError:
     return error(Reason.STORE_UNAVAILABLE, message, outcome="unknown")
 
 
+def drop_failed(problem: BaseException, table: str, *, versions_gone: int) -> ThanosqlError:
+    """Build the error for a store that failed before the newest version of a table was removed."""
+    if not versions_gone:
+        kept = f"table {table!r} is still there, and nothing was changed"
+    else:
+        versions = "the oldest version" if versions_gone == 1 else f"the {versions_gone} oldest versions"
+        kept = f"table {table!r} is still there with its newest rows, but {versions} of it may be gone"
+    message = f"the table was not dropped: {in_short(problem)}; {kept}: {_ADVICE}"
+    return error(problem.reason if isinstance(problem, ThanosqlError) else Reason.STORE_UNAVAILABLE, message)
+
+
+def drop_unknown(problem: ThanosqlError, table: str) -> ThanosqlError:
+    """Build the error for a store that went away while it was told to remove a table."""
+    message = (
+        f"the store of the tables failed while table {table!r} was dropped: {in_short(problem)}; whether it "
+        f"is gone is not known: once the store answers, run DROP TABLE IF EXISTS {table}"
+    )
+    return error(problem.reason, message, outcome="unknown")
+
+
 def in_short(problem: BaseException) -> str:
     """Return what went wrong, without the place in Lance's own source, which says nothing to a user."""
     request = _REQUEST.search(str(problem))

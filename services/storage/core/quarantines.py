@@ -13,6 +13,7 @@ import pyarrow as pa
 import structlog
 
 from services.storage.core.names import fold
+from services.storage.core.outages import drop_failed
 from services.storage.core.rows import Rows
 from services.storage.core.tables import Tables
 from services.storage.core.types import Operation, TableInfo
@@ -88,8 +89,11 @@ class Quarantines:
     def drop(self, name: str) -> bool:
         """Drop a table with its quarantine, and say whether there was such a table."""
         with self._tables.writing(fold(name)):
+            try:
+                quarantine = self.of(name)
+            except ThanosqlError as problem:
+                raise drop_failed(problem.__cause__ or problem, fold(name), versions_gone=0) from problem
             dropped = self._tables.drop(name)
-            quarantine = self.of(name)
             if dropped and quarantine:
                 self._forget(quarantine)
             return dropped

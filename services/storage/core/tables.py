@@ -207,10 +207,7 @@ class Tables:
     def drop(self, name: str) -> bool:
         """Drop a table with its history, and say whether there was one."""
         with self.writing(fold(name)):
-            if not self.exists(name):
-                return False
-            self._home.remove(fold(name))
-            return True
+            return self._home.remove(fold(name))
 
     def compact(self, name: str) -> None:
         """Make large pieces of many small ones, if there are many; rows and history stay as they are.
