@@ -65,7 +65,7 @@ lock: setup ## Write constraints.txt from what is installed
 	  $(VENV)/bin/pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/' ) > constraints.txt
 
 bench: setup ## Run every benchmark; prints ratios against peers of the same run
-	set -e; for name in query predict keyword_search vector_search storage; do $(RUN) -m benchmarks.$$name; done
+	set -e; for name in query predictor keyword_search vector_search storage; do $(RUN) -m benchmarks.$$name; done
 
 tutorial-data: setup ## Make the tutorial's recordings again (needs espeak-ng, flite and festival)
 	$(RUN) scripts/make_tutorial_data.py
