@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
+from thanosql.errors import InvalidArgument
 from thanosql.transfer import EndOfCall
 from thanosql.v1 import gateway_pb2, predictor_pb2
 from thanosql.values import FinalizeUtterance, LiveTranscript
@@ -44,6 +45,9 @@ class Listening:
     def message(self) -> gateway_pb2.DictateRequest:
         """The first message of a stream."""
         name, _, version = self.model.partition(".")
+        if not (version or "0").isdecimal():
+            message = f"'{self.model}' is no model: write a name, or a name with a version, such as mine.2"
+            raise InvalidArgument(reason="INVALID_ARGUMENT", message=message)
         config = predictor_pb2.StreamingConfig(
             model=name,
             version=int(version or 0),

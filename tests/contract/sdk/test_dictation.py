@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.fakes.sdk_gateway import FakeGateway
-from thanosql import AsyncThanoSQL, FinalizeUtterance, LiveTranscript, Overloaded, ThanoSQL
+from thanosql import AsyncThanoSQL, FinalizeUtterance, InvalidArgument, LiveTranscript, Overloaded, ThanoSQL
 from thanosql.cli.main import main
 from thanosql.dictating import Chunk
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -62,6 +62,12 @@ def test_the_server_is_told_how_to_listen(client: ThanoSQL, gateway: FakeGateway
     assert config.endpoint_silence.ToMilliseconds() == 500
     assert config.max_utterance.ToMilliseconds() == 9_000
     assert config.interim_results
+
+
+@pytest.mark.parametrize("model", ["mine.new", "mine.1.2", "mine.-1"])
+def test_a_model_with_a_version_that_is_none_is_refused(client: ThanoSQL, model: str) -> None:
+    with pytest.raises(InvalidArgument, match=model):
+        list(client.dictate([], model=model))
 
 
 def test_a_large_chunk_goes_in_small_messages(client: ThanoSQL) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -15,7 +16,10 @@ from tests.fakes.live_speech import FakeLiveModel, chunks_of, dictation, hear, p
 WORDS = st.lists(st.sampled_from(["ABC", "DEFG", "HI", "KLMNOP", "QRST"]), min_size=1, max_size=12)
 PAUSES = st.sampled_from([0.1, 0.5, 0.7, 1.2])
 PIECES = st.lists(st.tuples(PAUSES, WORDS), max_size=5)
+# Messages that pile up are heard as one; here each is heard before the next one is read.
+ONE_BY_ONE = LiveLimits(audio_bytes=1)
 SIZES = st.lists(st.integers(1, 65_536), max_size=30)
+SPOKEN_SIZES = st.integers(640, 32_000).map(lambda size: [size] * (1_000_000 // size))
 
 
 def audio_of(pieces: list[tuple[float, list[str]]]) -> bytes:
@@ -29,7 +33,8 @@ def heard(parts: list[Part], *, interim_results: bool = False) -> list[LiveResul
 
 
 async def _heard(parts: list[Part], interim_results: bool) -> list[LiveResult]:
-    return await hear(dictation(FakeLiveModel(), interim_results=interim_results), parts)
+    listener = dictation(FakeLiveModel(), interim_results=interim_results, limits=ONE_BY_ONE)
+    return await hear(listener, parts)
 
 
 @settings(max_examples=40, deadline=None)
@@ -44,11 +49,11 @@ def test_any_cutting_gives_the_same_final_results(
 
 
 @settings(max_examples=40, deadline=None)
-@given(PIECES, SIZES, SIZES)
+@given(PIECES, SPOKEN_SIZES, SPOKEN_SIZES)
 def test_what_a_final_result_hears_does_not_depend_on_the_cutting_either(
     pieces: list[tuple[float, list[str]]], sizes: list[int], others: list[int]
 ) -> None:
-    audio, limits = audio_of(pieces), LiveLimits(context_s=1.0, max_utterance_s=3.0, cut_s=1.0)
+    audio, limits = audio_of(pieces), replace(ONE_BY_ONE, context_s=1.0, max_utterance_s=3.0, cut_s=1.0)
 
     def finals(parts: list[Part]) -> list[LiveResult]:
         return asyncio.run(_heard_by(FakeLiveModel(touchy=True), limits, parts))

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from services.predictor.core.live.types import Part
 from services.predictor.core.ports import Clock
 
+_MOST_PARTS = 4096
+
 
 class Inbox:
     """Parts in order; audio that has piled up is handed over in one piece.
@@ -68,7 +70,7 @@ class Inbox:
         self._changed.set()
 
     async def _put(self, part: Part) -> None:
-        while self._used_bytes >= self._audio_bytes or len(self._parts) >= self._audio_bytes:
+        while self._used_bytes >= self._audio_bytes or len(self._parts) >= _MOST_PARTS:
             self._taken.clear()
             await self._taken.wait()
         self._used_bytes += len(part) if isinstance(part, bytes) else 0
