@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from thanosql_objects.directory_errors import translated
-from thanosql_objects.folder_names import FolderNames
+from thanosql_objects.directory_listing import INCOMING, DirectoryListing, describe, describe_if_there
 from thanosql_objects.keys import clean_key, clean_prefix, not_found, outside, too_large
 from thanosql_objects.placing import create_file, move_file
 from thanosql_objects.ports import CHUNK_BYTES, PAGE_SIZE, READ_LIMIT_BYTES, ObjectInfo, ObjectPage
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.whole_files import sync
 
-# Files on their way in; on the same file system as their goal, so that a rename is atomic.
-INCOMING = ".incoming"
 _NEIGHBOURS = 2000
 
 
@@ -35,10 +33,9 @@ class LocalDirectory:
     """
 
     def __init__(self, root: Path, *, read_only: bool = False, list_hidden: bool = True) -> None:
-        self._list_hidden = list_hidden
         self._root = Path(os.path.realpath(root))
         self._read_only = read_only
-        self._names = FolderNames()
+        self._listing = DirectoryListing(self._root, list_hidden=list_hidden)
 
     @property
     def root(self) -> Path:
@@ -137,13 +134,13 @@ class LocalDirectory:
 
     def stat(self, key: str) -> ObjectInfo:
         """Describe one object."""
-        return _info(clean_key(key), self._file(key))
+        return describe(clean_key(key), self._file(key))
 
     def find(self, key: str) -> ObjectInfo | None:
         """Describe one object; None where there is none."""
         path = self.path(key)
         with translated(key):
-            return _listed(clean_key(key), path) if path.is_file() else None
+            return describe_if_there(clean_key(key), path) if path.is_file() else None
 
     def touch(self, key: str) -> bool:
         """Make the present the time of a file's last write."""
@@ -268,50 +265,4 @@ class LocalDirectory:
         folder = prefix.rpartition("/")[0]
         start = self.path(folder) if folder else self._root
         if start.is_dir():
-            yield from self._walk_folder(start, f"{folder}/" if folder else "", prefix, after)
-
-    def _walk_folder(self, folder: Path, base: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        # A folder sorts as if its name ended in a slash: that is the order of the whole keys.
-        begin = max(after, prefix)
-        start = begin.removeprefix(base) if begin.startswith(base) else ""
-        for name, is_link in self._names.after(folder, start):
-            key, path = base + name, folder / name
-            if key > prefix and not key.startswith(prefix):
-                return
-            if name.startswith(".") and (key == f"{INCOMING}/" or not self._list_hidden):
-                continue
-            # What a page before this one has shown is not looked at again.
-            if key <= after and not after.startswith(key):
-                continue
-            if is_link and not self._inside(str(path)):
-                continue
-            if name.endswith("/"):
-                if key.startswith(prefix) or prefix.startswith(key):
-                    yield from self._walk_folder(path, key, prefix, after)
-            elif key > after and key.startswith(prefix) and path.is_file():
-                info = _listed(key, path)
-                if info is not None:
-                    yield info
-
-    def _inside(self, path: str) -> bool:
-        """Tell whether a link stays inside, and does not lead back to a folder that holds it."""
-        resolved = Path(os.path.realpath(path))
-        return resolved.is_relative_to(self._root) and not Path(path).is_relative_to(resolved)
-
-
-def _listed(key: str, path: Path) -> ObjectInfo | None:
-    """Describe a file; None where it was removed meanwhile, as Lance's files on their way in are."""
-    try:
-        return _info(key, path)
-    except ThanosqlError as problem:
-        if problem.reason is not Reason.FILE_NOT_FOUND:
-            raise
-        return None
-
-
-def _info(key: str, path: Path) -> ObjectInfo:
-    with translated(key):
-        status = path.stat()
-    # The time of change is set by the system alone: a file cannot be written and keep it.
-    revision = f"{status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
-    return ObjectInfo(key=key, size_bytes=status.st_size, modified_s=status.st_mtime, revision=revision)
+            yield from self._listing.below(start, f"{folder}/" if folder else "", prefix, after)

@@ -14,7 +14,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
-from thanosql_objects.directory import INCOMING
+from thanosql_objects.directory_listing import INCOMING
 from thanosql_runtime.errors import Reason, error
 
 _GONE = frozenset({"NoSuchUpload", "NoSuchKey"})
