@@ -31,9 +31,9 @@ class Watch:
         self._watcher = watcher
         self._start_s = 0.0
         self._limit_s = limit_s
-        self._look = look
+        # None once the block has ended: a version is not cleaned up while anybody refers to its query.
+        self._look: Look | None = look
         self._looking = threading.Lock()
-        self._ended = False
 
     def __enter__(self) -> None:
         self._start_s = time.monotonic()
@@ -41,14 +41,14 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         with self._looking:
-            self._ended = True
+            self._look = None
         self._watcher.remove(self)
         self.elapsed_s = time.monotonic() - self._start_s
 
     def look(self) -> None:
         """Look once, unless the block has ended."""
         with self._looking:
-            if not self._ended:
+            if self._look is not None:
                 self._look(late=time.monotonic() - self._start_s >= self._limit_s)
 
 

@@ -1,6 +1,7 @@
 """One thread looks at all blocks that run, and at none that has ended."""
 
 import threading
+import weakref
 
 import pytest
 
@@ -45,6 +46,16 @@ def test_a_block_hears_that_it_is_late_and_knows_how_long_it_took() -> None:
         assert eye.enough.wait(10)
     assert eye.looks[0] is True
     assert watch.elapsed_s > 0
+
+
+def test_nothing_of_a_block_is_kept_when_it_has_ended() -> None:
+    eye = Eye()
+    kept = weakref.ref(eye)
+    watcher = Watcher()
+    with watcher.watch(100.0, eye):
+        assert eye.enough.wait(10)
+    del eye
+    assert kept() is None
 
 
 def test_all_blocks_share_a_thread_that_ends_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
