@@ -4,6 +4,7 @@ Each is kept in a temporary file until the sender says that it is complete.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
+from google.protobuf.message import Message
 
 from services.storage.core.spooling import Spool
 from services.storage.core.uploads import Upload, Uploads, UploadStart
@@ -23,6 +25,8 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _T = TypeVar("_T")
 # Chunks are gathered before they are handed to a thread.
 _BLOCK_BYTES = 1 << 20
+_HEAR_OUT_BYTES = 4 << 20
+_HEAR_OUT_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,29 +51,30 @@ async def received_query(
 ) -> AsyncIterator[ReceivedQuery]:
     """Read a query's stream to its end."""
     async with AsyncExitStack() as stack:
-        first = await _first(requests)
-        if first.WhichOneof("part") != "start":
-            raise _misplaced("a query begins with its start")
-        relations: dict[str, Spool] = {}
-        async for request in requests:
-            match request.WhichOneof("part"):
-                case "relation_schema":
-                    name = request.relation_schema.relation
-                    if name in relations or name not in first.start.relations:
-                        raise _misplaced(f"relation {name!r} was not announced, or came twice")
-                    relations[name] = await _spool(work, stack, request.relation_schema.schema)
-                case "relation_batch":
-                    spool = relations.get(request.relation_batch.relation)
-                    if spool is None:
-                        raise _misplaced("rows of a relation came before its schema")
-                    await work.step(_write, spool, request.relation_batch.record_batch)
-                case other:
-                    raise _misplaced(f"a query's stream does not go on with {other}")
-        missing = sorted(set(first.start.relations) - set(relations))
-        if missing:
-            raise _misplaced(f"the stream ended without the relation {missing[0]!r}")
-        for spool in relations.values():
-            await work.step(spool.finish)
+        async with _heard_out(requests):
+            first = await _first(requests)
+            if first.WhichOneof("part") != "start":
+                raise _misplaced("a query begins with its start")
+            relations: dict[str, Spool] = {}
+            async for request in requests:
+                match request.WhichOneof("part"):
+                    case "relation_schema":
+                        name = request.relation_schema.relation
+                        if name in relations or name not in first.start.relations:
+                            raise _misplaced(f"relation {name!r} was not announced, or came twice")
+                        relations[name] = await _spool(work, stack, request.relation_schema.schema)
+                    case "relation_batch":
+                        spool = relations.get(request.relation_batch.relation)
+                        if spool is None:
+                            raise _misplaced("rows of a relation came before its schema")
+                        await work.step(_write, spool, request.relation_batch.record_batch)
+                    case other:
+                        raise _misplaced(f"a query's stream does not go on with {other}")
+            missing = sorted(set(first.start.relations) - set(relations))
+            if missing:
+                raise _misplaced(f"the stream ended without the relation {missing[0]!r}")
+            for spool in relations.values():
+                await work.step(spool.finish)
         yield ReceivedQuery(start=first.start, relations=relations)
 
 
@@ -78,7 +83,7 @@ async def received_rows(
     requests: AsyncIterator[storage_pb2.WriteTableRequest], work: Work
 ) -> AsyncIterator[ReceivedRows]:
     """Read the rows of a write, up to and with its commit."""
-    async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack, _heard_out(requests):
         first = await _first(requests)
         if first.WhichOneof("part") != "start":
             raise _misplaced("a write begins with its start")
@@ -110,23 +115,43 @@ async def receive_file(
     requests: AsyncIterator[storage_pb2.WriteFileRequest], start: UploadStart, uploads: Uploads, work: Work
 ) -> ObjectInfo:
     """Read the bytes of a file, up to and with its commit; what has arrived without one may be kept."""
-    upload = await work.opened(partial(uploads.open, start))
-    blocks = _Blocks(upload, work)
+    async with _heard_out(requests):
+        upload = await work.opened(partial(uploads.open, start))
+        blocks = _Blocks(upload, work)
+        try:
+            async for request in requests:
+                match request.WhichOneof("part"):
+                    case "chunk":
+                        await blocks.add(request.chunk)
+                    case "commit":
+                        await blocks.finish()
+                        return await work.command(upload.commit, request.commit.sha256)
+                    case other:
+                        raise _misplaced(f"{other} at the wrong place in a file's stream")
+            await blocks.finish()
+            raise error(Reason.CANCELLED, _unfinished(upload))
+        finally:
+            await blocks.settle()
+            await work.close_resource(upload)
+
+
+@asynccontextmanager
+async def _heard_out(requests: AsyncIterator[Message]) -> AsyncIterator[None]:
+    """Let a caller say the little that it has left to say before it is refused.
+
+    One that is still sending when its call ends sees that its words are not taken, and not why.
+    """
     try:
-        async for request in requests:
-            match request.WhichOneof("part"):
-                case "chunk":
-                    await blocks.add(request.chunk)
-                case "commit":
-                    await blocks.finish()
-                    return await work.command(upload.commit, request.commit.sha256)
-                case other:
-                    raise _misplaced(f"{other} at the wrong place in a file's stream")
-        await blocks.finish()
-        raise error(Reason.CANCELLED, _unfinished(upload))
-    finally:
-        await blocks.settle()
-        await work.close_resource(upload)
+        yield
+    except ThanosqlError:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEAR_OUT_S):
+                left_bytes = _HEAR_OUT_BYTES
+                async for request in requests:
+                    left_bytes -= request.ByteSize()
+                    if left_bytes < 0:
+                        break
+        raise
 
 
 class _Blocks:

@@ -1,0 +1,63 @@
+"""Streams that are refused: their sender is heard out, so that it hears why."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.storage.streams import received_query, received_rows
+from services.storage.work import Work
+from thanosql.v1 import storage_pb2
+from thanosql_runtime.errors import Reason, ThanosqlError
+
+BATCH = storage_pb2.QueryRequest(
+    relation_batch=storage_pb2.RelationBatch(relation="r", record_batch=b"0" * 1000)
+)
+
+
+async def said(count: int, left: list[int]) -> AsyncIterator[storage_pb2.QueryRequest]:
+    for number in range(count):
+        left.append(number)
+        yield BATCH
+
+
+async def refused(requests: AsyncIterator[storage_pb2.QueryRequest]) -> None:
+    with pytest.raises(ThanosqlError) as caught:
+        async with received_query(requests, Work(query_threads=1, command_threads=1)):
+            raise AssertionError
+    assert caught.value.reason is Reason.INVALID_ARGUMENT
+
+
+async def test_a_sender_is_heard_to_its_end() -> None:
+    heard: list[int] = []
+    await refused(said(20, heard))
+    assert heard == list(range(20))
+
+
+async def test_a_sender_of_much_is_not() -> None:
+    heard: list[int] = []
+    await refused(said(100_000, heard))
+    assert 1000 < len(heard) < 10_000
+
+
+async def test_a_sender_that_falls_silent_is_not_waited_for() -> None:
+    async def silent() -> AsyncIterator[storage_pb2.QueryRequest]:
+        yield BATCH
+        await asyncio.Event().wait()
+
+    await asyncio.wait_for(refused(silent()), 20)
+
+
+async def test_a_write_is_heard_to_its_end_too() -> None:
+    ended = False
+
+    async def requests() -> AsyncIterator[storage_pb2.WriteTableRequest]:
+        nonlocal ended
+        for _ in range(5):
+            yield storage_pb2.WriteTableRequest(schema=b"")
+        ended = True
+
+    with pytest.raises(ThanosqlError):
+        async with received_rows(requests(), Work(query_threads=1, command_threads=1)):
+            raise AssertionError
+    assert ended
