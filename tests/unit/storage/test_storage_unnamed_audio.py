@@ -1,7 +1,9 @@
 """Recordings in keeping stay while any version of any table names them, and go a week after that."""
 
+import contextlib
 import json
 import os
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,6 +140,29 @@ def test_a_key_counts_wherever_it_stands(world: World, shape: str) -> None:
     values = {"list": [[key]], "structure": [{"deep": [{"path": key}]}], "within a text": [json.dumps([key])]}
     rows = pa.table({"x": values[shape]})
     world.tables.create("t", Rows(rows.schema, rows.to_batches()))
+    assert world.round() == 0
+
+
+@pytest.mark.parametrize(
+    ("usual", "written"),
+    [("/", "\\"), ("/", "//"), ("/", "/./"), ("audio/", "./audio/./"), ("/", "\\/"), ("/", "\\\\.\\")],
+)
+def test_a_key_counts_however_a_path_may_be_written(world: World, usual: str, written: str) -> None:
+    key = world.keep("a")
+    path = key.replace(usual, written)
+    assert Workspace(LocalDirectory(world.root), world.store).exists(path)
+    world.name("t", path)
+    assert world.round() == 0
+
+
+def test_names_that_an_older_version_noted_are_looked_for_anew(world: World) -> None:
+    key = world.keep("a")
+    world.name("t", key)
+    world.round()
+    with contextlib.closing(sqlite3.connect(world.root / "named.sqlite")) as database, database:
+        database.execute("DELETE FROM named")
+        database.execute("PRAGMA user_version = 0")
+    world.restart()
     assert world.round() == 0
 
 

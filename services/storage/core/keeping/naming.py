@@ -16,11 +16,17 @@ from lance.file import LanceFileReader
 
 from services.storage.core.homes import TableHome
 from services.storage.core.outages import store_unreadable
-from thanosql_objects.kept_audio import KEPT_AUDIO, digests_in
+from thanosql_objects.kept_audio import KEPT_AUDIO_SIGN, digests_in
 from thanosql_objects.ports import ObjectInfo
 from thanosql_runtime.errors import Reason, error
 
 _BATCH_ROWS = 4096
+# Another number where more is looked for in a file: what was noted before is then noted anew.
+_VERSION = 1
+_OUTDATED = """
+    DROP TABLE IF EXISTS files;
+    DROP TABLE IF EXISTS named;
+"""
 # One transaction notes a file and all that it names: a file that is known here is never read again.
 _TABLES = """
     CREATE TABLE IF NOT EXISTS files (number INTEGER PRIMARY KEY, uri TEXT UNIQUE);
@@ -57,7 +63,7 @@ class NamedRecordings:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.closing(sqlite3.connect(self._path)) as database:
-                database.executescript(_TABLES)
+                _make(database)
                 yield Look(database, self._homes)
         except sqlite3.Error as problem:
             if not isinstance(problem, sqlite3.OperationalError):
@@ -128,6 +134,12 @@ class Look:
             self._database.executemany("INSERT OR IGNORE INTO named VALUES (?, ?)", rows)
 
 
+def _make(database: sqlite3.Connection) -> None:
+    if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+        database.executescript(f"BEGIN; {_OUTDATED} PRAGMA user_version = {_VERSION}; COMMIT")
+    database.executescript(_TABLES)
+
+
 def _named_in(uri: str, home: TableHome) -> Iterator[str]:
     """Yield the digests of the recordings that a file of a table names; nothing of one that is gone."""
     try:
@@ -173,6 +185,6 @@ def _texts(values: pa.Array) -> Iterator[pa.Array]:
 
 
 def _digests(texts: pa.Array) -> Iterator[str]:
-    naming = texts.filter(pc.match_substring(texts, KEPT_AUDIO), null_selection_behavior="drop")
+    naming = texts.filter(pc.match_substring(texts, KEPT_AUDIO_SIGN), null_selection_behavior="drop")
     for text in naming:
         yield from digests_in(text.as_py())
