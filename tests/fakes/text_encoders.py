@@ -56,8 +56,8 @@ def write_pooling(folder: Path, content: dict[str, object]) -> None:
     """What sentence-transformers has beside the model."""
     (folder / "1_Pooling").mkdir(exist_ok=True)
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(content))
-    kinds = ["Transformer", "Pooling", "Normalize"]
-    modules = [{"idx": n, "type": f"sentence_transformers.models.{kind}"} for n, kind in enumerate(kinds)]
+    places = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
+    modules = [{"path": place, "type": f"sentence_transformers.models.{kind}"} for kind, place in places]
     (folder / "modules.json").write_text(json.dumps(modules))
 
 

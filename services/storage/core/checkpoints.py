@@ -1,8 +1,9 @@
 """What folders of checkpoints hold: which files a base model needs, which are kept, under which names."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from services.storage.core.types import ModelFamily
 from thanosql_runtime.errors import Reason, ThanosqlError, error
@@ -18,8 +19,10 @@ _ENCODER_FILES = (
     "tokenizer_config.json",
     "vocab.txt",
 )
+_MODULES_FILE = "modules.json"
 # sentence-transformers has it in a folder of its own; files of models lie side by side.
-_POOLING = {"pooling.json": "1_Pooling/config.json"}
+_POOLING_FILE = "pooling.json"
+_POOLING_FOLDER = "1_Pooling"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +68,27 @@ def _encoder_files(folder: Path) -> dict[str, Path]:
     """Those that are read; published folders hold the same weights in many formats."""
     weights = [*folder.glob("model*.safetensors"), *folder.glob("model*.safetensors.index.json")]
     found = {path.name: path for path in [*weights, *(folder / name for name in _ENCODER_FILES)]}
-    found |= {name: folder / place for name, place in _POOLING.items()}
+    found |= {_POOLING_FILE: _pooling(folder)}
     return {name: path for name, path in found.items() if path.is_file()}
+
+
+def _pooling(folder: Path) -> Path:
+    """Where the pooling is configured; raises BASE_MODEL_UNAVAILABLE where one is named and is not there."""
+    named = _named_poolings(folder)
+    place = PurePosixPath(named[0] if named else _POOLING_FOLDER) / "config.json"
+    path = folder / place
+    if named and (place.is_absolute() or ".." in place.parts or not path.is_file()):
+        raise unavailable(TEXT_ENCODER, str(folder), f"it lacks {place}, which its {_MODULES_FILE} names")
+    return path
+
+
+def _named_poolings(folder: Path) -> list[str]:
+    """The folders that the list of modules names; none where it cannot be read, which is told at loading."""
+    try:
+        modules = json.loads((folder / _MODULES_FILE).read_text(encoding="utf-8"))
+        return [str(module["path"]) for module in modules if str(module["type"]).endswith(".Pooling")]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
 
 
 RECOGNISER = CheckpointKind(

@@ -162,6 +162,7 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_with_its_fault(tmp_path: Pat
     assert "its weights lack encoder.layer.2." in refusal("config.json###", num_hidden_layers=3)
     assert "it is a decoder" in refusal("config.json####", is_decoder=True)
     assert "its pooling is pooling_mode_max_tokens" in refusal("pooling.json", pooling_mode_max_tokens=True)
+    assert "names Pooling, whose configuration is not there" in refusal("pooling.json#")
     assert "is damaged" in refusal("tokenizer.json", version="none")
     assert "leave no room" in refusal("sentence_bert_config.json", max_seq_length=2)
     assert "it lacks model.safetensors" in refusal("model.safetensors")

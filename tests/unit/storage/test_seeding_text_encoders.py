@@ -78,6 +78,34 @@ def test_every_file_has_its_content(
     assert (tmp_path / "fetched" / "pooling.json").read_text() == "1_Pooling/config.json"
 
 
+def write_modules(folder: Path, pooling: str) -> None:
+    modules = [("Transformer", ""), ("Pooling", pooling)]
+    listed = [{"path": place, "type": f"sentence_transformers.models.{kind}"} for kind, place in modules]
+    (folder / "modules.json").write_text(json.dumps(listed))
+
+
+def test_the_pooling_is_taken_from_the_folder_that_the_modules_name(
+    seeder: Seeder, catalog: ModelCatalog, store: LocalDirectory, tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "encoder")
+    write_modules(folder, "2_Pooling")
+    (folder / "2_Pooling").mkdir()
+    (folder / "2_Pooling" / "config.json").write_text("the named one")
+    seeder.seed(plan(tmp_path, str(folder)))
+    files = ModelFiles(model="TextEncoder", version=1, files=catalog.get("TextEncoder").artefacts)
+    files.fetch(store, tmp_path / "fetched")
+    assert (tmp_path / "fetched" / "pooling.json").read_text() == "the named one"
+
+
+@pytest.mark.parametrize("place", ["2_Pooling", "../encoder/1_Pooling"])
+def test_a_pooling_that_is_named_and_not_there_is_refused(seeder: Seeder, tmp_path: Path, place: str) -> None:
+    folder = write_folder(tmp_path / "encoder")
+    write_modules(folder, place)
+    with pytest.raises(ThanosqlError, match=f"it lacks {place}/config.json, which") as raised:
+        seeder.seed(plan(tmp_path, str(folder)))
+    assert raised.value.reason is Reason.BASE_MODEL_UNAVAILABLE
+
+
 def test_another_folder_becomes_another_version(
     seeder: Seeder, catalog: ModelCatalog, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from services.predictor.core.texts.weights import load_encoder_weights, require_
 from thanosql_ctc.folders import invalid_checkpoint, read_json, read_json_list
 
 POOLING_FILE = "pooling.json"
-"""What sentence-transformers has as 1_Pooling/config.json: files of models lie side by side here."""
+"""What sentence-transformers has in a folder, mostly 1_Pooling: files of models lie side by side here."""
 
 FAMILIES = frozenset(
     {"albert", "bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"}
@@ -76,8 +76,7 @@ def load_encoder(folder: Path) -> EncoderCheckpoint:
     """
     content = read_json(folder, _CONFIG_FILE)
     config = _configuration(folder, content)
-    _require_known_modules(folder)
-    pooling = _pooling(folder)
+    pooling = _pooling(folder, _modules(folder))
     tokeniser = load_tokeniser(folder, config.model_type, _longest(folder, config))
     if tokeniser.vocabulary_size > config.vocab_size:
         sizes = f"{tokeniser.vocabulary_size} tokens, the model knows {config.vocab_size}"
@@ -129,10 +128,10 @@ def _built(folder: Path, config: Any) -> nn.Module:
     return model
 
 
-def _require_known_modules(folder: Path) -> None:
+def _modules(folder: Path) -> list[str]:
     """Refuse what sentence-transformers would compute behind the mean: leaving it out gives other vectors."""
     if not (folder / _MODULES_FILE).is_file():
-        return
+        return []
     listed = read_json_list(folder, _MODULES_FILE)
     names = [_module_name(item) for item in listed]
     foreign = ", ".join(name for name in names if name not in _MODULES)
@@ -140,6 +139,7 @@ def _require_known_modules(folder: Path) -> None:
         raise invalid_checkpoint(
             folder, f"{_MODULES_FILE} names {foreign}; Transformer, Pooling and Normalize are understood"
         )
+    return names
 
 
 def _module_name(item: object) -> str:
@@ -147,8 +147,12 @@ def _module_name(item: object) -> str:
     return str(named).rpartition(".")[2]
 
 
-def _pooling(folder: Path) -> Pooling:
+def _pooling(folder: Path, modules: list[str]) -> Pooling:
     if not (folder / POOLING_FILE).is_file():
+        if "Pooling" in modules:
+            raise invalid_checkpoint(
+                folder, f"{_MODULES_FILE} names Pooling, whose configuration is not there"
+            )
         return Pooling.MEAN
     content = read_json(folder, POOLING_FILE)
     chosen = [name for name, value in content.items() if name.startswith(_POOLING_KEY) and value is True]
