@@ -177,6 +177,19 @@ def test_what_would_be_computed_behind_the_mean_is_refused(tmp_path: Path) -> No
         load_encoder(folder)
 
 
+@pytest.mark.parametrize(
+    ("of_encoder", "of_tokeniser", "longest"),
+    [(12, 8, 12), (8, 12, 8), (None, 8, 8), (None, 1e30, LONGEST + 2), (1000, 8, LONGEST + 2)],
+)
+def test_the_limit_of_the_encoder_goes_before_that_of_its_tokeniser(
+    tmp_path: Path, of_encoder: int | None, of_tokeniser: float, longest: int
+) -> None:
+    folder = flattened(write_tiny_encoder(tmp_path))
+    _spoil(folder, "sentence_bert_config.json", {"max_seq_length": of_encoder})
+    _spoil(folder, "tokenizer_config.json", {"model_max_length": of_tokeniser})
+    assert load_encoder(folder).tokeniser.room == longest - 2
+
+
 def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
     folder = flattened(write_tiny_encoder(tmp_path))
     weights = load_file(folder / "model.safetensors")

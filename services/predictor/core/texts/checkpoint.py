@@ -24,7 +24,8 @@ FAMILIES = frozenset(
 
 _CONFIG_FILE = "config.json"
 _MODULES_FILE = "modules.json"
-_LIMITS = {"sentence_bert_config.json": "max_seq_length", "tokenizer_config.json": "model_max_length"}
+# The first that has a limit says it.
+_LIMITS = (("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length"))
 _MODULES = frozenset({"Transformer", "Pooling", "Normalize"})
 _POOLING_KEY = "pooling_mode_"
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
@@ -168,8 +169,8 @@ def _longest(folder: Path, config: Any) -> int:
     longest = int(config.max_position_embeddings)
     if config.model_type in _OFFSET_POSITIONS:
         longest -= _pad_id(config) + 1
-    limits = [_limit(folder, name, key) for name, key in _LIMITS.items()]
-    return min([longest, *(limit for limit in limits if limit is not None)])
+    limits = (_limit(folder, name, key) for name, key in _LIMITS)
+    return min(longest, next((limit for limit in limits if limit is not None), longest))
 
 
 def _limit(folder: Path, name: str, key: str) -> int | None:
