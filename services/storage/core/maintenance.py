@@ -14,6 +14,7 @@ import structlog
 from services.storage.core.history import TableHistory
 from services.storage.core.models import ModelCatalog
 from services.storage.core.names import fold
+from services.storage.core.outages import panics_told
 from services.storage.core.tables import Tables
 from thanosql_runtime.errors import ThanosqlError
 
@@ -64,10 +65,11 @@ class Maintenance:
         named = self._models.tables_named() if self._keeping.named_by_models else frozenset()
         for name in self._tables.names():
             try:
-                self._tables.compact(name)
-                kept = {version for table, version in named if table == fold(name)}
-                cleaned += self.clean(name, kept)
-            # Another process writes or drops it, or the store is away: the next run tries again.
+                with panics_told(f"table {name!r}"):
+                    self._tables.compact(name)
+                    kept = {version for table, version in named if table == fold(name)}
+                    cleaned += self.clean(name, kept)
+            # Another process writes or drops it, it is damaged, or the store is away: tried again next time.
             except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
                 _log.warning("table_not_maintained", error=str(problem)[:200])
         return cleaned

@@ -1,6 +1,8 @@
 """A store of tables that fails or does not answer, told apart from rows that it will not take."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 from lance.commit import CommitConflictError
 
@@ -30,6 +32,22 @@ def store_failed(problem: BaseException, what: str) -> ThanosqlError:
 def store_unreadable(problem: BaseException, what: str) -> ThanosqlError:
     """Build the error for a store that failed while it was read."""
     return error(Reason.STORE_UNAVAILABLE, f"{what} cannot be read: {in_short(problem)}; {_ADVICE}")
+
+
+@contextlib.contextmanager
+def panics_told(what: str) -> Iterator[None]:
+    """Raise as an error what Lance's own bugs, which damaged files bring up, raise past every `Exception`.
+
+    Raises:
+        ThanosqlError: STORE_UNAVAILABLE.
+    """
+    try:
+        yield
+    except BaseException as problem:
+        # The class cannot be imported: each library written in Rust makes its own.
+        if type(problem).__name__ != "PanicException":
+            raise
+        raise store_unreadable(problem, what) from problem
 
 
 def changed_but_unread(problem: BaseException, what: str) -> ThanosqlError:

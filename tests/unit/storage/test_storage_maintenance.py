@@ -245,3 +245,19 @@ def test_who_opens_a_version_that_is_being_cleaned_up_waits_for_the_end_of_that(
             make("other", numbers(MANY))  # Takes long enough to open the other many times.
         assert reader.result().count_rows() == 1
     assert next(opens) == 2
+
+
+def test_a_table_with_a_damaged_file_does_not_end_the_round(
+    tables: Tables, tmp_path: Path, make: Make, maintain: Maintain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make("a", numbers(10))
+    for first in range(10, 200, 10):
+        rows = numbers(10, first)
+        tables.append("a", Rows(rows.schema, rows.to_batches()))
+    for file in (tmp_path / "tables" / "a.lance" / "data").iterdir():
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-40] + bytes(8) + whole[-32:])
+    make("b", numbers(10))
+    make("b", numbers(20))
+    assert maintain().run() == 1
+    assert "table_not_maintained" in capsys.readouterr().out

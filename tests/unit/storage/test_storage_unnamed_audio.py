@@ -231,12 +231,15 @@ def test_nothing_goes_where_the_tables_of_others_name_recordings_too(world: Worl
     assert len(world.kept()) == 1
 
 
-def test_a_table_that_cannot_be_read_keeps_everything(world: World) -> None:
+@pytest.mark.parametrize("kept", [b"damaged", b"", None])
+def test_a_table_that_cannot_be_read_keeps_everything(world: World, kept: bytes | None) -> None:
     world.keep("a")
     world.round()
     world.name("t", "no recording")
     file = next(info.key for info in world.place.store.walk("t.lance/data/"))
-    world.place.store.write(file, [b"damaged"])
+    # The footer says where the columns are described; at such a place Lance panics.
+    whole = world.place.store.read(file)
+    world.place.store.write(file, [whole[:-40] + bytes(8) + whole[-32:] if kept is None else kept])
     world.round(WEEK_S)
     assert len(world.kept()) == 1
 

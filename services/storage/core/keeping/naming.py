@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from lance.file import LanceFileReader
 
 from services.storage.core.homes import TableHome
-from services.storage.core.outages import store_unreadable
+from services.storage.core.outages import panics_told, store_unreadable
 from thanosql_objects.kept_audio import KEPT_AUDIO_SIGN, digests_in
 from thanosql_objects.ports import ObjectInfo
 from thanosql_runtime.errors import Reason, error
@@ -143,18 +143,23 @@ def _make(database: sqlite3.Connection) -> None:
 def _named_in(uri: str, home: TableHome) -> Iterator[str]:
     """Yield the digests of the recordings that a file of a table names; nothing of one that is gone."""
     try:
-        schema = LanceFileReader(uri, storage_options=home.options).metadata().schema
-        columns = [field.name for field in schema if _has_text(field.type)]
-        if not columns:
-            return
-        reader = LanceFileReader(uri, storage_options=home.options, columns=columns)
-        for batch in reader.read_all(batch_size=_BATCH_ROWS).to_batches():
-            for column in batch.columns:
-                for texts in _texts(column):
-                    yield from _digests(texts)
+        with panics_told(uri):
+            for texts in _texts_in(uri, home):
+                yield from _digests(texts)
     except (OSError, RuntimeError, ValueError) as problem:
         if home.has_data_file(uri):
             raise store_unreadable(problem, uri) from problem
+
+
+def _texts_in(uri: str, home: TableHome) -> Iterator[pa.Array]:
+    schema = LanceFileReader(uri, storage_options=home.options).metadata().schema
+    columns = [field.name for field in schema if _has_text(field.type)]
+    if not columns:
+        return
+    reader = LanceFileReader(uri, storage_options=home.options, columns=columns)
+    for batch in reader.read_all(batch_size=_BATCH_ROWS).to_batches():
+        for column in batch.columns:
+            yield from _texts(column)
 
 
 def _has_text(kind: pa.DataType) -> bool:

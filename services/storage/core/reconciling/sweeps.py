@@ -6,6 +6,7 @@ from typing import Protocol
 
 import structlog
 
+from services.storage.core.outages import panics_told
 from services.storage.core.reconciling.leftovers import LeftoverKind
 from services.storage.core.tables import Tables
 from thanosql_objects.scratch import remove_abandoned
@@ -61,7 +62,8 @@ class UnusedRows:
         self._last_s = now_s
         for name in self._tables.names():
             try:
-                size_bytes = self._tables.sweep(name)
+                with panics_told(f"table {name!r}"):
+                    size_bytes = self._tables.sweep(name)
             # Another process writes or drops it, or it is damaged: it has its turn tomorrow.
             except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
                 _log.warning("table_not_swept", error=str(problem)[:200])
