@@ -43,5 +43,6 @@ def _content(folder: Path, name: str) -> Any:
         raise invalid_checkpoint(folder, f"{name} is larger than {_LARGEST_JSON_BYTES} bytes")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as failure:
+    # Besides what is no JSON: no UTF-8, numbers of thousands of digits, thousands of brackets in each other.
+    except (ValueError, RecursionError) as failure:
         raise invalid_checkpoint(folder, f"{name} is not valid JSON ({failure})") from failure

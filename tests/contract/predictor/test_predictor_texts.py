@@ -1,6 +1,7 @@
 """EmbedText over real gRPC: a real server, a text encoder with random weights, a fake catalog."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,3 +155,15 @@ async def test_files_that_are_no_encoder_are_told(rig: Rig) -> None:
     reason, message = await refusal(rig, [config("broken"), *rows(["a door"])])
     assert reason is Reason.INVALID_CHECKPOINT
     assert "it holds wav2vec2; encoders of texts are" in message
+
+
+async def test_an_encoder_that_cannot_compute_is_told_at_loading(rig: Rig) -> None:
+    folder = flattened(write_tiny_encoder(rig.home / "odd"))
+    content = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(content | {"num_attention_heads": -2}))
+    odd = put_model(rig.objects.store, folder, "odd")
+    odd.family = types_pb2.MODEL_FAMILY_TEXT_ENCODER
+    rig.storage.add(odd)
+    reason, message = await refusal(rig, [config("odd"), *rows(["a door"])])
+    assert reason is Reason.INVALID_CHECKPOINT
+    assert "the model odd.1 cannot compute" in message

@@ -168,6 +168,40 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_with_its_fault(tmp_path: Pat
     assert "it lacks model.safetensors" in refusal("model.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"pad_token_id": 99_999}, "it pads with token 99999"),
+        ({"pad_token_id": -1}, "it pads with token -1"),
+        ({"num_attention_heads": 0}, "config.json is inconsistent"),
+        ({"nested": "["}, "config.json is not valid JSON"),
+    ],
+)
+def test_a_configuration_that_cannot_be_built_is_refused(
+    tmp_path: Path, content: dict[str, object], told: str
+) -> None:
+    folder = flattened(write_tiny_encoder(tmp_path))
+    if "nested" in content:
+        (folder / "config.json").write_text("[" * 100_000)
+    else:
+        _spoil(folder, "config.json", content)
+    with pytest.raises(ThanosqlError, match=told) as raised:
+        load_encoder(folder)
+    assert raised.value.reason is Reason.INVALID_CHECKPOINT
+
+
+async def test_how_a_configuration_wants_to_be_run_is_not_taken_from_it(tmp_path: Path) -> None:
+    folder = flattened(write_tiny_encoder(tmp_path))
+    before = loaded_encoder(folder)
+    ways = {"return_dict": False, "chunk_size_feed_forward": 3, "output_hidden_states": True}
+    _spoil(folder, "config.json", ways)
+    after = loaded_encoder(folder)
+    for text in TEXTS:
+        np.testing.assert_array_equal(await after.embed(text), await before.embed(text))
+    await before.close()
+    await after.close()
+
+
 def test_what_would_be_computed_behind_the_mean_is_refused(tmp_path: Path) -> None:
     folder = flattened(write_tiny_encoder(tmp_path))
     modules = json.loads((folder / "modules.json").read_text())

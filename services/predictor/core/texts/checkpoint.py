@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
@@ -31,9 +30,23 @@ _POOLING_KEY = "pooling_mode_"
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 # Their positions count from behind the number of the padding token.
 _OFFSET_POSITIONS = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})
-# Never taken from a stranger's config.json: where code comes from, and how it runs.
+# Never taken from a stranger's config.json: where code comes from, how it runs, and what it answers with.
 _IGNORED_KEYS = frozenset(
-    {"auto_map", "torch_dtype", "dtype", "quantization_config", "attn_implementation", "name_or_path"}
+    {
+        "attn_implementation",
+        "auto_map",
+        "chunk_size_feed_forward",
+        "dtype",
+        "name_or_path",
+        "output_attentions",
+        "output_hidden_states",
+        "quantization_config",
+        "return_dict",
+        "torch_dtype",
+        "torchscript",
+        "use_cache",
+        "use_return_dict",
+    }
 )
 _MOST_LAYERS = 256
 
@@ -103,7 +116,7 @@ def _configuration(folder: Path, content: dict[str, Any]) -> Any:
     try:
         config = AutoConfig.for_model(family, **known_keys)
         _check(config)
-    except (TypeError, ValueError, AttributeError, StrictDataclassError) as failure:
+    except Exception as failure:  # values of any kind end in errors of any kind
         raise invalid_checkpoint(folder, f"{_CONFIG_FILE} is inconsistent ({failure})") from failure
     return config
 
@@ -115,6 +128,8 @@ def _check(config: Any) -> None:
     sizes = (config.hidden_size, config.vocab_size, config.max_position_embeddings)
     if not all(isinstance(size, int) and size >= 1 for size in sizes):
         raise ValueError("a size in it is not a positive number")
+    if not 0 <= _pad_id(config) < config.vocab_size:
+        raise ValueError(f"it pads with token {_pad_id(config)}, and has {config.vocab_size}")
     if getattr(config, "is_decoder", False):
         raise ValueError("it is a decoder, in which tokens see only those before them")
 
@@ -124,7 +139,7 @@ def _built(folder: Path, config: Any) -> nn.Module:
     maker: Any = AutoModel  # Any: it has no types
     try:
         model: nn.Module = maker.from_config(config)
-    except (KeyError, TypeError, ValueError, RuntimeError) as failure:
+    except Exception as failure:  # as above
         raise invalid_checkpoint(folder, f"{_CONFIG_FILE} is inconsistent ({failure})") from failure
     return model
 

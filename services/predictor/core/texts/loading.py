@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
+import torch
 
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.ports import Clock
@@ -11,11 +12,14 @@ from services.predictor.core.statistics import Statistics
 from services.predictor.core.texts.checkpoint import EncoderCheckpoint, load_encoder
 from services.predictor.core.texts.encoder import LoadedEncoder
 from services.predictor.core.texts.engine import TextEngine
+from services.predictor.core.texts.tokens import Tokeniser
 from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.types import ModelRecord
-from thanosql_runtime.errors import ThanosqlError
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("loading")
+# Of two lengths, so that one is padded.
+_WARM_UP = ("warm up", "warm up with a longer text")
 
 
 class EncoderLoader:
@@ -74,9 +78,20 @@ class EncoderLoader:
         with self._cache.opened(record) as folder:
             checkpoint = load_encoder(folder)
         engine = TextEngine(checkpoint, self._engine_options)
-        tokens = [window.tokens for window in checkpoint.tokeniser.windows("warm up")]
-        if tokens:
-            for answer in engine.finish(engine.run(engine.prepare(tokens))):
-                if isinstance(answer, ThanosqlError):
-                    raise answer
+        try:
+            _warm_up(engine, checkpoint.tokeniser)
+        except (ThanosqlError, torch.OutOfMemoryError):
+            raise
+        except Exception as failure:  # a configuration can pass every check and not fit together
+            problem = f"the model {record.full_name} cannot compute: its files do not fit together"
+            raise error(Reason.INVALID_CHECKPOINT, f"{problem} ({failure})", model=record.name) from failure
         return engine, checkpoint
+
+
+def _warm_up(engine: TextEngine, tokeniser: Tokeniser) -> None:
+    tokens = [window.tokens for text in _WARM_UP for window in tokeniser.windows(text)]
+    if not tokens:
+        return
+    for answer in engine.finish(engine.run(engine.prepare(tokens))):
+        if isinstance(answer, ThanosqlError):
+            raise answer
