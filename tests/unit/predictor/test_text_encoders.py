@@ -190,6 +190,16 @@ def test_a_configuration_that_cannot_be_built_is_refused(
     assert raised.value.reason is Reason.INVALID_CHECKPOINT
 
 
+def test_a_token_around_texts_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
+    folder = flattened(write_tiny_encoder(tmp_path))
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["post_processor"]["special_tokens"]["[CLS]"]["ids"] = [999_999]
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(ThanosqlError, match="its tokeniser has 1000000 tokens, the model knows") as raised:
+        load_encoder(folder)
+    assert raised.value.reason is Reason.INVALID_CHECKPOINT
+
+
 async def test_how_a_configuration_wants_to_be_run_is_not_taken_from_it(tmp_path: Path) -> None:
     folder = flattened(write_tiny_encoder(tmp_path))
     before = loaded_encoder(folder)

@@ -52,8 +52,11 @@ class Tokeniser:
 
     @property
     def vocabulary_size(self) -> int:
-        """One more than the highest number of a token."""
-        return 1 + max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+        """One more than the highest number of a token, those at the start and the end of windows included."""
+        listed = self._tokenizer.get_vocab(with_added_tokens=True).values()
+        # Their numbers stand apart from the list, and may be others.
+        around = self._tokenizer.post_process(self._tokenizer.encode("", add_special_tokens=False)).ids
+        return 1 + max([*listed, *around], default=-1)
 
     @property
     def room(self) -> int:
