@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -188,6 +189,21 @@ def test_a_configuration_that_cannot_be_built_is_refused(
     with pytest.raises(ThanosqlError, match=told) as raised:
         load_encoder(folder)
     assert raised.value.reason is Reason.INVALID_CHECKPOINT
+
+
+@pytest.mark.parametrize(("groups", "inner"), [(300, 1), (20, 15), (1, 150)])
+def test_layers_in_groups_are_bounded_too(tmp_path: Path, groups: int, inner: int) -> None:
+    folder = flattened(write_tiny_encoder(tmp_path, "albert"))
+    _spoil(folder, "config.json", {"num_hidden_groups": groups, "inner_group_num": inner})
+    with pytest.raises(ThanosqlError, match="it asks for 300 layers; 1 to 256 are possible"):
+        load_encoder(folder)
+
+
+def test_a_number_of_labels_costs_nothing(tmp_path: Path) -> None:
+    folder = flattened(write_tiny_encoder(tmp_path))
+    _spoil(folder, "config.json", {"num_labels": 1000, "id2label": "none"})
+    config: Any = load_encoder(folder).model.config
+    assert len(config.id2label) < 1000
 
 
 def test_a_token_around_texts_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:

@@ -30,14 +30,18 @@ _POOLING_KEY = "pooling_mode_"
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 # Their positions count from behind the number of the padding token.
 _OFFSET_POSITIONS = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})
-# Never taken from a stranger's config.json: where code comes from, how it runs, and what it answers with.
+# Never taken from a stranger's config.json: where code comes from, how it runs, what it answers with, and
+# the names of labels, of which there may be millions.
 _IGNORED_KEYS = frozenset(
     {
         "attn_implementation",
         "auto_map",
         "chunk_size_feed_forward",
         "dtype",
+        "id2label",
+        "label2id",
         "name_or_path",
+        "num_labels",
         "output_attentions",
         "output_hidden_states",
         "quantization_config",
@@ -123,8 +127,11 @@ def _configuration(folder: Path, content: dict[str, Any]) -> Any:
 
 def _check(config: Any) -> None:
     """Any: as in `_configuration`."""
-    if not 1 <= config.num_hidden_layers <= _MOST_LAYERS:
-        raise ValueError(f"it asks for {config.num_hidden_layers} layers; 1 to {_MOST_LAYERS} are possible")
+    # ALBERT holds as many as its groups say, and runs those of one group for each layer.
+    inner = getattr(config, "inner_group_num", 1)
+    for layers in (config.num_hidden_layers * inner, getattr(config, "num_hidden_groups", 1) * inner):
+        if not 1 <= layers <= _MOST_LAYERS:
+            raise ValueError(f"it asks for {layers} layers; 1 to {_MOST_LAYERS} are possible")
     sizes = (config.hidden_size, config.vocab_size, config.max_position_embeddings)
     if not all(isinstance(size, int) and size >= 1 for size in sizes):
         raise ValueError("a size in it is not a positive number")
