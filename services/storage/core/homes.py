@@ -93,12 +93,12 @@ class TableHome:
         uri = self.table_uri(folded)
         return lance.dataset(uri, version=version, storage_options=self.options, default_scan_options=options)
 
-    def data_files(self) -> Iterator[str]:
-        """Yield the address of every file with rows of a table, whatever version has it, or none."""
+    def data_files(self) -> Iterator[tuple[str, ObjectInfo]]:
+        """Yield every file with rows of a table, whatever version has it, or none, behind its address."""
         for name in self.folders():
             for info in self._store.walk(f"{_folder(name)}data/"):
                 if info.key.endswith(_SUFFIX):
-                    yield f"{self.uri}/{info.key}"
+                    yield f"{self.uri}/{info.key}", info
 
     def has_data_file(self, uri: str) -> bool:
         """Tell whether a file with rows is still there."""

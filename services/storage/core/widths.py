@@ -15,5 +15,11 @@ def rows_at_once(dataset: Any) -> int:  # Any: lance ships no types
         metadata = fragment.metadata
         size_bytes = sum(file.file_size_bytes or 0 for file in metadata.files)
         if size_bytes > _STEP_BYTES:
-            rows = min(rows, _STEP_BYTES * metadata.physical_rows // size_bytes)
-    return max(rows, _LEAST_ROWS)
+            rows = min(rows, rows_in_step(metadata.physical_rows, size_bytes))
+    return rows
+
+
+def rows_in_step(rows: int, size_bytes: int) -> int:
+    """Return how many rows a step takes of a file, which has so many in so many bytes."""
+    steps = max(1, size_bytes / _STEP_BYTES)
+    return max(int(rows / steps), _LEAST_ROWS)

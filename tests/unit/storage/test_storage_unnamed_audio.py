@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from services.storage.core.homes import TableHome, directory_home
+from services.storage.core.keeping import naming
 from services.storage.core.keeping.digests import Digests
 from services.storage.core.keeping.keepers import Keepers
 from services.storage.core.keeping.naming import NamedRecordings
@@ -242,6 +244,22 @@ def test_a_table_that_cannot_be_read_keeps_everything(world: World, kept: bytes 
     world.place.store.write(file, [whole[:-40] + bytes(8) + whole[-32:] if kept is None else kept])
     world.round(WEEK_S)
     assert len(world.kept()) == 1
+
+
+def test_long_texts_are_looked_through_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = world.keep("a")
+    texts = [os.urandom(20_000).hex() for _ in range(600)]
+    world.name("t", *texts, key)
+    sizes = []
+    look_through = naming._digests
+
+    def measured(texts: pa.Array) -> Iterator[str]:
+        sizes.append(texts.get_total_buffer_size())
+        return look_through(texts)
+
+    monkeypatch.setattr(naming, "_digests", measured)
+    assert world.round() == 0
+    assert max(sizes) < 20 << 20
 
 
 def test_files_that_are_no_recordings_in_keeping_are_left_alone(world: World) -> None:

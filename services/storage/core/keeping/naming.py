@@ -16,11 +16,11 @@ from lance.file import LanceFileReader
 
 from services.storage.core.homes import TableHome
 from services.storage.core.outages import panics_told, store_unreadable
+from services.storage.core.widths import MOST_ROWS, rows_in_step
 from thanosql_objects.kept_audio import KEPT_AUDIO_SIGN, digests_in
 from thanosql_objects.ports import ObjectInfo
 from thanosql_runtime.errors import Reason, error
 
-_BATCH_ROWS = 4096
 # Another number where more is looked for in a file: what was noted before is then noted anew.
 _VERSION = 1
 _OUTDATED = """
@@ -83,10 +83,10 @@ class Look:
         """Read the files that are new, and forget those that are gone."""
         self._database.execute("DELETE FROM present")
         for home in self._homes:
-            for uri in home.data_files():
+            for uri, info in home.data_files():
                 self._database.execute("INSERT OR IGNORE INTO present VALUES (?)", (uri,))
                 if not self._database.execute("SELECT 1 FROM files WHERE uri = ?", (uri,)).fetchone():
-                    self._read(uri, home)
+                    self._read(uri, info.size_bytes, home)
         with self._database:
             for statement in _FORGET:
                 self._database.execute(statement)
@@ -127,10 +127,10 @@ class Look:
             for sha256 in digests_in(key)
         )
 
-    def _read(self, uri: str, home: TableHome) -> None:
+    def _read(self, uri: str, size_bytes: int, home: TableHome) -> None:
         with self._database:
             number = self._database.execute("INSERT INTO files (uri) VALUES (?)", (uri,)).lastrowid
-            rows = ((sha256, number) for sha256 in _named_in(uri, home))
+            rows = ((sha256, number) for sha256 in _named_in(uri, size_bytes, home))
             self._database.executemany("INSERT OR IGNORE INTO named VALUES (?, ?)", rows)
 
 
@@ -140,26 +140,31 @@ def _make(database: sqlite3.Connection) -> None:
     database.executescript(_TABLES)
 
 
-def _named_in(uri: str, home: TableHome) -> Iterator[str]:
+def _named_in(uri: str, size_bytes: int, home: TableHome) -> Iterator[str]:
     """Yield the digests of the recordings that a file of a table names; nothing of one that is gone."""
     try:
         with panics_told(uri):
-            for texts in _texts_in(uri, home):
+            for texts in _texts_in(uri, size_bytes, home):
                 yield from _digests(texts)
     except (OSError, RuntimeError, ValueError) as problem:
         if home.has_data_file(uri):
             raise store_unreadable(problem, uri) from problem
 
 
-def _texts_in(uri: str, home: TableHome) -> Iterator[pa.Array]:
+def _texts_in(uri: str, size_bytes: int, home: TableHome) -> Iterator[pa.Array]:
     schema = LanceFileReader(uri, storage_options=home.options).metadata().schema
     columns = [field.name for field in schema if _has_text(field.type)]
     if not columns:
         return
     reader = LanceFileReader(uri, storage_options=home.options, columns=columns)
-    for batch in reader.read_all(batch_size=_BATCH_ROWS).to_batches():
-        for column in batch.columns:
-            yield from _texts(column)
+    count = reader.num_rows()
+    step = rows_in_step(count, size_bytes)
+    # In ranges: within one, Lance reads ahead as fast as the store answers.
+    for first in range(0, count, step):
+        rows = reader.read_range(first, min(step, count - first), batch_size=MOST_ROWS, batch_readahead=1)
+        for batch in rows.to_batches():
+            for column in batch.columns:
+                yield from _texts(column)
 
 
 def _has_text(kind: pa.DataType) -> bool:
