@@ -1,8 +1,10 @@
 """Whether somebody speaks: silero-vad's small network, asked every 32 ms of a stream.
 
 The package is used for its weights alone: importing it would set the number of threads of the whole process.
+Everything here is dot products of short rows, which neither NumPy nor its BLAS spreads over threads: torch
+and matrix products would wake a pool of threads for every step, most of whose time is spent waiting.
 
-Shapes, as suffixes: b batch, s samples, f frames, c channels, h hidden.
+Shapes, as suffixes: s samples, f frames, c channels, h hidden, g gates, o outputs, k kernel.
 """
 
 from collections.abc import Mapping
@@ -10,10 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
-from torch.nn import functional
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from thanosql_ctc.waveform import Samples
 
@@ -24,16 +24,20 @@ _HOP_SAMPLES = 128
 _PADDING_SAMPLES = 64
 _BINS = 129
 _HIDDEN = 128
+_TAPS = 3
 _STRIDES = {"conv1": 1, "conv2": 2, "conv3": 2, "conv4": 1}
 
+Array = NDArray[np.float32]
 
-def voice_weights() -> dict[str, Tensor]:
-    """Read the weights that the package carries; all streams share them."""
+
+def voice_weights() -> dict[str, Array]:
+    """Read the weights that the package carries, a row for each output; all streams share them."""
     found = find_spec("silero_vad")
     if found is None or not found.submodule_search_locations:
         raise RuntimeError("the package silero-vad is not installed; run `make setup`")
     folder = Path(next(iter(found.submodule_search_locations)))
-    return load_file(folder / "data" / "silero_vad_16k.safetensors")
+    read = load_file(folder / "data" / "silero_vad_16k.safetensors")
+    return {name: weight.reshape(len(weight), -1).squeeze() for name, weight in read.items()}
 
 
 class VoiceActivity:
@@ -43,11 +47,12 @@ class VoiceActivity:
         weights: As `voice_weights` gives them.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, weights: Mapping[str, Array]) -> None:
         self._weights = weights
         self._context_s = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
         self._rest_s = np.zeros(0, dtype=np.float32)
-        self._state_bh = (torch.zeros(1, _HIDDEN), torch.zeros(1, _HIDDEN))
+        self._hidden_h = np.zeros(_HIDDEN, dtype=np.float32)
+        self._cell_h = np.zeros(_HIDDEN, dtype=np.float32)
 
     def take(self, samples: Samples) -> list[float]:
         """Answer, for each step that is complete now, how likely it is that somebody speaks in it.
@@ -58,33 +63,52 @@ class VoiceActivity:
         waiting_s = np.concatenate([self._rest_s, samples])
         steps = len(waiting_s) // STEP_SAMPLES
         self._rest_s = waiting_s[steps * STEP_SAMPLES :]
-        with torch.inference_mode():
-            whole_s = waiting_s[: steps * STEP_SAMPLES]
-            return [self._step(step_s) for step_s in whole_s.reshape(steps, STEP_SAMPLES)]
+        whole_s = waiting_s[: steps * STEP_SAMPLES]
+        return [self._step(step_s) for step_s in whole_s.reshape(steps, STEP_SAMPLES)]
 
     def _step(self, step_s: Samples) -> float:
         weights = self._weights
-        input_bcs = torch.from_numpy(np.concatenate([self._context_s, step_s]))[None, None]
+        input_s = np.concatenate([self._context_s, step_s])
         self._context_s = step_s[-_CONTEXT_SAMPLES:]
-        hidden_bcf = _magnitudes(input_bcs, weights["stft_conv.weight"])
+        hidden_fc = _magnitudes(input_s, weights["stft_conv.weight"])
         for name, stride in _STRIDES.items():
-            kernel, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
-            hidden_bcf = functional.conv1d(hidden_bcf, kernel, bias, stride=stride, padding=1).relu()
-        self._state_bh = torch.lstm_cell(
-            hidden_bcf[..., 0],
-            self._state_bh,
-            weights["lstm_cell.weight_ih"],
-            weights["lstm_cell.weight_hh"],
-            weights["lstm_cell.bias_ih"],
-            weights["lstm_cell.bias_hh"],
-        )
-        heard_bcf = self._state_bh[0].relu()[..., None]
-        logit = functional.conv1d(heard_bcf, weights["final_conv.weight"], weights["final_conv.bias"])
-        return float(torch.sigmoid(logit))
+            hidden_fc = _convolved(hidden_fc, weights[f"{name}.weight"], weights[f"{name}.bias"], stride)
+        self._remember(hidden_fc[0])
+        heard_h = np.maximum(self._hidden_h, 0)
+        logit = np.vecdot(weights["final_conv.weight"], heard_h) + weights["final_conv.bias"]
+        return float(_sigmoid(logit))
+
+    def _remember(self, input_h: Array) -> None:
+        """One step of the LSTM."""
+        weights = self._weights
+        from_input_g = np.vecdot(weights["lstm_cell.weight_ih"], input_h) + weights["lstm_cell.bias_ih"]
+        from_past_g = np.vecdot(weights["lstm_cell.weight_hh"], self._hidden_h) + weights["lstm_cell.bias_hh"]
+        taken_h, kept_h, new_h, shown_h = np.split(from_input_g + from_past_g, 4)
+        self._cell_h = _sigmoid(kept_h) * self._cell_h + _sigmoid(taken_h) * np.tanh(new_h)
+        self._hidden_h = _sigmoid(shown_h) * np.tanh(self._cell_h)
 
 
-def _magnitudes(input_bcs: Tensor, kernels: Tensor) -> Tensor:
+def _magnitudes(input_s: Samples, kernels_ok: Array) -> Array:
     """Measure how much of each frequency there is, by a Fourier transform written as a convolution."""
-    padded_bcs = functional.pad(input_bcs, (0, _PADDING_SAMPLES), mode="reflect")
-    parts_bcf = functional.conv1d(padded_bcs, kernels, stride=_HOP_SAMPLES)
-    return (parts_bcf[:, :_BINS].square() + parts_bcf[:, _BINS:].square()).sqrt()
+    padded_s = np.concatenate([input_s, input_s[-2 : -2 - _PADDING_SAMPLES : -1]])
+    begins = range(0, len(padded_s) - kernels_ok.shape[1] + 1, _HOP_SAMPLES)
+    windows_fk = np.stack([padded_s[begin : begin + kernels_ok.shape[1]] for begin in begins])
+    parts_fo = np.vecdot(kernels_ok, windows_fk[:, None])
+    magnitudes_fc: Array = np.sqrt(np.square(parts_fo[:, :_BINS]) + np.square(parts_fo[:, _BINS:]))
+    return magnitudes_fc
+
+
+def _convolved(input_fc: Array, kernels_ok: Array, bias_o: Array, stride: int) -> Array:
+    """A convolution in time with one frame of padding, and what of it is positive."""
+    padded_fc = np.zeros((len(input_fc) + 2, input_fc.shape[1]), dtype=np.float32)
+    padded_fc[1:-1] = input_fc
+    begins = range(0, len(input_fc), stride)
+    windows_fk = np.stack([padded_fc[begin : begin + _TAPS].T.ravel() for begin in begins])
+    positive_fo: Array = np.maximum(np.vecdot(kernels_ok, windows_fk[:, None]) + bias_o, 0)
+    return positive_fo
+
+
+def _sigmoid(values: Array) -> Array:
+    # Unlike 1 / (1 + exp(-x)) it overflows nowhere.
+    between: Array = np.float32(0.5) * (np.tanh(np.float32(0.5) * values) + np.float32(1))
+    return between
