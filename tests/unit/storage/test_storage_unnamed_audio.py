@@ -262,6 +262,23 @@ def test_long_texts_are_looked_through_a_few_at_a_time(world: World, monkeypatch
     assert max(sizes) < 20 << 20
 
 
+def test_the_memory_of_names_can_be_written_while_a_file_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.name("t", world.keep("a"))
+    look_through = naming._digests
+
+    def written(texts: pa.Array) -> Iterator[str]:
+        path = world.root / "named.sqlite"
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as other, other:
+            other.execute("INSERT INTO files (uri) VALUES ('of another process')")
+        return look_through(texts)
+
+    monkeypatch.setattr(naming, "_digests", written)
+    assert world.round() == 0
+    assert "not_reconciled" not in capsys.readouterr().out
+
+
 def test_files_that_are_no_recordings_in_keeping_are_left_alone(world: World) -> None:
     world.store.write("audio/sha256/notes.txt", [b"mine"])
     assert world.round() == 0

@@ -33,6 +33,7 @@ _TABLES = """
     CREATE TABLE IF NOT EXISTS named (sha256 TEXT, file INTEGER, PRIMARY KEY (sha256, file)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS named_by_file ON named (file);
     CREATE TEMP TABLE present (uri TEXT PRIMARY KEY);
+    CREATE TEMP TABLE found (sha256 TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TEMP TABLE unnamed (key TEXT PRIMARY KEY, sha256 TEXT, size_bytes INTEGER, modified_s REAL);
 """
 _FORGET = (
@@ -128,10 +129,13 @@ class Look:
         )
 
     def _read(self, uri: str, size_bytes: int, home: TableHome) -> None:
+        self._database.execute("DELETE FROM found")
+        rows = ((sha256,) for sha256 in _named_in(uri, size_bytes, home))
+        self._database.executemany("INSERT OR IGNORE INTO found VALUES (?)", rows)
+        # Only now: a file of a table may take minutes, and nobody else could write here meanwhile.
         with self._database:
             number = self._database.execute("INSERT INTO files (uri) VALUES (?)", (uri,)).lastrowid
-            rows = ((sha256, number) for sha256 in _named_in(uri, size_bytes, home))
-            self._database.executemany("INSERT OR IGNORE INTO named VALUES (?, ?)", rows)
+            self._database.execute("INSERT INTO named SELECT sha256, ? FROM found", (number,))
 
 
 def _make(database: sqlite3.Connection) -> None:
