@@ -129,10 +129,11 @@ class Look:
         )
 
     def _read(self, uri: str, size_bytes: int, home: TableHome) -> None:
+        # No lock is held while the file is read, which may take minutes: `found` is this connection's own.
+        self._database.commit()
         self._database.execute("DELETE FROM found")
         rows = ((sha256,) for sha256 in _named_in(uri, size_bytes, home))
         self._database.executemany("INSERT OR IGNORE INTO found VALUES (?)", rows)
-        # Only now: a file of a table may take minutes, and nobody else could write here meanwhile.
         with self._database:
             number = self._database.execute("INSERT INTO files (uri) VALUES (?)", (uri,)).lastrowid
             self._database.execute("INSERT INTO named SELECT sha256, ? FROM found", (number,))
