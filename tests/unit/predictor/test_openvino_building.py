@@ -22,7 +22,7 @@ from services.predictor.core.openvino_engine import OpenVinoEngine
 from services.predictor.core.openvino_runtime import OpenVino, OpenVinoUnavailable
 from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.types import ModelRecord
-from services.predictor.core.verification import BOUNDS, VerificationError, verify
+from services.predictor.core.verification import BOUNDS, Bounds, VerificationError, verify
 from tests.deployment import ROOT
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
 from tests.fakes.predictor_storage import put_model
@@ -217,6 +217,19 @@ def test_auto_takes_the_precision_that_the_processor_has(tmp_path: Path) -> None
     built = building.build(record)
     assert described(built) == f"openvino cpu {'bfloat16' if runtime.has_bfloat16 else 'float32'}"
     assert built.engines.notice == ""
+
+
+def test_one_frame_refuses_no_precision_in_which_labels_may_differ(files: Path) -> None:
+    checkpoint = load_checkpoint(files)
+
+    def nearly(sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
+        answers = [logits.numpy().copy() for logits in batch_logits(checkpoint.model, sounds)]
+        for shortest in [logits for logits in answers if len(logits) == 1]:
+            best = shortest[0].argmax()
+            shortest[0, (best + 1) % shortest.shape[1]] = shortest[0, best] + 1e-6
+        return answers
+
+    verify(checkpoint, nearly, Bounds(error=10.0, same_labels=0.9))
 
 
 def test_weights_for_embeddings_are_read_when_the_first_is_asked_for(tmp_path: Path) -> None:
