@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import structlog
@@ -12,7 +13,9 @@ from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.loaded_model import Acoustics, Engines, Hearing
 from services.predictor.core.on_demand_embedder import OnDemandEmbedder
 from services.predictor.core.openvino_building import OpenVinoBuilder
+from services.predictor.core.openvino_engine import OpenVinoEngine
 from services.predictor.core.openvino_runtime import OpenVino
+from services.predictor.core.ports import Engine
 from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
 from services.predictor.core.types import ModelRecord
@@ -75,36 +78,50 @@ class EngineBuilder:
             ThanosqlError: CHECKSUM_MISMATCH, INVALID_CHECKPOINT, or what the store raises.
         """
         with self._cache.opened(record) as files:
-            engines = self._engines(record, files)
             acoustics = Acoustics.of(load_facts(files), self._hearing)
-        _warm_up(engines, acoustics)
+            engines = self._engines(record, files, acoustics.sample_rate_hz)
         return Built(engines=engines, acoustics=acoustics)
 
-    def _engines(self, record: ModelRecord, files: Path) -> Engines:
-        if self._choice.engine == "torch":
-            return self._through_torch(files)
-        try:
-            return self._through_openvino(record, files)
-        except ThanosqlError:
-            raise  # the model's own fault: torch would not take it either
-        except Exception as failure:  # noqa: BLE001 - whatever the runtime raises, torch can serve
-            notice = f"torch serves in place of OpenVINO: {failure}"
-            _log.warning("torch serves", model=record.name, version=record.version, problem=str(failure))
-            return replace(self._through_torch(files), notice=notice)
-
-    def _through_torch(self, files: Path) -> Engines:
+    def _engines(self, record: ModelRecord, files: Path, rate_hz: int) -> Engines:
+        notice = ""
+        if self._choice.engine == "openvino":
+            try:
+                labels, notice = self._through_openvino(record, files, rate_hz)
+                frames = OnDemandEmbedder(partial(self._load_embedder, record), self._choice.options)
+                return Engines(labels=labels, frames=frames, notice=notice)
+            except ThanosqlError:
+                raise  # the model's own fault: torch would not take it either
+            except Exception as failure:  # noqa: BLE001 - whatever the runtime raises, torch can serve
+                notice = f"torch serves in place of OpenVINO: {failure}"
+                _log.warning("torch serves", model=record.name, version=record.version, problem=str(failure))
         engine = TorchEngine(load_checkpoint(files).model, self._choice.options)
-        return Engines(labels=engine, frames=TorchEmbedder(engine))
+        _warm_up(engine, rate_hz)
+        return Engines(labels=engine, frames=TorchEmbedder(engine), notice=notice)
 
-    def _through_openvino(self, record: ModelRecord, files: Path) -> Engines:
+    def _through_openvino(self, record: ModelRecord, files: Path, rate_hz: int) -> tuple[OpenVinoEngine, str]:
+        """The engine, warm, and why it has another precision than the one asked for."""
         runtime = self._open_runtime()
         dtype, notice = _fitting(self._choice.dtype, runtime)
-        builder = OpenVinoBuilder(runtime=runtime, options=replace(self._choice.options, dtype=dtype))
-        return Engines(
-            labels=builder.build(files),
-            frames=OnDemandEmbedder(partial(self._load_embedder, record), self._choice.options),
-            notice=notice,
-        )
+        if dtype != "float32":
+            try:
+                return self._in_precision(dtype, runtime, files, rate_hz), notice
+            except ThanosqlError:
+                raise
+            except Exception as failure:  # noqa: BLE001 - what fails in it may do in float32
+                notice = f"float32 serves in place of {dtype}: {failure}"
+                _log.warning(
+                    "float32 serves", model=record.name, version=record.version, problem=str(failure)
+                )
+        return self._in_precision("float32", runtime, files, rate_hz), notice
+
+    def _in_precision(self, dtype: str, runtime: OpenVino, files: Path, rate_hz: int) -> OpenVinoEngine:
+        options = replace(self._choice.options, dtype=dtype)
+        engine = OpenVinoBuilder(runtime=runtime, options=options).build(files)
+        try:
+            _warm_up(engine, rate_hz)
+        except ThanosqlError as failure:  # torch says whether that is the model's own fault
+            raise RuntimeError(failure.message) from failure
+        return engine
 
     def _load_embedder(self, record: ModelRecord) -> TorchEmbedder:
         with self._cache.opened(record) as files:
@@ -121,9 +138,8 @@ def _fitting(dtype: str, runtime: OpenVino) -> tuple[str, str]:
     return dtype, ""
 
 
-def _warm_up(engines: Engines, acoustics: Acoustics) -> None:
-    silence = np.zeros(round(_WARM_UP_S * acoustics.sample_rate_hz), dtype=np.float32)
-    engine = engines.labels
+def _warm_up(engine: Engine[Any, Any, list[int]], rate_hz: int) -> None:
+    silence = np.zeros(round(_WARM_UP_S * rate_hz), dtype=np.float32)
     for _stream in range(engine.policy.streams):
         for answer in engine.finish(engine.run(engine.prepare([silence]))):
             if isinstance(answer, ThanosqlError):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from services.predictor.core.engine_building import Built, EngineBuilder, Engine
 from services.predictor.core.loaded_model import Hearing
 from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_engine import OpenVinoEngine
-from services.predictor.core.openvino_runtime import OpenVino, OpenVinoUnavailable
+from services.predictor.core.openvino_runtime import CompiledModel, OpenVino, OpenVinoUnavailable
 from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.types import ModelRecord
 from services.predictor.core.verification import BOUNDS, Bounds, VerificationError, verify
@@ -60,6 +61,36 @@ class WrongRuntime(CountingRuntime):
         with torch.no_grad():
             for weight in module.parameters():
                 weight.div_(1.1)
+
+
+class FailingToCompute:
+    """A compiled model whose requests fail, as those of an instruction that the processor lacks do."""
+
+    def request(self) -> "FailingToCompute":
+        return self
+
+    def infer(self, *_arguments: object) -> None:
+        raise RuntimeError("could not create a primitive")
+
+
+class Float32Runtime(CountingRuntime):
+    """OpenVINO that computes in float32 whatever it is asked for, so on every processor alike."""
+
+    def compile(self, path: Path, dtype: str, streams: int, threads: int) -> CompiledModel:
+        self.compiled.append(dtype)
+        return super().compile(path, "float32", streams, threads)
+
+
+class RuntimeThatFailsIn(Float32Runtime):
+    """OpenVINO that has bfloat16, and fails when it computes in some precisions."""
+
+    def __init__(self, *dtypes: str) -> None:
+        super().__init__(has_bfloat16=True)
+        self.failing = dtypes
+
+    def compile(self, path: Path, dtype: str, streams: int, threads: int) -> CompiledModel:
+        compiled = super().compile(path, dtype, streams, threads)
+        return cast("CompiledModel", FailingToCompute()) if dtype in self.failing else compiled
 
 
 @pytest.fixture
@@ -211,12 +242,42 @@ def test_float32_serves_where_the_processor_has_no_bfloat16(tmp_path: Path) -> N
     assert "float32 serves in place of bfloat16" in built.engines.notice
 
 
-def test_auto_takes_the_precision_that_the_processor_has(tmp_path: Path) -> None:
-    runtime = CountingRuntime()
+@pytest.mark.parametrize(("has_bfloat16", "dtype"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_takes_the_precision_that_the_processor_has(
+    tmp_path: Path, has_bfloat16: bool, dtype: str
+) -> None:
+    building, record = builder(tmp_path, Float32Runtime(has_bfloat16=has_bfloat16), "auto")
+    built = building.build(record)
+    assert described(built) == f"openvino cpu {dtype}"
+    assert built.engines.notice == ""
+
+
+def test_float32_serves_where_bfloat16_fails_verification(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BOUNDS, "bfloat16", Bounds(error=-1.0, same_labels=0.9))
+    runtime = Float32Runtime(has_bfloat16=True)
     building, record = builder(tmp_path, runtime, "auto")
     built = building.build(record)
-    assert described(built) == f"openvino cpu {'bfloat16' if runtime.has_bfloat16 else 'float32'}"
-    assert built.engines.notice == ""
+    assert described(built) == "openvino cpu float32"
+    assert "float32 serves in place of bfloat16: its logits differ" in built.engines.notice
+    assert runtime.conversions == 1
+
+
+@pytest.mark.parametrize(
+    ("failing", "serves"),
+    [(("bfloat16",), "openvino cpu float32"), (("bfloat16", "float32"), "torch cpu float32")],
+)
+def test_a_warm_up_that_fails_refuses_no_model(tmp_path: Path, failing: tuple[str, ...], serves: str) -> None:
+    building, record = builder(tmp_path, RuntimeThatFailsIn(), "auto")
+    building.build(record)
+    # Both precisions are verified by now, so that nothing but the warm-up computes.
+    float32, _ = builder(tmp_path, RuntimeThatFailsIn(), "float32")
+    float32.build(record)
+    building, _ = builder(tmp_path, RuntimeThatFailsIn(*failing), "auto")
+    built = building.build(record)
+    assert described(built) == serves
+    assert "could not create a primitive" in built.engines.notice
 
 
 def test_one_frame_refuses_no_precision_in_which_labels_may_differ(files: Path) -> None:
