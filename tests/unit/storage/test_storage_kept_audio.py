@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
+from services.storage.core.keeping import recordings
 from services.storage.core.types import CopyOutcome, IfExists
 from thanosql_runtime.errors import Reason, ThanosqlError
 
@@ -149,6 +150,31 @@ def test_recordings_that_cannot_be_read_are_not_kept(
         {"source": "a/text.flac", "reason": "AUDIO_UNREADABLE"}
     ]
     assert list((tmp_path / "objects" / ".incoming").iterdir()) == []
+
+
+def test_a_large_file_that_is_no_recording_takes_no_room_in_the_store(
+    copying: CopyCommand, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(files / "a" / "good.wav")
+    with (files / "a" / "text.flac").open("wb") as large:
+        large.truncate(17 << 20)
+    staged = []
+    probed = recordings._probed
+
+    def measured(path: str, file: Path, *rest: object) -> object:
+        staged.append(file.stat().st_size)
+        return probed(path, file, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recordings, "_probed", measured)
+    assert stored(copying, "a").quarantined[0].reason is Reason.AUDIO_UNREADABLE
+    assert staged == [(files / "a" / "good.wav").stat().st_size]
+
+
+def test_a_large_recording_is_kept_whole(copying: CopyCommand, files: Path, tmp_path: Path) -> None:
+    (files / "a").mkdir()
+    soundfile.write(files / "a" / "long.wav", np.zeros(9 << 20, np.int16), 16000)
+    stored(copying, "a")
+    assert kept(tmp_path) == [key_of(files / "a" / "long.wav")]
 
 
 def test_an_unchanged_recording_is_not_read_again(

@@ -25,6 +25,8 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 # Half of the shortest time that what belongs to nothing is kept.
 _FRESH_S = 43_200.0
+# A larger file is looked at where it lies first: what is no recording takes no room in the store.
+_LARGE_BYTES = 16 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -124,7 +126,7 @@ class KeptRecordings:
 
     def _read(self, path: str, info: ObjectInfo, stored: Stored) -> Recording:
         with self._store.incoming() as staged:
-            sha256, size_bytes = self._staged(path, staged)
+            sha256, size_bytes = self._staged(path, info.size_bytes, staged)
             after = self._workspace.stat(path)
             if (after.revision, after.size_bytes, size_bytes) != (info.revision, size_bytes, info.size_bytes):
                 message = f"{path!r} was changed while it was read; copy it again"
@@ -138,9 +140,12 @@ class KeptRecordings:
         stored.count(size_bytes, added=not has)
         return recording
 
-    def _staged(self, path: str, staged: Path) -> tuple[str, int]:
+    def _staged(self, path: str, told_bytes: int, staged: Path) -> tuple[str, int]:
         digest, size_bytes = hashlib.sha256(), 0
         with self._workspace.open(path) as source, staged.open("wb") as file:
+            if told_bytes > _LARGE_BYTES:
+                read_header(source, path)
+                source.seek(0)
             while chunk := source.read(CHUNK_BYTES):
                 digest.update(chunk)
                 size_bytes += file.write(chunk)
