@@ -19,8 +19,8 @@ from services.gateway.core.progress import RowProgress
 from services.gateway.core.records import Embedding, InputRow, RowAnswer, RowError, Rows, Transcription
 from services.gateway.core.run import Run
 from thanosql_runtime.errors import Reason
+from thanosql_runtime.long_texts import why_too_long
 
-_MOST_TEXT_BYTES = 256 << 10
 _SUBJECT_LENGTH = 300
 
 Answers = TypeVar("Answers", Transcription, Embedding)
@@ -111,9 +111,8 @@ def _refusal(task: Task, content: str, reference: str) -> tuple[Reason, str] | N
         return no_text if task.reads_texts else (Reason.AUDIO_NOT_FOUND, "the row has no path of a recording")
     if not reference.strip():
         return Reason.TEXT_EMPTY, "the row has no text to compare with"
-    if task.reads_texts and (size_bytes := len(content.encode())) > _MOST_TEXT_BYTES:
-        told = f"the text has {size_bytes} bytes, {_MOST_TEXT_BYTES} at most are taken; divide it"
-        return Reason.INVALID_DATA, told
+    if task.reads_texts and (too_long := why_too_long(content)):
+        return Reason.INVALID_DATA, too_long
     return None
 
 

@@ -15,13 +15,14 @@ from transformers import AutoModel
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.statistics import Counters
 from services.predictor.core.texts.checkpoint import FAMILIES, load_encoder
-from services.predictor.core.texts.embedding import MOST_BYTES, embed_texts
+from services.predictor.core.texts.embedding import embed_texts
 from services.predictor.core.texts.encoder import LoadedEncoder
 from services.predictor.core.texts.engine import TextEngine
 from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.types import Embedding, ModelRecord, TextRow
 from tests.fakes.text_encoders import LONGEST, flattened, write_pooling, write_tiny_encoder
 from thanosql_runtime.errors import Reason, ThanosqlError
+from thanosql_runtime.long_texts import MOST_TEXT_BYTES
 
 TEXTS = [
     "good morning",
@@ -111,7 +112,7 @@ async def test_a_text_of_nothing_has_a_reason(encoder: LoadedEncoder, text: str)
 
 
 async def test_a_bad_text_fails_alone(encoder: LoadedEncoder) -> None:
-    texts = ["good morning", "", "x" * (MOST_BYTES + 1), "a door"]
+    texts = ["good morning", "", "x" * (MOST_TEXT_BYTES + 1), "a door"]
     answers = {answer.row_key: answer.outcome async for answer in embed_texts(encoder, rows(texts), 4)}
     reasons = [getattr(answers[key], "reason", None) for key in range(4)]
     assert reasons == [None, Reason.TEXT_EMPTY, Reason.INVALID_DATA, None]

@@ -10,9 +10,7 @@ from services.predictor.core.flow import answer_each
 from services.predictor.core.texts.encoder import LoadedEncoder
 from services.predictor.core.types import Embedding, RowAnswer, TextRow
 from thanosql_runtime.errors import Reason, ThanosqlError, error
-
-MOST_BYTES = 256 << 10
-"""Longest text, in UTF-8: what is spoken in five hours."""
+from thanosql_runtime.long_texts import why_too_long
 
 _log = structlog.get_logger("texts")
 
@@ -52,9 +50,6 @@ async def _answer(encoder: LoadedEncoder, row: TextRow) -> RowAnswer[Embedding]:
 def _checked(text: str) -> str:
     if not text.strip():
         raise error(Reason.TEXT_EMPTY, "the text is empty, so it has no embedding")
-    size_bytes = len(text.encode())
-    if size_bytes > MOST_BYTES:
-        raise error(
-            Reason.INVALID_DATA, f"the text has {size_bytes} bytes, {MOST_BYTES} at most are taken; divide it"
-        )
+    if too_long := why_too_long(text):
+        raise error(Reason.INVALID_DATA, too_long)
     return text
