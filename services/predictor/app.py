@@ -13,8 +13,9 @@ from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.listening import Listener
 from services.predictor.core.loaded_model import Hearing
 from services.predictor.core.loading import ModelLoader
+from services.predictor.core.places import AnyModel
 from services.predictor.core.preload import preload
-from services.predictor.core.registry import AnyModel, ModelRegistry
+from services.predictor.core.registry import ModelRegistry
 from services.predictor.core.statistics import Statistics
 from services.predictor.core.texts.loading import EncoderLoader
 from services.predictor.core.torch_engine import EngineOptions

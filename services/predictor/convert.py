@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from services.predictor.core.holding import HeldVersion, HoldAnswer
-from services.predictor.core.registry import ModelStatus, State
+from services.predictor.core.places import ModelStatus, State
 from services.predictor.core.statistics import Counters
 from services.predictor.core.types import (
     Artefact,

@@ -1,16 +1,14 @@
 """The models in memory: loaded once however many ask, held by leases, the least recently used given up."""
 
 import asyncio
-import enum
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import structlog
 
 from services.predictor.core.holding import ModelHolding, deleted_meanwhile
 from services.predictor.core.loaded_model import LoadedModel
+from services.predictor.core.places import AnyModel, ModelStatus, Place, State
 from services.predictor.core.ports import Clock, ModelCatalog
 from services.predictor.core.texts.encoder import LoadedEncoder
 from services.predictor.core.types import ModelFamily, ModelRecord
@@ -25,51 +23,7 @@ _HEARS = (
     "THANOSQL_STORAGE__TEXT_ENCODER brings as TextEncoder"
 )
 
-AnyModel: TypeAlias = LoadedModel | LoadedEncoder
-"""A model in memory, by the family of its record."""
-
 Load = Callable[[ModelRecord], Awaitable[AnyModel]]
-
-
-class State(enum.Enum):
-    """How a model stands."""
-
-    LOADING = "LOADING"
-    READY = "READY"
-    UNLOADING = "UNLOADING"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelStatus:
-    """One line of the list of models."""
-
-    name: str
-    version: int
-    state: State
-    message: str = ""
-    engine: str = ""
-    size_bytes: int = 0
-
-
-# Not frozen: a place in memory that changes hands.
-@dataclass(kw_only=True, eq=False)
-class _Place:
-    record: ModelRecord
-    task: "asyncio.Task[AnyModel]"
-    state: State = State.LOADING
-    message: str = ""
-    leases: int = 0
-    leaving: "asyncio.Task[None] | None" = None
-    used_s: float = 0.0
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def model(self) -> AnyModel | None:
-        """The model, once it is loaded."""
-        done = self.task.done() and not self.task.cancelled() and self.task.exception() is None
-        return self.task.result() if done else None
 
 
 class ModelRegistry:
@@ -100,7 +54,7 @@ class ModelRegistry:
         self._max_loaded_models = max_loaded_models
         self._holding = holding
         self._report = report
-        self._places: dict[tuple[str, int, str], _Place] = {}
+        self._places: dict[tuple[str, int, str], Place] = {}
         self._placing = asyncio.Lock()
 
     async def resolve(self, name: str, version: int) -> ModelRecord:
@@ -145,7 +99,7 @@ class ModelRegistry:
         """Load a model before it is needed."""
         record = await self.resolve(name, version)
         async with self._used(record):
-            return _status(self._places[record.key])
+            return self._places[record.key].status
 
     async def unload(self, name: str, version: int) -> int:
         """Give up a model once nobody holds it, every version for 0; answers how many there were."""
@@ -156,7 +110,7 @@ class ModelRegistry:
 
     def statuses(self) -> list[ModelStatus]:
         """Every model that is loaded, loading, leaving, or failed to load, by name and version."""
-        return [_status(self._places[key]) for key in sorted(self._places)]
+        return [self._places[key].status for key in sorted(self._places)]
 
     async def close(self) -> None:
         """Give up everything; loads are abandoned."""
@@ -168,7 +122,7 @@ class ModelRegistry:
         await asyncio.gather(*(place.model.close() for place in places if place.model is not None))
         self._places.clear()
 
-    async def _place(self, record: ModelRecord) -> _Place:
+    async def _place(self, record: ModelRecord) -> Place:
         """Find the place of a version, or take a new one, and lease it before anyone can evict it."""
         while True:
             leaving = self._places.get(record.key)
@@ -179,7 +133,7 @@ class ModelRegistry:
                 place = self._places.get(record.key)
                 if place is not None and place.state is State.UNLOADING:
                     continue
-                if place is None or not _is_usable(place):
+                if place is None or not place.is_usable:
                     await self._make_room(place)
                     place = self._take(record)
                 place.leases += 1
@@ -187,9 +141,9 @@ class ModelRegistry:
                 place.used_s = self._clock.now()
                 return place
 
-    def _take(self, record: ModelRecord) -> _Place:
+    def _take(self, record: ModelRecord) -> Place:
         task = asyncio.get_running_loop().create_task(self._load_model(record), name=f"load {record.name}")
-        place = _Place(record=record, task=task)
+        place = Place(record=record, task=task)
         place.idle.set()
         self._places[record.key] = place
         task.add_done_callback(lambda _task: self._settle(place))
@@ -213,7 +167,7 @@ class ModelRegistry:
                 raise deleted_meanwhile(record) from failure
             raise
 
-    def _settle(self, place: _Place) -> None:
+    def _settle(self, place: Place) -> None:
         if place.task.cancelled():
             place.state, place.message = State.FAILED, "the load was abandoned"
             self._holding.give_up(place.record)
@@ -227,7 +181,7 @@ class ModelRegistry:
             _log.warning("model failed to load", model=place.record.name, problem=str(failure))
         self._tell(place.record.name)
 
-    async def _make_room(self, dead: _Place | None) -> None:
+    async def _make_room(self, dead: Place | None) -> None:
         if dead is not None:
             await self._forget(dead)
         failed = [key for key, place in self._places.items() if place.state is State.FAILED]
@@ -243,16 +197,16 @@ class ModelRegistry:
                 )
             await self._give_up(min(unused, key=lambda place: place.used_s))
 
-    def _held(self) -> list[_Place]:
+    def _held(self) -> list[Place]:
         return [place for place in self._places.values() if place.state is not State.FAILED]
 
-    async def _give_up(self, place: _Place) -> None:
+    async def _give_up(self, place: Place) -> None:
         """Wait until a place is free; who stops waiting does not stop the leaving."""
         if place.leaving is None:
             place.leaving = asyncio.get_running_loop().create_task(self._leave(place))
         await asyncio.shield(place.leaving)
 
-    async def _leave(self, place: _Place) -> None:
+    async def _leave(self, place: Place) -> None:
         await asyncio.wait([place.task])
         place.state = State.UNLOADING
         if isinstance(place.model, LoadedModel):
@@ -260,7 +214,7 @@ class ModelRegistry:
         await place.idle.wait()
         await self._forget(place)
 
-    async def _forget(self, place: _Place) -> None:
+    async def _forget(self, place: Place) -> None:
         if place.model is not None:
             await place.model.close()
         if self._places.get(place.record.key) is place:
@@ -269,7 +223,7 @@ class ModelRegistry:
         place.gone.set()
         self._tell(place.record.name)
 
-    def _release(self, place: _Place) -> None:
+    def _release(self, place: Place) -> None:
         place.leases -= 1
         place.used_s = self._clock.now()
         if place.leases == 0:
@@ -285,22 +239,3 @@ class ModelRegistry:
 def _other_family(record: ModelRecord, what: str) -> ThanosqlError:
     message = f"model {record.full_name} is a {record.family.value}, which {what}"
     return error(Reason.INVALID_CHECKPOINT, message, model=record.name)
-
-
-def _is_usable(place: _Place) -> bool:
-    if place.state is State.READY:
-        return place.model is not None and place.model.is_alive
-    return place.state is State.LOADING
-
-
-def _status(place: _Place) -> ModelStatus:
-    model = place.model
-    notice = model.notice if isinstance(model, LoadedModel) else ""
-    return ModelStatus(
-        name=place.record.name,
-        version=place.record.version,
-        state=place.state,
-        message=place.message or notice,
-        engine=model.description if model else "",
-        size_bytes=model.size_bytes if model else 0,
-    )

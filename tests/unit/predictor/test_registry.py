@@ -9,8 +9,9 @@ import pytest
 
 from services.predictor.core.holding import HeldVersion, HoldAnswer, ModelHolding
 from services.predictor.core.loaded_model import Acoustics, Engines, Hearing, LoadedModel
+from services.predictor.core.places import State
 from services.predictor.core.ports import BatchPolicy
-from services.predictor.core.registry import ModelRegistry, State
+from services.predictor.core.registry import ModelRegistry
 from services.predictor.core.statistics import Counters
 from services.predictor.core.types import Artefact, ModelRecord
 from services.predictor.core.windows import Geometry
