@@ -196,8 +196,7 @@ def test_nothing_is_removed_while_a_copy_is_at_work(world: World) -> None:
     with world.recordings.copying():
         world.round(WEEK_S)
         assert len(world.kept()) == 1
-    world.round()
-    world.round(WEEK_S)
+    world.round(HOUR_S)
     assert world.kept() == []
 
 

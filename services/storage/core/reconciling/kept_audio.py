@@ -91,13 +91,17 @@ class KeptAudio:
         )
 
     def _removed(self, key: str) -> bool:
-        """Remove what is in a list and still has no name; False where that must wait."""
+        """Remove what is in a list and still has no name.
+
+        Raises:
+            ThanosqlError: CONFLICT where that must wait: the list stays as long known as it is.
+        """
         self._require_alone()
         with self._named.look() as look:
             look.refresh()
             for info in self._read(key):
                 if not look.is_named(info.key) and not self._recordings.remove(info):
-                    return False
+                    raise error(Reason.CONFLICT, "a COPY is taking recordings; the next round removes them")
         self._store.delete(key)
         return True
 
