@@ -4,8 +4,9 @@ import sys
 import time
 import wave
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from io import FileIO, UnsupportedOperation
 from typing import IO, Protocol, cast
 
@@ -88,14 +89,19 @@ def _wav(name: str, source: _Whole) -> Recording:
         raise _not_readable(name, str(failure) or "it is cut short") from failure
     if opened.getsampwidth() != _BYTES_PER_SAMPLE:
         raise _not_readable(name, f"its samples have {8 * opened.getsampwidth()} bits, not 16")
-    rate_hz = opened.getframerate()
-    return Recording(sample_rate_hz=rate_hz, chunks=_mono_chunks(opened, round(_CHUNK_S * rate_hz)))
+    rate_hz, channels = opened.getframerate(), opened.getnchannels()
+    frames, frame_bytes = round(_CHUNK_S * rate_hz), _BYTES_PER_SAMPLE * channels
+    read = partial(opened.readframes, frames)
+    if not opened.getnframes():  # as a recorder leaves it that could not go back: samples follow to the end
+        read = partial(source.read, frames * frame_bytes)
+    return Recording(sample_rate_hz=rate_hz, chunks=_mono_chunks(read, channels))
 
 
-def _mono_chunks(opened: wave.Wave_read, frames: int) -> Iterator[bytes]:
-    channels = opened.getnchannels()
-    while chunk := opened.readframes(frames):
-        yield chunk if channels == 1 else _mixed_down(chunk, channels)
+def _mono_chunks(read: Callable[[], bytes], channels: int) -> Iterator[bytes]:
+    frame_bytes = _BYTES_PER_SAMPLE * channels
+    while chunk := read():
+        whole = chunk[: len(chunk) // frame_bytes * frame_bytes]  # a file may be cut inside a frame
+        yield whole if channels == 1 else _mixed_down(whole, channels)
 
 
 def _mixed_down(chunk: bytes, channels: int) -> bytes:

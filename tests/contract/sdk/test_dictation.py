@@ -135,6 +135,23 @@ def test_channels_are_mixed_down(run: Run, tmp_path: Path) -> None:
     assert run("dictate", str(wav_file(tmp_path / "a.wav", channels=2))).stdout == "6400\n"
 
 
+@pytest.mark.parametrize("cut_bytes", [1, 2, 3])
+def test_a_wav_file_cut_inside_a_frame_is_dictated_up_to_there(
+    run: Run, tmp_path: Path, cut_bytes: int
+) -> None:
+    path = wav_file(tmp_path / "a.wav", channels=2)
+    path.write_bytes(path.read_bytes()[:-cut_bytes])
+    result = run("dictate", str(path))
+    assert (result.exit_code, result.stdout) == (0, "6398\n")
+
+
+def test_a_wav_file_that_was_never_finished_is_dictated_to_its_end(run: Run, tmp_path: Path) -> None:
+    path = wav_file(tmp_path / "a.wav", channels=2)
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + bytes(4) + content[44:])
+    assert run("dictate", str(path)).stdout == "6400\n"
+
+
 def test_raw_samples_come_from_the_standard_input(run: Run, gateway: FakeGateway) -> None:
     result = run("dictate", "--sample-rate", "44100", "--format", "json", "-", input=bytes(9000))
     assert json.loads(result.stdout) == {"start_s": 0.0, "end_s": 9.0, "text": "9000"}
