@@ -166,6 +166,9 @@ class _Thread:
                     return
         except Exception as failure:  # noqa: BLE001 - raised again where the chunks are taken
             end = failure
+        except BaseException as failure:  # noqa: BLE001 - as it is, it would end the loop of whoever waits
+            end = RuntimeError(f"the iterator of the chunks ended with {failure!r}")
+            end.__cause__ = failure
         self._put(end)
 
     def _put(self, item: Chunk | Exception | None) -> bool:

@@ -97,6 +97,16 @@ def test_a_microphone_that_fails_ends_the_dictation_with_its_own_error(client: T
         list(client.dictate(failing()))
 
 
+def test_an_iterator_that_ends_its_thread_ends_the_dictation(client: ThanoSQL) -> None:
+    def leaving() -> Iterator[bytes]:
+        yield bytes(100)
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match=r"chunks ended with SystemExit\(3\)"):
+        list(client.dictate(leaving()))
+    assert [transcript.text for transcript in client.dictate([bytes(10)])][-1] == "10"
+
+
 def test_leaving_early_ends_the_call_also_while_the_microphone_waits(
     client: ThanoSQL, gateway: FakeGateway
 ) -> None:
