@@ -18,6 +18,7 @@ from thanosql.values import FinalizeUtterance, LiveTranscript
 _MESSAGE_BYTES = 32 << 10
 _CHUNKS_AHEAD = 4
 _STABLE = 0.5
+_LARGEST = (1 << 31) - 1  # what a message holds
 _Request = gateway_pb2.DictateRequest
 
 Chunk = bytes | FinalizeUtterance
@@ -43,18 +44,26 @@ class Listening:
     max_utterance_s: float | None
 
     def message(self) -> gateway_pb2.DictateRequest:
-        """The first message of a stream."""
+        """The first message of a stream; its limits are the server's, but for what no message can hold.
+
+        Raises:
+            InvalidArgument: A version, a rate or a length is no such number.
+        """
         name, _, version = self.model.partition(".")
-        if not (version or "0").isdecimal():
-            message = f"'{self.model}' is no model: write a name, or a name with a version, such as mine.2"
-            raise InvalidArgument(reason="INVALID_ARGUMENT", message=message)
+        if not (version or "0").isdecimal() or float(version or 0) > _LARGEST:
+            raise _invalid(
+                f"'{self.model}' is no model: write a name, or a name with a version, such as mine.2"
+            )
+        rate_hz = self.sample_rate_hz
+        if not abs(rate_hz) <= _LARGEST or rate_hz != int(rate_hz):  # the first is true of NaN
+            raise _invalid(f"sample_rate_hz is {rate_hz}: give a whole number from 8000 to 96000")
         config = predictor_pb2.StreamingConfig(
             model=name,
             version=int(version or 0),
-            sample_rate_hz=self.sample_rate_hz,
+            sample_rate_hz=int(rate_hz),
             interim_results=self.interim_results,
-            endpoint_silence=_duration(self.endpoint_silence_s),
-            max_utterance=_duration(self.max_utterance_s),
+            endpoint_silence=_duration("endpoint_silence_s", self.endpoint_silence_s, "0.2 to 5"),
+            max_utterance=_duration("max_utterance_s", self.max_utterance_s, "2 to 30"),
         )
         return _Request(config=config)
 
@@ -197,9 +206,15 @@ def _transcript(results: list[predictor_pb2.StreamingResult]) -> LiveTranscript:
     )
 
 
-def _duration(seconds: float | None) -> Duration | None:
+def _duration(name: str, seconds: float | None, sensible: str) -> Duration | None:
     if seconds is None:
         return None
+    if not abs(seconds) <= _LARGEST:  # true of NaN
+        raise _invalid(f"{name} is {seconds}: give seconds, {sensible}")
     duration = Duration()
     duration.FromMicroseconds(round(seconds * 1e6))
     return duration
+
+
+def _invalid(message: str) -> InvalidArgument:
+    return InvalidArgument(reason="INVALID_ARGUMENT", message=message)

@@ -11,6 +11,7 @@ import threading
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -64,10 +65,28 @@ def test_the_server_is_told_how_to_listen(client: ThanoSQL, gateway: FakeGateway
     assert config.interim_results
 
 
-@pytest.mark.parametrize("model", ["mine.new", "mine.1.2", "mine.-1"])
+@pytest.mark.parametrize("model", ["mine.new", "mine.1.2", "mine.-1", "mine.99999999999"])
 def test_a_model_with_a_version_that_is_none_is_refused(client: ThanoSQL, model: str) -> None:
     with pytest.raises(InvalidArgument, match=model):
         list(client.dictate([], model=model))
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("sample_rate_hz", 44_100.5),
+        ("sample_rate_hz", float("nan")),
+        ("sample_rate_hz", 1 << 40),
+        ("endpoint_silence_s", float("nan")),
+        ("endpoint_silence_s", float("inf")),
+        ("max_utterance_s", 1e300),
+    ],
+)
+def test_a_number_that_no_message_holds_is_refused_with_advice(
+    client: ThanoSQL, name: str, number: Any
+) -> None:
+    with pytest.raises(InvalidArgument, match=f"{name} is .*: give"):
+        list(client.dictate([], **{name: number}))
 
 
 def test_a_large_chunk_goes_in_small_messages(client: ThanoSQL) -> None:
