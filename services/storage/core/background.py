@@ -67,18 +67,21 @@ class Background(Generic[KeyT]):
 
     def wait(self) -> None:
         """Wait for what was begun."""
-        with self._guard:
-            begun = list(self._begun.values())
-        wait(begun)
+        wait(self._awaited())
 
     def close(self, interrupt: Callable[[], None] = lambda: None) -> None:
         """Stop, and wait until it has stopped; `interrupt` is called again and again until then."""
         with self._guard:
             self._closed = True
-            begun = list(self._begun.values())
         self._thread.shutdown(wait=False, cancel_futures=True)
+        begun = self._awaited()
         while wait(begun, timeout=LOOK_AGAIN_S).not_done:
             interrupt()
+
+    def _awaited(self) -> list[Future[None]]:
+        # One that was cancelled before its turn never counts as done: no thread takes it up any more.
+        with self._guard:
+            return [future for future in self._begun.values() if not future.cancelled()]
 
     def _make(self, key: KeyT, make: Callable[[], None]) -> None:
         try:
