@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -184,6 +185,25 @@ def test_an_unchanged_recording_is_not_read_again(
     stored(copying, "a")
     monkeypatch.setattr(copying._workspace, "open", lambda path: pytest.fail(f"{path} was read"))
     assert "0 were stored now" in stored(copying, "a", if_exists=IfExists.REPLACE).notices[0]
+
+
+def test_a_recording_that_many_rows_name_is_read_once(
+    copying: CopyCommand, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(files / "one.wav")
+    # Written just now: no other copy may believe what is noted of it.
+    os.utime(files / "one.wav")
+    (files / "t.csv").write_text("audio_path,n\n" + "".join(f"one.wav,{n}\n" for n in range(200)))
+    opened: list[str] = []
+    open_file = copying._workspace.open
+
+    def counted(path: str) -> BinaryIO:
+        opened.append(path)
+        return open_file(path)
+
+    monkeypatch.setattr(copying._workspace, "open", counted)
+    assert stored(copying, "t.csv").rows_copied == 200
+    assert opened.count("one.wav") == 1
 
 
 def test_a_changed_recording_is_read_again_although_its_times_look_old(

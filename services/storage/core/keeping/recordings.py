@@ -28,16 +28,37 @@ _FRESH_S = 43_200.0
 # A larger file is looked at where it lies first: what is no recording takes no room in the store.
 _LARGE_BYTES = 16 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_MOST_KNOWN = 10_000
 
 
 class Stored:
-    """What one copy took into keeping; several threads count."""
+    """What one copy took into keeping; safe to use from many threads."""
 
     def __init__(self) -> None:
         self.recordings = 0
         self.added = 0
         self.added_bytes = 0
         self._guard = threading.Lock()
+        self._known: dict[tuple[str, str], Recording] = {}
+        self._paths = NameLocks()
+
+    def at(self, path: str) -> contextlib.AbstractContextManager[None]:
+        """Be the only thread that takes what is at a path: many rows may name one recording."""
+        return self._paths.held(path)
+
+    def find(self, path: str, info: ObjectInfo) -> Recording | None:
+        """Return what this copy found at a path that is still as it was; of the last ones, as `Digests`."""
+        known = self._known.get((path, info.revision))
+        return known if known is not None and known.size_bytes == info.size_bytes else None
+
+    def note(self, info: ObjectInfo, recording: Recording) -> None:
+        """Note what was read, for the rows of this copy that name it too."""
+        if not info.revision:
+            return
+        with self._guard:
+            if len(self._known) >= _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+            self._known[recording.path, info.revision] = recording
 
     def count(self, size_bytes: int, *, added: bool) -> None:
         """Count a recording, and whether it was not there before."""
@@ -95,19 +116,8 @@ class KeptRecordings:
             ThanosqlError: FILE_NOT_FOUND, AUDIO_UNREADABLE, AUDIO_EMPTY, PATH_OUTSIDE_WORKSPACE,
                 INVALID_ARGUMENT; CONFLICT where somebody writes it; STORE_UNAVAILABLE.
         """
-        info = self._workspace.stat(path)
-        known = self._digests.find(path, info)
-        if known is not None and self._has(known):
-            stored.count(known.size_bytes, added=False)
-            return known
-        try:
-            recording = self._read(path, info, stored)
-        except OSError as problem:
-            room = "; make room on the server's disk" if problem.errno in _FULL else ""
-            message = f"{path!r} cannot be kept: {problem.strerror or problem}; nothing was changed{room}"
-            raise error(Reason.STORE_UNAVAILABLE, message, path=path) from problem
-        self._digests.note(info, recording)
-        return recording
+        with stored.at(path):
+            return self._taken(path, stored)
 
     def remove(self, info: ObjectInfo) -> bool:
         """Remove a recording that nobody touched since it was seen; False where a copy is at work."""
@@ -123,6 +133,22 @@ class KeptRecordings:
     def close(self) -> None:
         """Keep what was learnt of recordings."""
         self._digests.close()
+
+    def _taken(self, path: str, stored: Stored) -> Recording:
+        info = self._workspace.stat(path)
+        known = stored.find(path, info) or self._digests.find(path, info)
+        if known is not None and self._has(known):
+            stored.count(known.size_bytes, added=False)
+            return known
+        try:
+            recording = self._read(path, info, stored)
+        except OSError as problem:
+            room = "; make room on the server's disk" if problem.errno in _FULL else ""
+            message = f"{path!r} cannot be kept: {problem.strerror or problem}; nothing was changed{room}"
+            raise error(Reason.STORE_UNAVAILABLE, message, path=path) from problem
+        self._digests.note(info, recording)
+        stored.note(info, recording)
+        return recording
 
     def _read(self, path: str, info: ObjectInfo, stored: Stored) -> Recording:
         with self._store.incoming() as staged:
