@@ -10,7 +10,15 @@ import pytest
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.types import Finalize, Part
 from services.predictor.core.waiting import Urgency
-from tests.fakes.live_speech import FakeLiveModel, FakeVoice, dictation, hear, pcm, silence, speech
+from tests.fakes.live_speech import (
+    FakeLiveModel,
+    FakeVoice,
+    dictation,
+    hear,
+    pcm,
+    silence,
+    speech,
+)
 from tests.fakes.predictor_engine import FakeClock, settle
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.testing import eventually
@@ -151,9 +159,11 @@ async def test_an_interim_result_that_waits_is_taken_back_when_the_utterance_end
     assert [result.text for result in heard] == ["HEL PLEASE"]
 
 
-async def failing(listener_parts: AsyncIterator[Part], **more: Any) -> tuple[list[str], Reason]:
+async def failing(
+    listener_parts: AsyncIterator[Part], *, model: FakeLiveModel | None = None, **more: Any
+) -> tuple[list[str], Reason]:
     heard: list[str] = []
-    listener = dictation(FakeLiveModel(), **more)
+    listener = dictation(model or FakeLiveModel(), **more)
     try:
         async for results in listener.results(listener_parts):
             heard += [result.text for result in results]
@@ -176,12 +186,46 @@ async def test_a_stream_that_falls_silent_ends_after_a_time_with_what_was_heard(
     assert (heard, reason) == (["HEL PLEASE"], Reason.DEADLINE_EXCEEDED)
 
 
+async def test_the_time_in_which_an_answer_is_made_is_no_silence_of_the_caller() -> None:
+    clock, model, answered = FakeClock(), FakeLiveModel(), asyncio.Event()
+    model.may_answer.clear()
+
+    async def waiting_for_the_answer() -> AsyncIterator[Part]:
+        yield pcm(HELLO)
+        yield Finalize()
+        await eventually(lambda: model.waiting > 0)
+        clock.advance(31.0)
+        model.may_answer.set()
+        await answered.wait()
+        yield pcm(WORLD)
+
+    heard = []
+    async for results in dictation(model, clock=clock).results(waiting_for_the_answer()):
+        heard += [result.text for result in results]
+        asyncio.get_running_loop().call_later(0, answered.set)
+    assert heard == ["HEL PLEASE", "WORLD"]
+
+
+@pytest.mark.parametrize("part", [b"", Finalize()], ids=["empty audio", "a wish for an end"])
+async def test_what_carries_no_audio_keeps_no_stream_open(part: Part) -> None:
+    clock = FakeClock()
+
+    async def without_audio() -> AsyncIterator[Part]:
+        yield pcm(HELLO)
+        while True:
+            yield part
+            await settle()
+            clock.advance(10.0)
+
+    heard, reason = await failing(without_audio(), clock=clock)
+    assert (heard[0], reason) == ("HEL PLEASE", Reason.DEADLINE_EXCEEDED)
+
+
 async def test_what_ends_every_stream_ends_this_one_with_what_was_heard() -> None:
     stopping = asyncio.Event()
 
     async def stopped() -> AsyncIterator[Part]:
         yield pcm(HELLO)
-        await asyncio.sleep(0.05)
         stopping.set()
         await asyncio.Event().wait()
 

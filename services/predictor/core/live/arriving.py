@@ -72,8 +72,9 @@ class Tape:
 
     def append(self, samples: Samples) -> None:
         """Add what came."""
-        self._newest.append(samples)
-        self._end += len(samples)
+        if len(samples):
+            self._newest.append(samples)
+            self._end += len(samples)
 
     def part(self, begin: int, end: int) -> Samples:
         """Give a part that is still kept."""

@@ -18,6 +18,8 @@ class Inbox:
         audio_bytes: Most audio inside; one message may exceed it.
         clock: Time.
         changed: Set at every change.
+
+    `newest_s` is when audio came last: empty audio and wishes for an end keep no stream open.
     """
 
     def __init__(self, audio_bytes: int, clock: Clock, changed: asyncio.Event) -> None:
@@ -70,10 +72,14 @@ class Inbox:
         self._changed.set()
 
     async def _put(self, part: Part) -> None:
+        """Add a part, then wait for room for the next one: whoever stops reading loses none."""
+        if isinstance(part, bytes):
+            if not part:
+                return
+            self._used_bytes += len(part)
+            self.newest_s = self._clock.now()
+        self._parts.append(part)
+        self._changed.set()
         while self._used_bytes >= self._audio_bytes or len(self._parts) >= _MOST_PARTS:
             self._taken.clear()
             await self._taken.wait()
-        self._used_bytes += len(part) if isinstance(part, bytes) else 0
-        self._parts.append(part)
-        self.newest_s = self._clock.now()
-        self._changed.set()

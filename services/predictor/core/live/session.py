@@ -74,6 +74,7 @@ class Dictation:
         self._endpointer = Endpointer(_rules(config, limits, rate_hz))
         self._interims = Interims(self._decoder, limits, surroundings.clock, self._changed)
         self._ahead = Ahead(self._decoder)
+        self._worked_s = surroundings.clock.now()
 
     async def results(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Sequence[LiveResult], None]:
         """Listen until the end of `parts`; gives one final result at a time, or the interim ones together.
@@ -142,6 +143,8 @@ class Dictation:
         endpointer = self._endpointer
         needed_from = self._decoder.needed_from(endpointer.begin, endpointer.earliest_heard_until)
         self._tape.forget_before(needed_from)
+        if audio:
+            self._worked_s = self._clock.now()
         return finals
 
     def _listen(self, audio: bytes, flush: bool) -> tuple[Samples, list[float]]:
@@ -161,9 +164,12 @@ class Dictation:
         were_shown = self._interims.were_shown
         await self._interims.drop()
         heard = await self._ahead.take(utterance) if utterance.is_speech else None
+        self._worked_s = self._clock.now() if heard is not None else self._worked_s
+        end = utterance.end
         if utterance.is_cut:
-            frames_end = utterance.end if heard is None else heard.end * self._decoder.frame_samples
-            self._endpointer.go_on_from(min(frames_end, utterance.end))
+            frames_end = end if heard is None else heard.end * self._decoder.frame_samples
+            end = min(frames_end, end)
+            self._endpointer.go_on_from(end)
         if heard is None or not heard.words:
             return [self._silence(utterance.begin, utterance.end)] if were_shown else []
         self._count(heard)
@@ -182,7 +188,8 @@ class Dictation:
 
     @property
     def _idle_from_s(self) -> float:
-        return self._inbox.newest_s + self._limits.idle_s
+        # Not while the server computes: a caller may be waiting for its answer.
+        return max(self._inbox.newest_s, self._worked_s) + self._limits.idle_s
 
     def _why_it_ends(self) -> Exception | None:
         """What ends the stream now, other than its caller's own end."""
