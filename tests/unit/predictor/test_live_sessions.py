@@ -233,6 +233,25 @@ async def test_what_ends_every_stream_ends_this_one_with_what_was_heard() -> Non
     assert await failing(stopped(), endings=endings) == (["HEL PLEASE"], Reason.PEER_UNAVAILABLE)
 
 
+async def test_what_had_come_before_the_end_of_every_stream_is_heard() -> None:
+    stopping, model = asyncio.Event(), FakeLiveModel()
+    model.may_answer.clear()
+
+    async def stopped_meanwhile() -> AsyncIterator[Part]:
+        yield pcm(HELLO)
+        yield Finalize()
+        await eventually(lambda: model.waiting > 0)
+        yield pcm(WORLD, silence(1))
+        yield pcm(speech("ABC"))
+        stopping.set()
+        model.may_answer.set()
+        await asyncio.Event().wait()
+
+    endings = {stopping: lambda: error(Reason.PEER_UNAVAILABLE, "going")}
+    heard, _ = await failing(stopped_meanwhile(), model=model, endings=endings)
+    assert heard == ["HEL PLEASE", "WORLD", "ABC"]
+
+
 async def test_a_model_that_fails_fails_the_stream() -> None:
     model = FakeLiveModel()
     model.failure = error(Reason.INVALID_CHECKPOINT, "no numbers")

@@ -92,8 +92,11 @@ class Dictation:
                     if interim := self._interims.newest():
                         yield interim
                 failure = self._why_it_ends()
-                for result in await self._finish():
+            while (part := self._inbox.take()) is not None:  # what had come before the end
+                for result in await self._take(part):
                     yield [result]
+            for result in await self._finish():
+                yield [result]
             if failure is not None:
                 raise failure
         finally:
