@@ -11,6 +11,7 @@ from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.types import Finalize, Part
 from services.predictor.core.waiting import Urgency
 from tests.fakes.live_speech import (
+    VOCABULARY,
     FakeLiveModel,
     FakeVoice,
     dictation,
@@ -20,8 +21,19 @@ from tests.fakes.live_speech import (
     speech,
 )
 from tests.fakes.predictor_engine import FakeClock, settle
+from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.testing import eventually
+
+
+class WordlessOnce(FakeLiveModel):
+    """Finds no words in what the first final result hears."""
+
+    async def label(self, samples: Samples, urgency: Urgency) -> list[int]:
+        is_first = urgency is Urgency.FINAL and all(one is not urgency for one, _ in self.windows)
+        labels = await super().label(samples, urgency)
+        return [VOCABULARY.blank_id] * len(labels) if is_first else labels
+
 
 HELLO, WORLD = speech("HEL PLEASE"), speech("WORLD")
 
@@ -250,6 +262,23 @@ async def test_what_had_come_before_the_end_of_every_stream_is_heard() -> None:
     endings = {stopping: lambda: error(Reason.PEER_UNAVAILABLE, "going")}
     heard, _ = await failing(stopped_meanwhile(), model=model, endings=endings)
     assert heard == ["HEL PLEASE", "WORLD", "ABC"]
+
+
+async def test_a_cut_utterance_without_words_ends_where_the_next_one_begins() -> None:
+    limits = LiveLimits(max_utterance_s=3.0, cut_s=2.0, interim_interval_s=0.1)
+    model = WordlessOnce()
+
+    async def talking() -> AsyncIterator[Part]:
+        audio = pcm(speech(" ".join(["ABC", "DEFGH", "IK"] * 12)))
+        yield audio[:32_000]
+        await eventually(lambda: any(urgency is Urgency.INTERIM for urgency, _ in model.windows))
+        await settle()
+        yield audio[32_000:]
+
+    listener = dictation(model, interim_results=True, limits=limits)
+    finals = [results[0] async for results in listener.results(talking()) if results[0].is_final]
+    assert finals[0].text == ""
+    assert finals[0].end_s <= finals[1].start_s
 
 
 async def test_a_model_that_fails_fails_the_stream() -> None:

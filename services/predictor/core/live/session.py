@@ -174,7 +174,7 @@ class Dictation:
             end = min(frames_end, end)
             self._endpointer.go_on_from(end)
         if heard is None or not heard.words:
-            return [self._silence(utterance.begin, utterance.end)] if were_shown else []
+            return [self._silence(utterance.begin, end)] if were_shown else []
         self._count(heard)
         start_s, end_s = (
             self._decoder.seconds(heard.words[0].begin),
