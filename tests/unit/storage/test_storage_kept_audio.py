@@ -1,9 +1,14 @@
 """COPY takes recordings into keeping: each once, by its content, whatever names and tables hold it."""
 
+import contextlib
 import hashlib
 import json
 import os
+import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,9 +20,15 @@ import soundfile
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.keeping import recordings
-from services.storage.core.types import CopyOutcome, IfExists
+from services.storage.core.keeping.digests import Digests
+from services.storage.core.types import CopyOutcome, IfExists, Recording
+from thanosql_objects.ports import ObjectInfo
 from thanosql_runtime.errors import Reason, ThanosqlError
 
+INFO = ObjectInfo(key="a", size_bytes=1, modified_s=1.0, revision="1")
+RECORDING = Recording(
+    path="a", size_bytes=1, key="k", sha256="s", duration_s=1.0, sample_rate_hz=16000, channels=1
+)
 Select = Callable[[str], list[dict[str, object]]]
 
 
@@ -287,6 +298,43 @@ def test_a_memory_of_digests_that_cannot_be_used_is_done_without(
         record(files / "a" / f"{number}.wav", number / 10)
     assert stored(copying, "a").rows_copied == 5
     assert capsys.readouterr().out.count("digests_not_used") == 1
+
+
+def test_threads_that_meet_a_memory_that_cannot_be_used_give_it_up_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "damaged").mkdir()
+    digests = Digests(tmp_path / "damaged")
+    both = threading.Barrier(2)
+    guard = digests._guard
+
+    class Met:
+        """A lock before which both threads are, once neither has given up yet."""
+
+        def __enter__(self) -> None:
+            both.wait()
+            guard.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            guard.release()
+
+    monkeypatch.setattr(digests, "_guard", Met())
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda path: digests.find(path, INFO), "ab")) == [None, None]
+    assert capsys.readouterr().out.count("digests_not_used") == 1
+
+
+def test_a_note_is_skipped_while_another_process_writes_the_memory(tmp_path: Path) -> None:
+    digests = Digests(tmp_path / "digests")
+    digests.note(INFO, RECORDING)
+    digests.flush()
+    with contextlib.closing(sqlite3.connect(tmp_path / "digests", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        digests.note(INFO, replace(RECORDING, path="b"))
+        assert digests.find("a", INFO) == RECORDING
+        other.execute("ROLLBACK")
+    digests.note(INFO, replace(RECORDING, path="c"))
+    assert [digests.find(path, INFO) is None for path in "abc"] == [False, True, False]
 
 
 def test_stopping_a_copy_leaves_the_table_as_it_was(

@@ -18,6 +18,7 @@ from thanosql_objects.ports import ObjectInfo
 _log = structlog.get_logger("storage")
 _MOST = 1_000_000
 _BETWEEN_COMMITS = 1000
+_LONGEST_S = 1.0
 # A file that was written a moment ago may be written again without a change of its times.
 _SETTLED_S = 2.0
 _TABLE = """
@@ -52,17 +53,20 @@ class Digests:
         self._guard = threading.Lock()
         self._database: sqlite3.Connection | None = None
         self._noted = 0
+        self._begun_s = 0.0
         self._is_given_up = False
 
     def find(self, path: str, info: ObjectInfo) -> Recording | None:
         """Return what a file held when it was as it is now; None where that is not known."""
-        if not info.revision or self._is_given_up:
+        if not info.revision:
             return None
         with self._guard:
+            if self._is_given_up:
+                return None
             try:
                 row = self._opened().execute(_FIND, (path, info.revision, info.size_bytes)).fetchone()
             except (sqlite3.Error, OSError) as problem:
-                self._give_up(problem)
+                self._failed(problem)
                 return None
         if row is None:
             return None
@@ -75,20 +79,26 @@ class Digests:
     def note(self, info: ObjectInfo, recording: Recording) -> None:
         """Note what a file holds that was as `info` says before it was read, and after."""
         settled_s = self._clock() - info.modified_s
-        if not info.revision or self._is_given_up or settled_s < _SETTLED_S:
+        if not info.revision or settled_s < _SETTLED_S:
             return
         values = (
             recording.path, info.revision, recording.size_bytes, recording.key, recording.sha256,
             recording.duration_s, recording.sample_rate_hz, recording.channels,
         )  # fmt: skip
         with self._guard:
+            if self._is_given_up:
+                return
             try:
-                self._opened().execute(_NOTE, values)
+                database = self._opened()
+                if not database.in_transaction:
+                    self._begun_s = time.monotonic()
+                database.execute(_NOTE, values)
                 self._noted += 1
-                if self._noted % _BETWEEN_COMMITS == 0:
-                    self._opened().commit()
+                # From the first note on, no other process may write.
+                if self._noted % _BETWEEN_COMMITS == 0 or time.monotonic() - self._begun_s >= _LONGEST_S:
+                    database.commit()
             except (sqlite3.Error, OSError) as problem:
-                self._give_up(problem)
+                self._failed(problem)
 
     def flush(self) -> None:
         """Keep what was noted, and forget what was noted longest ago where that is too much."""
@@ -99,7 +109,7 @@ class Digests:
                     self._database.execute(_FORGET, (_MOST,))
                     self._database.commit()
             except (sqlite3.Error, OSError) as problem:
-                self._give_up(problem)
+                self._failed(problem)
 
     def close(self) -> None:
         """Keep what was noted, and close the file."""
@@ -112,12 +122,19 @@ class Digests:
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(self._path, check_same_thread=False)
+            database = sqlite3.connect(self._path, timeout=0, check_same_thread=False)
             # What a crash loses is read again.
             database.execute("PRAGMA synchronous = OFF")
             database.execute(_TABLE)
             self._database = database
         return self._database
+
+    def _failed(self, problem: Exception) -> None:
+        """Skip what another process is in the way of, and stay in nobody's; give up for now on all else."""
+        if getattr(problem, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+            self._give_up(problem)
+        elif self._database is not None:
+            self._database.rollback()
 
     def _give_up(self, problem: Exception) -> None:
         """Log, and do without for now; a damaged file is removed."""
