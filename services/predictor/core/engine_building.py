@@ -88,7 +88,7 @@ class EngineBuilder:
             try:
                 labels, notice = self._through_openvino(record, files, rate_hz)
                 frames = OnDemandEmbedder(partial(self._load_embedder, record), self._choice.options)
-                return Engines(labels=labels, frames=frames, notice=notice)
+                return Engines(labels=labels, frames=frames, read_frames=frames.read, notice=notice)
             except ThanosqlError:
                 raise  # the model's own fault: torch would not take it either
             except Exception as failure:  # noqa: BLE001 - whatever the runtime raises, torch can serve

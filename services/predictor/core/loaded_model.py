@@ -102,11 +102,13 @@ class Engines:
     Attributes:
         labels: What transcripts are made of.
         frames: What embeddings are made of.
+        read_frames: Reads what `frames` computes with; called before each embedding, in one thread.
         notice: Why another engine than the one asked for gives the labels; empty where it is that one.
     """
 
     labels: Engine[Any, Any, list[int]]
     frames: Engine[Any, Any, Vector]
+    read_frames: Callable[[], None] | None = None
     notice: str = ""
 
 
@@ -141,7 +143,9 @@ class LoadedModel:
         self._silent_ids = acoustics.silent_ids
         host = ThreadPoolExecutor(1, f"host-{record.name}")
         device = ThreadPoolExecutor(engines.labels.policy.streams, f"device-{record.name}")
-        self._pools = [host, device]
+        # Reading weights takes seconds, in which transcripts must not wait for a thread.
+        self._reader = ThreadPoolExecutor(1, f"reader-{record.name}")
+        self._pools = [host, device, self._reader]
         executors = Executors(host=host, device=device)
         self._labels = Batcher(engines.labels, executors, clock, counters, hearing.max_queue_size)
         self._frames = Batcher(engines.frames, executors, clock, counters, hearing.max_queue_size)
@@ -219,6 +223,8 @@ class LoadedModel:
         """
         loop, host = asyncio.get_running_loop(), self._pools[0]
         windows = await loop.run_in_executor(host, self._hear, samples)
+        if self._engines.read_frames:
+            await loop.run_in_executor(self._reader, self._engines.read_frames)
 
         async def add_up(window: Window, counted: range) -> FrameSum:
             frames_fh = await self._frames.submit(window.samples, deadline_s)

@@ -10,7 +10,9 @@ from thanosql_runtime.errors import ThanosqlError
 
 
 class OnDemandEmbedder:
-    """Satisfies `ports.Engine`. Who only transcribes never pays for torch's copy of the weights.
+    """Satisfies `ports.Engine` once `read` has been called.
+
+    Who only transcribes never pays for torch's copy of the weights.
 
     Args:
         load: Reads the model.
@@ -39,20 +41,27 @@ class OnDemandEmbedder:
         """As torch's engine has it."""
         return self._policy
 
-    def prepare(self, windows: Sequence[Samples]) -> Prepared:
-        """Read the model where this is the first batch; then as torch does."""
+    def read(self) -> None:
+        """Read the model where that was not done yet; one thread at a time.
+
+        Raises:
+            ThanosqlError: What reading it raises; the next call tries again.
+        """
         if self._embedder is None:
             self._embedder = self._load()
-        return self._embedder.prepare(windows)
+
+    def prepare(self, windows: Sequence[Samples]) -> Prepared:
+        """As torch does."""
+        return self._read_one().prepare(windows)
 
     def run(self, prepared: Prepared) -> Hidden:
         """Compute up to the layer."""
-        return self._prepared().run(prepared)
+        return self._read_one().run(prepared)
 
     def finish(self, raw: Hidden) -> list[Frames | ThanosqlError]:
         """Cut every row to its true frames."""
-        return self._prepared().finish(raw)
+        return self._read_one().finish(raw)
 
-    def _prepared(self) -> TorchEmbedder:
-        assert self._embedder is not None, "a batch is prepared first"
+    def _read_one(self) -> TorchEmbedder:
+        assert self._embedder is not None, "the model is read first"
         return self._embedder

@@ -1,7 +1,8 @@
 """Recordings into vectors: alone and in company, short, long, silent, broken."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.loaded_model import Acoustics, Engines, Hearing, LoadedModel, Vector
+from services.predictor.core.on_demand_embedder import OnDemandEmbedder
 from services.predictor.core.statistics import Counters
 from services.predictor.core.torch_embedder import TorchEmbedder, embedding_layer
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
@@ -25,7 +27,13 @@ def sound(seconds: float) -> Samples:
     return np.ascontiguousarray(babble(seconds)[:, 0])
 
 
-def loaded(norm: str = "group", batch: int = 1, hearing: Hearing | None = None) -> LoadedModel:
+def loaded(
+    norm: str = "group",
+    batch: int = 1,
+    hearing: Hearing | None = None,
+    frames: OnDemandEmbedder | None = None,
+    read_frames: Callable[[], None] | None = None,
+) -> LoadedModel:
     checkpoint = Checkpoint(
         model=tiny_model(norm), vocabulary=tiny_vocabulary(), sample_rate_hz=16_000, do_normalize=True
     )
@@ -34,7 +42,7 @@ def loaded(norm: str = "group", batch: int = 1, hearing: Hearing | None = None) 
     engine = TorchEngine(checkpoint.model, options)
     return LoadedModel(
         record=ModelRecord(name="tiny", version=1, artefacts=()),
-        engines=Engines(labels=engine, frames=TorchEmbedder(engine)),
+        engines=Engines(labels=engine, frames=frames or TorchEmbedder(engine), read_frames=read_frames),
         acoustics=Acoustics.of(checkpoint, heard),
         hearing=heard,
         clock=SystemClock(),
@@ -124,6 +132,42 @@ async def test_silence_between_sounds_does_not_count() -> None:
     samples = np.concatenate([sound(1.0), np.zeros(160_000, dtype=np.float32)])
     await model.embed(samples)
     assert model.counters.batches < 4
+    await model.close()
+
+
+async def test_transcripts_go_on_while_the_weights_for_embeddings_are_read() -> None:
+    begun, may_end, options = threading.Event(), threading.Event(), EngineOptions()
+
+    def load() -> TorchEmbedder:
+        begun.set()
+        assert may_end.wait(30)
+        return TorchEmbedder(TorchEngine(tiny_model(), options))
+
+    frames = OnDemandEmbedder(load, options)
+    model = loaded(frames=frames, read_frames=frames.read)
+    first, second = (asyncio.ensure_future(model.embed(sound(0.5))) for _ in range(2))
+    assert await asyncio.to_thread(begun.wait, 30)
+    await asyncio.wait_for(model.transcribe(sound(0.5)), 30)
+    assert not first.done()
+    may_end.set()
+    np.testing.assert_array_equal(await first, await second)
+    await model.close()
+
+
+async def test_weights_that_cannot_be_read_fail_the_embedding_and_are_tried_again() -> None:
+    options = EngineOptions()
+    tries = iter([OSError("the disk is gone"), TorchEmbedder(TorchEngine(tiny_model(), options))])
+
+    def load() -> TorchEmbedder:
+        if isinstance(found := next(tries), OSError):
+            raise found
+        return found
+
+    frames = OnDemandEmbedder(load, options)
+    model = loaded(frames=frames, read_frames=frames.read)
+    with pytest.raises(OSError, match="the disk is gone"):
+        await model.embed(sound(0.5))
+    assert len(await model.embed(sound(0.5))) == model.dimension
     await model.close()
 
 

@@ -295,8 +295,11 @@ def test_one_frame_refuses_no_precision_in_which_labels_may_differ(files: Path) 
 
 def test_weights_for_embeddings_are_read_when_the_first_is_asked_for(tmp_path: Path) -> None:
     building, record = builder(tmp_path, CountingRuntime())
-    frames = building.build(record).engines.frames
+    engines = building.build(record).engines
+    frames = engines.frames
     assert frames.size_bytes == 0
+    assert engines.read_frames is not None
+    engines.read_frames()
     (rows,) = frames.finish(frames.run(frames.prepare([np.ones(8_000, dtype=np.float32)])))
     assert isinstance(rows, np.ndarray)
     assert frames.size_bytes > 0
