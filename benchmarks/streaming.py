@@ -2,11 +2,11 @@
 
     python -m benchmarks.streaming --streams 1 2 4 8 --seconds 60 --json
 
-Every stream says other sentences, with pauses between them. Printed are the delay of the first interim words
-behind the first sound of each utterance, the delay of final results behind the endpoint (the end of the
-silence that ends an utterance), processor time, how wrong final results and the offline transcript of the
-same audio are, and what else the machine did. Where an utterance begins and ends is found with the service's
-own detector.
+Every stream says other sentences, with pauses between them. Printed are the delay of the first interim
+words behind the first sound of each utterance (its whole length where none came in time), the delay of
+final results behind the endpoint (the end of the silence that ends an utterance), processor time, how
+wrong final results and the offline transcript of the same audio are, and what else the machine did.
+Where an utterance begins and ends is found with the service's own detector.
 """
 
 import argparse
@@ -88,12 +88,16 @@ def talks(count: int, seconds: float) -> list[Talk]:
     for number in range(count):
         parts, texts, length = [_pause(number)], list[str](), 0.0
         while length < seconds:
-            path, text = next(source)
+            path, text = next(source, (None, ""))
+            if path is None:
+                raise SystemExit("there are not enough sentences: ask for fewer --streams or --seconds")
             parts += [decode(path.read_bytes(), sample_rate_hz=RATE_HZ).samples, _pause(number + len(parts))]
             texts.append(text)
             length = sum(map(len, parts)) / RATE_HZ
         samples = np.concatenate(parts)
         found = _utterances(VoiceActivity(weights).take(samples))
+        if not found:
+            raise SystemExit("the detector finds no utterance in a stream: ask for more --seconds")
         made.append(Talk(name=f"{number}.wav", samples=samples, text=" ".join(texts), utterances=found))
     return made
 
@@ -155,14 +159,27 @@ def final_delays_s(talk: Talk, heard: Heard) -> list[float]:
 
 
 def interim_delays_s(talk: Talk, heard: Heard) -> list[float]:
-    """How long after the first sound of each utterance its first interim words came."""
+    """How long after the first sound of each utterance its first interim words came.
+
+    Of one for which none came in time it is as long as the utterance, at least; so words that come late or
+    never make the figure worse.
+    """
     delays = []
     for utterance in talk.utterances:
         begin_s, end_s = utterance.begin / RATE_HZ, utterance.end / RATE_HZ
         came = [came_s for came_s, _ in heard.interims if begin_s < came_s <= end_s]
-        if came:
-            delays.append(came[0] - begin_s)
+        delays.append((came[0] if came else end_s) - begin_s)
     return delays
+
+
+def utterances_without_final(talk: Talk, heard: Heard) -> int:
+    """How many utterances no final words were for, which have no delay."""
+    spoken = [(item.begin / RATE_HZ, item.end / RATE_HZ) for item in talk.utterances]
+    finals = [final for _, final in heard.finals if final.text]
+    return sum(
+        not any(final.start_s < end_s and final.end_s > begin_s for final in finals)
+        for begin_s, end_s in spoken
+    )
 
 
 def kept_shares(heard: Heard) -> tuple[float, float]:
@@ -247,13 +264,18 @@ def figures_of(
     spoken: Sequence[Talk], heard: Sequence[Heard], transcripts: Sequence[str]
 ) -> dict[str, float]:
     """What the bars are about."""
-    finals = [1000 * s for pair in zip(spoken, heard, strict=True) for s in final_delays_s(*pair)]
-    interims = [1000 * s for pair in zip(spoken, heard, strict=True) for s in interim_delays_s(*pair)]
+    pairs = list(zip(spoken, heard, strict=True))
+    finals = [1000 * s for pair in pairs for s in final_delays_s(*pair)]
+    interims = [1000 * s for pair in pairs for s in interim_delays_s(*pair)]
+    if not finals:
+        raise SystemExit("no utterance had a final result in time: ask for more --seconds or fewer --streams")
     texts = [" ".join(final.text for _, final in one.finals) for one in heard]
     references = [talk.text for talk in spoken]
     live, whole = 100 * jiwer.wer(references, texts), 100 * jiwer.wer(references, list(transcripts))
     shares = [kept_shares(one) for one in heard]
     return {
+        "utterances": float(sum(len(talk.utterances) for talk in spoken)),
+        "without_final": float(sum(utterances_without_final(*pair) for pair in pairs)),
         "first_interim_ms": median(interims),
         "first_interim_p95_ms": float(np.percentile(interims, 95)),
         "final_ms": median(finals),
