@@ -1,4 +1,4 @@
-"""The engines alone: decoded samples in, labels out, through the threads that the service would use."""
+"""The engines alone: decoded samples in, text out, through the threads that the service would use."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -19,7 +19,9 @@ from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_runtime import OpenVino
 from services.predictor.core.ports import Engine
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
-from thanosql_ctc.checkpoint import load_checkpoint
+from thanosql_ctc.checkpoint import load_checkpoint, load_facts
+from thanosql_ctc.greedy import greedy_decode
+from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_ctc.waveform import Samples, normalise_waveform
 from thanosql_runtime.errors import ThanosqlError
 
@@ -32,35 +34,40 @@ def engine_runs(work: Work, folder: Path) -> dict[str, Run]:
     shutil.copytree(work.checkpoint, files)
     runtime = OpenVino()
     dtypes = ["float32", "bfloat16"] if runtime.has_bfloat16 else ["float32"]
-    windows = [normalise_waveform(waveform) for waveform in work.waveforms]
     engines: list[Engine[Any, Any, list[int]]] = []
     for dtype in dtypes:
         options = EngineOptions(dtype=dtype, threads=torch.get_num_threads())
         engines.append(TorchEngine(load_checkpoint(files).model, options))
         engines.append(OpenVinoBuilder(runtime=runtime, options=options).build(files))
-    return {engine.description: _transcribing(engine, windows) for engine in engines}
+    vocabulary = load_facts(files).vocabulary
+    return {engine.description: _transcribing(engine, vocabulary, work.by_length) for engine in engines}
 
 
-def _transcribing(engine: Engine[Any, Any, list[int]], windows: Sequence[Samples]) -> Run:
-    """By length, in batches as large and as many at once as the engine wants."""
-    ordered = sorted(windows, key=len)
+def _transcribing(
+    engine: Engine[Any, Any, list[int]], vocabulary: Vocabulary, waveforms: Sequence[Samples]
+) -> Run:
+    """In batches as large and as many at once as the engine wants."""
     size = engine.policy.max_batch_size
-    batches = [ordered[begin : begin + size] for begin in range(0, len(ordered), size)]
+    batches = [waveforms[begin : begin + size] for begin in range(0, len(waveforms), size)]
 
-    def label(batch: Sequence[Samples]) -> None:
-        for answer in engine.finish(engine.run(engine.prepare(batch))):
+    def transcribe(batch: Sequence[Samples]) -> list[str]:
+        texts = []
+        windows = [normalise_waveform(waveform) for waveform in batch]
+        for answer in engine.finish(engine.run(engine.prepare(windows))):
             if isinstance(answer, ThanosqlError):
                 raise answer
+            texts.append(greedy_decode(answer, vocabulary))
+        return texts
 
     def run() -> None:
         with ThreadPoolExecutor(engine.policy.streams) as pool:
-            list(pool.map(label, batches))
+            list(pool.map(transcribe, batches))
 
     return run
 
 
 def pipeline_runs(work: Work) -> dict[str, Run]:
-    """The peer, with its batch sizes: decoded samples in, text out, in the order of the table."""
+    """The peer, with its batch sizes: decoded samples in, text out, in the same order."""
     recogniser = AutomaticSpeechRecognitionPipeline(
         model=Wav2Vec2ForCTC.from_pretrained(work.checkpoint, dtype=torch.float32),
         tokenizer=Wav2Vec2CTCTokenizer.from_pretrained(work.checkpoint),
@@ -69,6 +76,6 @@ def pipeline_runs(work: Work) -> dict[str, Run]:
 
     def transcribing(batch_size: int) -> Run:
         # Any: its types know single recordings alone.
-        return lambda: list(cast("Any", recogniser)(list(work.waveforms), batch_size=batch_size))
+        return lambda: list(cast("Any", recogniser)(list(work.by_length), batch_size=batch_size))
 
     return {f"pipeline batch {size}": transcribing(size) for size in (1, 8)}

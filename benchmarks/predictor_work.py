@@ -35,6 +35,11 @@ class Work:
     waveforms: list[Samples]
 
     @property
+    def by_length(self) -> list[Samples]:
+        """The waveforms, those of like length together: what shares a batch is padded little."""
+        return sorted(self.waveforms, key=len)
+
+    @property
     def audio_s(self) -> float:
         """Seconds of all recordings."""
         return sum(map(len, self.waveforms)) / RATE_HZ
