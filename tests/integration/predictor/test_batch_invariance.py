@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from services.predictor.core.openvino_building import OpenVinoBuilder
@@ -24,6 +25,9 @@ TABLE = EXAMPLES / "tutorial_data" / "librispeech_data" / "librispeech_test.csv"
 FLOAT32 = EngineOptions(dtype="float32", threads=2)
 NOISE = 1e-4
 """Part of the logits' own length: sums of floats taken in another order."""
+
+_FAR = 10
+"""How much more than the noise of one logit is more than noise: that of all of them is its mean."""
 
 Infer = Callable[[Sequence[Samples]], Sequence[Logits]]
 
@@ -77,7 +81,7 @@ def test_a_recording_gives_the_same_in_any_company(
     together: str, infer: Infer, alone: list[Logits], recordings: list[Samples], checkpoint: Checkpoint
 ) -> None:
     order = np.random.default_rng(3).permutation(len(recordings))
-    begin = 0
+    begin = texts = 0
     for size in sizes(together, len(recordings)):
         members = order[begin : begin + size]
         begin += size
@@ -86,8 +90,20 @@ def test_a_recording_gives_the_same_in_any_company(
             assert logits.shape == alone[member].shape
             difference = float(np.linalg.norm(logits - alone[member]) / np.linalg.norm(alone[member]))
             assert difference < NOISE
-            assert text(checkpoint, logits) == text(checkpoint, alone[member])
+            sure = is_sure(alone[member])
+            assert (logits.argmax(axis=-1) == alone[member].argmax(axis=-1))[sure].all()
+            if sure.all():
+                assert text(checkpoint, logits) == text(checkpoint, alone[member])
+                texts += 1
     assert begin == len(recordings)
+    assert texts > len(recordings) // 2
+
+
+def is_sure(logits: Logits) -> npt.NDArray[np.bool_]:
+    """Of each frame, whether noise leaves its best label the best, on a processor that adds otherwise too."""
+    second, best = np.sort(logits, axis=-1)[:, -2:].T
+    noise = NOISE * float(np.linalg.norm(logits)) / np.sqrt(logits.size)
+    return best - second > _FAR * noise
 
 
 def text(checkpoint: Checkpoint, logits: Logits) -> str:
