@@ -15,7 +15,8 @@ import pytest
 from services.storage.core.changes import TableChanges
 from services.storage.core.connections import QueryLimits, open_connection
 from services.storage.core.databases import Databases
-from services.storage.core.extracts.extract_files import Extract
+from services.storage.core.extracts import making
+from services.storage.core.extracts.extract_files import Extract, write_extract
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.extracts.shelf import Shelf
 from services.storage.core.history import TableHistory
@@ -432,6 +433,23 @@ def test_what_is_read_makes_no_room_for_others(tmp_path: Path, tables: Tables, m
         kept.append(files(shelf))
     assert kept[0]
     assert kept[0] == kept[-1] or set(kept[0]) <= set(kept[-1])
+
+
+def test_large_rows_are_read_a_few_at_a_time(
+    quick: QueryEngine, extracts: Extracts, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def write(connection: object, rows: pa.RecordBatchReader, path: Path) -> int:
+        batches = list(rows)
+        counts.extend(batch.num_rows for batch in batches)
+        return write_extract(connection, pa.RecordBatchReader.from_batches(rows.schema, batches), path)
+
+    monkeypatch.setattr(making, "write_extract", write)
+    make("calls", pa.table({"id": range(64), "bytes": [os.urandom(1 << 19) for _ in range(64)]}))
+    build(quick, extracts)
+    assert sum(counts) == 64
+    assert max(counts) <= 16
 
 
 def test_nothing_is_made_on_a_full_disk(tmp_path: Path, tables: Tables, make: Make) -> None:

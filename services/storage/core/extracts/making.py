@@ -13,11 +13,10 @@ import structlog
 from services.storage.core.background import Background, BackgroundConnection, OpenConnection
 from services.storage.core.extracts.extract_files import Extract, write_extract
 from services.storage.core.extracts.shelf import Shelf
+from services.storage.core.widths import rows_at_once
 from thanosql_objects.scratch import ScratchFolder
 
 _log = structlog.get_logger("storage")
-
-_BATCH_ROWS = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +86,9 @@ class Maker:
 
     def _watched(self, wanted: Wanted, path: Path, room_bytes: int) -> pa.RecordBatchReader:
         """The rows, for as long as there is room for them and somebody wants them."""
-        scanner = wanted.dataset.scanner(fragments=[wanted.fragment], batch_size=_BATCH_ROWS)
+        scanner = wanted.dataset.scanner(
+            fragments=[wanted.fragment], batch_size=rows_at_once(wanted.dataset)
+        )
 
         def batches() -> Iterator[pa.RecordBatch]:
             for batch in scanner.to_reader():
