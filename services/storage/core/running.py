@@ -12,6 +12,7 @@ import pyarrow.dataset as pads
 from services.storage.core import pushdown
 from services.storage.core.connections import QueryLimits, register
 from services.storage.core.databases import Loan
+from services.storage.core.extracts.extract_files import is_damage
 from services.storage.core.faults import translate
 from services.storage.core.outgoing import FAILURES, FEW_ROWS, OutgoingRows, too_large
 from services.storage.core.plain import plain_batch, plain_schema
@@ -25,7 +26,6 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _T = TypeVar("_T")
 _SCAN_FAILED = "exporting a stream from the object"
-_EXTRACT_DAMAGED = ("Corrupt database file", "Could not read enough bytes")
 
 Prepare = Callable[[Any], tuple[str, Sequence[str]]]  # Any: DuckDB ships no types
 """Works in temporary tables of the connection; answers the query to run then, and remarks for the user."""
@@ -218,7 +218,7 @@ class RunningQuery:
             return _late(self._limit_s)
         if self._loan.scale.is_full:
             return too_large(self._loan.scale)
-        if self._loan.opened and any(words in str(problem) for words in _EXTRACT_DAMAGED):
+        if self._loan.opened and is_damage(problem):
             self._loan.report_damage()
             message = (
                 "an extract of a table was damaged, and is removed; the table is whole: run the query again"

@@ -304,6 +304,44 @@ def test_damage_that_a_query_meets_is_told_as_such(
     assert files(extracts.shelf) == []
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT error('Corrupt database file: ' || id) FROM calls",
+        "SELECT ('IO Error: Could not read enough bytes from file ' || id)::INT FROM calls",
+        "SELECT CASE WHEN id = 49999 THEN error('Corrupt database file: ') END FROM calls",
+    ],
+)
+def test_words_of_a_query_are_no_damage(
+    quick: QueryEngine, extracts: Extracts, make: Make, sql: str
+) -> None:
+    make("calls", pa.table({"id": range(50_000)}))
+    build(quick, extracts)
+    with pytest.raises(ThanosqlError) as caught:
+        answer(quick, sql)
+    assert "damaged" not in caught.value.message
+    assert len(files(extracts.shelf)) == 1
+
+
+def test_damage_that_is_met_behind_the_first_rows_is_told_as_such(
+    quick: QueryEngine, extracts: Extracts, tables: Tables, make: Make
+) -> None:
+    ids = np.random.default_rng(0).integers(0, 1 << 60, 1_000_000)
+    make("calls", pa.table({"id": ids}))
+    build(quick, extracts)
+    path = files(extracts.shelf)[0]
+    with path.open("r+b") as file:
+        file.seek(12288 + 20 * (1 << 18) + 500)
+        file.write(bytes(64))
+    engine = QueryEngine(tables, QueryLimits(threads=1), extracts=extracts)
+    with engine.run(ALL, ("calls",)) as running:
+        batches = iter(running)
+        next(batches)
+        with pytest.raises(ThanosqlError, match="extract of a table was damaged"):
+            list(batches)
+    assert path not in files(extracts.shelf)
+
+
 def test_a_query_goes_on_when_its_extract_is_removed(
     quick: QueryEngine, extracts: Extracts, make: Make
 ) -> None:

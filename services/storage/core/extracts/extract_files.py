@@ -6,6 +6,7 @@ has statistics for every 122 880 rows, and what these leave out is not decoded.
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ ROWS = "rows"
 """The table in the file."""
 
 _FORMAT = 1
+# What a user's text says comes behind another kind of error: 'Invalid Input Error: ' or 'Conversion Error: '.
+_DAMAGE = re.compile(
+    r"(Data Corruption Error: )?Corrupt database file: |IO Error: Could not read enough bytes from file |"
+    r"IO Error: The file .* is not a valid DuckDB database file"
+)
 _PLAIN = (
     pa.types.is_boolean,
     pa.types.is_integer,
@@ -123,6 +129,11 @@ def attach(connection: Any, extract: Extract, path: Path) -> None:
 def detach(connection: Any, extract: Extract) -> None:
     """Close an extract; nobody reads it."""
     connection.execute(f"DETACH {extract.alias}")
+
+
+def is_damage(problem: Exception) -> bool:
+    """Tell whether DuckDB says of a file that it is not what was written."""
+    return _DAMAGE.match(str(problem)) is not None
 
 
 def _types(described: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
