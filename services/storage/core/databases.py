@@ -15,7 +15,7 @@ import duckdb
 import structlog
 
 from services.storage.core.connections import QueryLimits, lock, open_connection
-from services.storage.core.extracts.extract_files import Extract, attach, detach
+from services.storage.core.extracts.extract_files import Extract, attach, detach, is_damage
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.outgoing import Scale
 from services.storage.core.watching import Watcher
@@ -100,7 +100,8 @@ class Database:
             self._open[extract] = size_bytes
         except duckdb.Error as problem:
             _log.warning("extract_not_opened", error=str(problem)[:200])
-            self._extracts.damaged([extract])
+            if is_damage(problem):  # Not where memory or open files are short: the table is read then.
+                self._extracts.damaged([extract])
         finally:
             link.unlink(missing_ok=True)
 

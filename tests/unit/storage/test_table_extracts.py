@@ -8,10 +8,12 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from services.storage.core import databases
 from services.storage.core.changes import TableChanges
 from services.storage.core.connections import QueryLimits, open_connection
 from services.storage.core.databases import Databases
@@ -312,9 +314,7 @@ def test_damage_that_a_query_meets_is_told_as_such(
         "SELECT CASE WHEN id = 49999 THEN error('Corrupt database file: ') END FROM calls",
     ],
 )
-def test_words_of_a_query_are_no_damage(
-    quick: QueryEngine, extracts: Extracts, make: Make, sql: str
-) -> None:
+def test_words_of_a_query_are_no_damage(quick: QueryEngine, extracts: Extracts, make: Make, sql: str) -> None:
     make("calls", pa.table({"id": range(50_000)}))
     build(quick, extracts)
     with pytest.raises(ThanosqlError) as caught:
@@ -340,6 +340,27 @@ def test_damage_that_is_met_behind_the_first_rows_is_told_as_such(
         with pytest.raises(ThanosqlError, match="extract of a table was damaged"):
             list(batches)
     assert path not in files(extracts.shelf)
+
+
+def test_an_extract_that_cannot_be_opened_for_now_is_kept(
+    engine: QueryEngine,
+    tables: Tables,
+    quick: QueryEngine,
+    extracts: Extracts,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise duckdb.IOException('IO Error: Cannot open file "x": Too many open files')
+
+    make("calls", rows())
+    build(quick, extracts)
+    with monkeypatch.context() as patch:
+        patch.setattr(databases, "attach", refuse)
+        fresh = QueryEngine(tables, LIMITS, extracts=extracts)
+        same(answer(fresh), answer(engine))
+        fresh.close()
+    assert len(files(extracts.shelf)) == 1
 
 
 def test_a_query_goes_on_when_its_extract_is_removed(
