@@ -44,8 +44,7 @@ class Arriving:
             try:
                 self._append(block)
             except OSError as problem:
-                message = f"{self._key!r} cannot be taken in: {problem.strerror}; make room and go on with it"
-                raise error(Reason.STORE_UNAVAILABLE, message, path=self._key) from problem
+                raise not_taken_in(self._key, problem) from problem
 
     def sha256(self) -> str:
         """Return the digest of everything that has arrived."""
@@ -115,6 +114,12 @@ class Arriving:
                     raise _overtaken(self._key)
                 self._digest.update(block)
                 self._hashed_bytes += len(block)
+
+
+def not_taken_in(key: str, problem: OSError) -> ThanosqlError:
+    """The failure of an upload on a disk that takes nothing more."""
+    message = f"{key!r} cannot be taken in: {problem.strerror}; make room and go on with it"
+    return error(Reason.STORE_UNAVAILABLE, message, path=key)
 
 
 def _kept_bytes(path: Path) -> int:

@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.storage.core.arriving import Arriving
+import structlog
+
+from services.storage.core.arriving import Arriving, not_taken_in
 from thanosql_objects.ports import ObjectInfo, ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_log = structlog.get_logger("storage")
 
 _LONGEST_ID = 128
 _PART, _DONE = ".part", ".done"
@@ -104,7 +108,7 @@ class Uploads:
         Raises:
             ThanosqlError: INVALID_DATA for a file that is too large, INVALID_ARGUMENT for an offset that is
                 not where the upload is, CONFLICT while the file is put in its place, OVERLOADED where others
-                leave no room.
+                leave no room, STORE_UNAVAILABLE on a full disk.
         """
         if (start.size_bytes or 0) > self._limits.max_bytes:
             raise error(Reason.INVALID_DATA, self.too_large(start.key), path=start.key)
@@ -127,7 +131,10 @@ class Uploads:
         """Make the file visible, and remember that it is."""
         file = self._store.take(upload.start.key, upload.arriving.path, sha256)
         if upload.start.upload_id:
-            (self._records / (upload.name + _DONE)).write_text(json.dumps(asdict(file)))
+            try:
+                (self._records / (upload.name + _DONE)).write_text(json.dumps(asdict(file)))
+            except OSError as problem:  # The file is there; who asks for its upload again sends it again.
+                _log.warning("upload_not_remembered", error=str(problem)[:200])
         return file
 
     def left(self, upload: "Upload") -> None:
@@ -160,8 +167,12 @@ class Uploads:
         return self._limits.max_bytes
 
     def _begun(self, name: str, start: UploadStart) -> "Upload":
-        self._records.mkdir(parents=True, exist_ok=True)
-        return Upload(self, name, start, Arriving(self._folder / (name + _PART), start.key, start.offset))
+        try:
+            self._records.mkdir(parents=True, exist_ok=True)
+            arriving = Arriving(self._folder / (name + _PART), start.key, start.offset)
+        except OSError as problem:
+            raise not_taken_in(start.key, problem) from problem
+        return Upload(self, name, start, arriving)
 
     def _require_room(self, name: str, start: UploadStart) -> None:
         others_bytes = sum(upload.claimed_bytes for other, upload in self._open.items() if other != name)

@@ -1,5 +1,6 @@
 """What is kept of uploads that broke: for how long, and what a full disk does."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -144,6 +145,32 @@ def test_a_full_disk_says_so_and_keeps_what_came_before(uploads: Uploads) -> Non
     upload.close()
     assert caught.value.reason is Reason.STORE_UNAVAILABLE
     assert uploads.state("uploads/a", "1").received_bytes == 3
+
+
+@pytest.mark.parametrize("method", ["open", "mkdir"])
+def test_a_disk_that_is_full_from_the_start_says_so(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, full)
+        with pytest.raises(ThanosqlError, match="No space left") as caught:
+            uploads.open(START)
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    complete(uploads, START)
+
+
+def test_a_file_is_uploaded_though_the_disk_does_not_take_the_record_of_it(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        complete(uploads, START)
+    assert uploads.state("uploads/a", "1").file is None
+    complete(uploads, START)
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_store_that_fails_keeps_what_has_arrived(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
