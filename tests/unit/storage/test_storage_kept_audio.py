@@ -129,6 +129,18 @@ def test_rows_of_any_file_name_their_recordings_where_they_are_kept(
     assert left_out[1]["message"] == "column 'Recording' names no recording"
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_paths_may_be_texts_of_any_type(
+    copying: CopyCommand, files: Path, select: Select, kind: pa.DataType
+) -> None:
+    record(files / "one.wav")
+    pq.write_table(pa.table({"audio_path": pa.array(["one.wav"]).cast(kind)}), files / "t.parquet")
+    stored(copying, "t.parquet")
+    assert select("SELECT audio_path FROM t") == [{"audio_path": key_of(files / "one.wav")}]
+
+
 def test_columns_that_a_file_has_already_stay_as_they_are(
     copying: CopyCommand, files: Path, select: Select
 ) -> None:

@@ -64,7 +64,7 @@ class AudioRows:
         if column is None:
             raise column_not_found(self.column, schema.names)
         kind = schema.field(column).type
-        if not pa.types.is_string(kind):
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             message = f"column {column!r} holds {kind}, not the paths of recordings; name theirs as audio_col"
             raise error(Reason.INVALID_DATA, message, column=column)
         if find_column(self._added(), column) is not None:
