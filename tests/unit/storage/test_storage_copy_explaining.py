@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.copying.explaining import CopyExplainer
@@ -28,10 +30,13 @@ def explain(tables: Tables, files: Path, tmp_path: Path) -> Explain:
     workspace = Workspace(LocalDirectory(files, read_only=True), LocalDirectory(tmp_path / "objects"))
     explainer = CopyExplainer(tables, Quarantines(tables), workspace)
 
-    def run(source: str, if_exists: IfExists = IfExists.FAIL) -> CopyExplanation:
+    def run(
+        source: str, if_exists: IfExists = IfExists.FAIL, *, store_audio: bool = False
+    ) -> CopyExplanation:
         before = {name: tables.describe(name) for name in tables.names()}
         try:
-            return explainer.run(CopyRequest(table="t", source=source, if_exists=if_exists))
+            request = CopyRequest(table="t", source=source, if_exists=if_exists, store_audio=store_audio)
+            return explainer.run(request)
         finally:
             assert {name: tables.describe(name) for name in tables.names()} == before
 
@@ -133,3 +138,25 @@ def test_a_text_that_is_cut_off_ends_with_a_whole_row(start: bytes, whole: bytes
 
 def test_quotes_hold_no_lines_of_json_together() -> None:
     assert whole_lines(b'{"a": "1\n{"b', quotes=False) == b'{"a": "1\n'
+
+
+def test_the_first_rows_alone_do_not_tell_that_no_recording_can_be_read(
+    explain: Explain, files: Path
+) -> None:
+    (files / "t.csv").write_text("audio_path\n" + "none.wav\n" * 101)
+    seen = explain("t.csv", store_audio=True)
+    assert (seen.rows_read, seen.rows_quarantined, seen.is_final) == (0, 100, False)
+
+
+def test_a_source_without_a_readable_recording_is_refused(explain: Explain, files: Path) -> None:
+    (files / "t.csv").write_text("audio_path\n" + "none.wav\n" * 100)
+    with pytest.raises(ThanosqlError, match=r"no row of 't\.csv' can be read"):
+        explain("t.csv", store_audio=True)
+
+
+def test_a_recording_that_many_rows_name_is_one(explain: Explain, files: Path) -> None:
+    soundfile.write(files / "one.wav", np.zeros(1600, np.float32), 16000)
+    (files / "t.csv").write_text("audio_path\n" + "one.wav\n" * 50)
+    seen = explain("t.csv", store_audio=True)
+    assert (seen.rows_read, seen.audio_files, seen.is_final) == (50, 1, True)
+    assert seen.audio_bytes == (files / "one.wav").stat().st_size

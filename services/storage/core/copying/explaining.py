@@ -134,20 +134,27 @@ class CopyExplainer:
     @contextlib.contextmanager
     def _with_audio(self, look: _Look, request: CopyRequest, report: CopyReport) -> Iterator[_Look]:
         """Look at the recordings of the first rows, where they lie."""
-        sizes: list[int] = []
+        sizes: dict[str, int] = {}
 
         def look_at_one(path: str) -> Recording:
             recording = replace(
                 look_at(self._workspace, path), size_bytes=self._workspace.stat(path).size_bytes
             )
-            sizes.append(recording.size_bytes)
+            sizes[path] = recording.size_bytes
             return recording
 
         reading = AudioReading(look=look_at_one, keeps=True)
         audio = AudioRows(source=source_name(request.source), column=request.audio_col, reading=reading)
-        with audio.read(_head(look.rows, _FILES_READ), report) as rows:
-            remarks = audio.notices(look.rows.schema)
-            yield replace(look, rows=rows, audio_files=len(sizes), audio_bytes=sum(sizes), remarks=remarks)
+        head = _Head(look.rows, _FILES_READ)
+        with audio.read(head.rows, report, lambda: look.is_final and head.is_whole) as rows:
+            yield replace(
+                look,
+                rows=rows,
+                is_final=look.is_final and head.is_whole,
+                audio_files=len(sizes),
+                audio_bytes=sum(sizes.values()),
+                remarks=audio.notices(look.rows.schema),
+            )
 
     @contextlib.contextmanager
     def _folder(self, request: CopyRequest, report: CopyReport) -> Iterator[_Look]:
@@ -173,18 +180,22 @@ class CopyExplainer:
                 yield replace(look, rows=rows)
 
 
-def _head(rows: Rows, most: int) -> Rows:
-    """Return the first rows."""
+class _Head:
+    """The first rows, and whether there are no others."""
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        left = most
+    def __init__(self, rows: Rows, most: int) -> None:
+        self.is_whole = True
+        self.rows = Rows(rows.schema, self._batches(rows, most))
+
+    def _batches(self, rows: Rows, left: int) -> Iterator[pa.RecordBatch]:
         for batch in rows.reader():
-            yield batch.slice(0, left)
-            left -= batch.num_rows
-            if left <= 0:
+            if batch.num_rows > left:
+                self.is_whole = False
+            if left:
+                yield batch.slice(0, left)
+            left -= min(left, batch.num_rows)
+            if not self.is_whole:
                 return
-
-    return Rows(rows.schema, batches())
 
 
 def _tell_nobody(_progress: CopyProgress) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -32,13 +32,21 @@ class AudioRows:
     reading: AudioReading
 
     @contextlib.contextmanager
-    def read(self, rows: Rows, report: CopyReport) -> Iterator[Rows]:
+    def read(
+        self, rows: Rows, report: CopyReport, is_whole: Callable[[], bool] = lambda: True
+    ) -> Iterator[Rows]:
         """Give the rows whose recording can be read, with what its header says; others go to quarantine.
 
         Columns of the source that have the name of such a column stay as they are.
 
+        Args:
+            rows: The rows of the source.
+            report: Takes those that are left out.
+            is_whole: Whether these were all rows of the source, once they are read.
+
         Raises:
-            ThanosqlError: COLUMN_NOT_FOUND, INVALID_DATA for a column that is no text.
+            ThanosqlError: COLUMN_NOT_FOUND, INVALID_DATA for a column that is no text, and where none of all
+                recordings can be read.
         """
         column = self._column(rows.schema)
         with Spool(self.reading.schema(rows.schema)) as spool:
@@ -48,7 +56,8 @@ class AudioRows:
                     spool.write(self._stored(batch, column, first, spool, report))
                     first += batch.num_rows
             spool.finish()
-            report.require_rows(spool.row_count, self.source)
+            if is_whole():
+                report.require_rows(spool.row_count, self.source)
             yield Rows(spool.schema, spool.batches())
 
     def notices(self, schema: pa.Schema) -> tuple[str, ...]:
