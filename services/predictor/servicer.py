@@ -97,10 +97,10 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         self, request_iterator: AsyncIterator[predictor_pb2.StreamingRecognizeRequest], context: _Context
     ) -> AsyncIterator[predictor_pb2.StreamingRecognizeResponse]:
         """Transcribe live audio; a stream too many is refused before any of its audio is read."""
-        message = await convert_live.read_config(request_iterator)
-        config = convert_live.from_config(message)
-        self._listener.check(config)
         with self._listener.streams.enter():
+            message = await self._listener.first(convert_live.read_config(request_iterator))
+            config = convert_live.from_config(message)
+            self._listener.check(config)
             record = await self._registry.resolve(*convert.named_version(message))
             async with self._registry.use(record) as model:
                 dictation = self._listener.listen(model, config)

@@ -221,6 +221,23 @@ async def test_one_stream_too_many_is_refused_before_its_audio_is_read(rig: Rig)
     assert await finals(rig, [config()]) == []
 
 
+@pytest.mark.parametrize("rig", [{"max_live_streams": 1}], indirect=True)
+async def test_a_stream_without_a_first_message_counts_and_ends_with_the_server(rig: Rig) -> None:
+    calls = [rig.stub.StreamingRecognize(open_ended([])) for _ in range(2)]
+    failures = [asyncio.ensure_future(failure_of(call)) for call in calls]
+    refused, waiting = await asyncio.wait(failures, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+    rig.servers[0].stopping.set()
+    ended, _ = await asyncio.wait(waiting, timeout=20)
+    reasons = [failure.result().reason for failure in (*refused, *ended)]
+    assert reasons == [Reason.OVERLOADED, Reason.PEER_UNAVAILABLE]
+
+
+@pytest.mark.parametrize("rig", [{"live_idle_s": 0.2}], indirect=True)
+async def test_a_stream_without_a_first_message_ends_after_a_time(rig: Rig) -> None:
+    failure = await failure_of(rig.stub.StreamingRecognize(open_ended([])))
+    assert failure.reason is Reason.DEADLINE_EXCEEDED
+
+
 @pytest.mark.parametrize("rig", [{"live_idle_s": 0.2}], indirect=True)
 async def test_a_stream_that_falls_silent_ends_with_what_was_heard_and_a_reason(rig: Rig) -> None:
     heard: list[str] = []

@@ -1,12 +1,14 @@
 """Live audio of all callers: who is let in, and what they share."""
 
 import asyncio
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from services.predictor.core.admission import Gate
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.ports import LiveModel
-from services.predictor.core.live.session import Dictation, Surroundings
+from services.predictor.core.live.session import Dictation, Surroundings, went_silent
 from services.predictor.core.live.types import LiveConfig
 from services.predictor.core.live.voice import VOICE_RATE_HZ, VoiceActivity, voice_weights
 from services.predictor.core.ports import Clock
@@ -18,6 +20,8 @@ HIGHEST_RATE_HZ = 96_000
 SHORTEST_SILENCE_S = 0.2
 LONGEST_SILENCE_S = 5.0
 SHORTEST_UTTERANCE_S = 2.0
+
+First = TypeVar("First")
 
 
 class Listener:
@@ -37,6 +41,31 @@ class Listener:
         self._surroundings = Surroundings(
             limits=limits, clock=clock, threads=self._threads, endings={stopping: _server_stops}
         )
+
+    async def first(self, reading: Coroutine[Any, Any, First]) -> First:
+        """Wait for the first message of a stream, no longer than for its audio.
+
+        Raises:
+            ThanosqlError: PEER_UNAVAILABLE where the server stops, DEADLINE_EXCEEDED where nothing came for
+                too long; what `reading` raises.
+        """
+        around, changed = self._surroundings, asyncio.Event()
+        message = asyncio.ensure_future(reading)
+        tasks = [message, *(asyncio.ensure_future(event.wait()) for event in around.endings)]
+        for task in tasks:
+            task.add_done_callback(lambda _task: changed.set())
+        try:
+            await around.clock.wait(changed, self._limits.idle_s)
+            if message.done():
+                return message.result()
+            raise next(
+                (why() for event, why in around.endings.items() if event.is_set()),
+                went_silent(self._limits.idle_s),
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def check(self, config: LiveConfig) -> None:
         """Refuse a configuration that cannot be followed, with INVALID_ARGUMENT."""

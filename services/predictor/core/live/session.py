@@ -202,7 +202,7 @@ class Dictation:
             if event.is_set():
                 return why()
         is_idle = self._inbox.is_empty and not self._inbox.closed and self._clock.now() >= self._idle_from_s
-        return _idle(self._limits.idle_s) if is_idle else None
+        return went_silent(self._limits.idle_s) if is_idle else None
 
     @asynccontextmanager
     async def _woken_by_endings(self) -> AsyncIterator[None]:
@@ -238,6 +238,7 @@ def _model_leaves() -> ThanosqlError:
     return error(Reason.CANCELLED, "the model is being unloaded; begin the dictation again")
 
 
-def _idle(idle_s: float) -> ThanosqlError:
+def went_silent(idle_s: float) -> ThanosqlError:
+    """What is told to a caller from whom nothing comes."""
     text = f"no audio came for {idle_s:g} s, so the dictation was ended; begin it again"
     return error(Reason.DEADLINE_EXCEEDED, text, idle_s=f"{idle_s:g}")
