@@ -50,7 +50,7 @@ class GatewayApp:
 def build(settings: GatewaySettings, context: Context) -> Service:
     """The gateway, ready to be mounted."""
     tokens = TokenKeeper(context.home / "gateway" / "token.json", context.announce)
-    links = connect(context.channels, settings.peer_timeout_s)
+    links = connect(context.channels, settings.peer_timeout_s, context.stopping)
     limits = Limits(
         window_batches=settings.window_batches,
         media_files=settings.media_files,

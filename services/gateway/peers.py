@@ -52,8 +52,14 @@ class Links:
     health: "HealthCalls"
 
 
-def connect(channels: Channels, timeout_s: float) -> Links:
-    """The services on these channels; `timeout_s` is the longest wait for one answer."""
+def connect(channels: Channels, timeout_s: float, stopping: asyncio.Event) -> Links:
+    """The services on these channels.
+
+    Args:
+        channels: To each of them.
+        timeout_s: Longest wait for one answer.
+        stopping: Set once the gateway begins to stop.
+    """
     storage: storage_pb2_grpc.StorageServiceAsyncStub = storage_pb2_grpc.StorageServiceStub(
         channels.to("storage")
     )
@@ -75,7 +81,7 @@ def connect(channels: Channels, timeout_s: float) -> Links:
         peers=peers,
         jobs=JobCalls(trainer, timeout_s),
         files=FileCalls(storage, timeout_s),
-        live=LiveCalls(predictor),
+        live=LiveCalls(predictor, stopping),
         health=HealthCalls(channels),
     )
 

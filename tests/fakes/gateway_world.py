@@ -1,5 +1,6 @@
 """A gateway on a real port with a real parser, and fakes for everything that holds data."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +16,7 @@ from tests.fakes.gateway_client import Client
 from tests.fakes.gateway_predictor import FakePredictor
 from tests.fakes.gateway_storage import FakeStorage
 from tests.fakes.gateway_trainer import FakeTrainer
+from thanosql_runtime.service import Context, Service
 from thanosql_runtime.testing import Build, serving
 
 NOBODY = "127.0.0.1:1"
@@ -31,6 +33,8 @@ class World:
     trainer: FakeTrainer
     predictor: FakePredictor
     announced: list[str]
+    stopping: asyncio.Event
+    """Set, it tells the gateway that its server begins to stop."""
 
 
 @asynccontextmanager
@@ -59,7 +63,13 @@ async def gateway_world(
         if apart:
             for name in list(builds):
                 peers[name] = await stack.enter_async_context(serving([builds.pop(name)], home))
-        together = [*builds.values(), lambda context: build_gateway(chosen, context)]
+        contexts: list[Context] = []
+
+        def gateway(context: Context) -> Service:
+            contexts.append(context)
+            return build_gateway(chosen, context)
+
+        together = [*builds.values(), gateway]
         server = serving(together, home, peers=peers, announce=announced.append)
         address = await stack.enter_async_context(server)
         client = Client(address, token_in(announced))
@@ -72,6 +82,7 @@ async def gateway_world(
             trainer=trainer,
             predictor=predictor,
             announced=announced,
+            stopping=contexts[0].stopping,
         )
 
 

@@ -64,6 +64,22 @@ async def test_what_is_heard_comes_while_the_caller_still_speaks(world: World) -
     await eventually(lambda: world.predictor.open_streams == 0)
 
 
+async def test_a_gateway_that_stops_lets_the_predictor_finish(world: World) -> None:
+    async def speaking() -> AsyncIterator[gateway_pb2.DictateRequest]:
+        yield CONFIG
+        yield Request(audio=b"ab")
+        await asyncio.Event().wait()
+
+    responses = aiter(world.client.stub.Dictate(speaking(), metadata=world.client.metadata))
+    for _ in range(2):
+        await anext(responses)
+    world.stopping.set()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await asyncio.wait_for(anext(responses), 20)
+    assert from_rpc_error(caught.value, "gateway").reason is Reason.PEER_UNAVAILABLE
+    assert world.predictor.open_streams == 0
+
+
 async def test_nobody_dictates_without_the_token(world: World) -> None:
     assert (await failure_of(world, [CONFIG], token=False)).reason is Reason.INVALID_TOKEN
     assert world.predictor.open_streams == 0
