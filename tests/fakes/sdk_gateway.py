@@ -113,6 +113,9 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
     texts: list[str] = field(default_factory=list)
     request_ids: list[str] = field(default_factory=list)
     dictated: list[predictor_pb2.StreamingConfig] = field(default_factory=list)
+    dictated_bytes: int = 0
+    audio_ended: threading.Event = field(default_factory=threading.Event)
+    finals_held: bool = False
     hanging: threading.Event = field(default_factory=threading.Event)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -150,7 +153,11 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
         came = 0
         for request in request_iterator:
             came += len(request.audio)
+            self.dictated_bytes += len(request.audio)
             yield gateway_pb2.DictateResponse(results=_heard(came, is_final=request.HasField("finalize")))
+        self.audio_ended.set()
+        if self.finals_held:
+            self.cancelled.wait(30)
         yield gateway_pb2.DictateResponse(results=_heard(came, is_final=True))
 
     def Explain(self, request: gateway_pb2.ExplainRequest, context: Any) -> gateway_pb2.ExplainResponse:

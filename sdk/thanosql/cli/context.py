@@ -14,6 +14,7 @@ from thanosql.connection import configured_address
 from thanosql.errors import AuthenticationError, ThanoSQLError
 
 EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 import click
 
-from thanosql.cli.context import address_option, guarded
+from thanosql.cli.context import EXIT_INTERRUPTED, address_option, guarded
+from thanosql.cli.microphone import Stoppable
 from thanosql.cli.recording import in_real_time, open_recording
 from thanosql.cli.transcribe import DEFAULT_MODEL, some_client
 from thanosql.client import ThanoSQL
@@ -70,13 +71,16 @@ def dictate(
     """Print what is said while it is said.
 
     FILE is a wav file, or raw samples: 16 bit, little endian, one channel; - is the standard input.
-    In a terminal the words that may still change stand in the last line. Ctrl-C ends the dictation.
+    In a terminal the words that may still change stand in the last line. Ctrl-C ends the audio, and the
+    last words are still printed; once more cancels.
     Without --address, and where no server answers, a private one is started and stopped again.
     """
     opened = open_recording(recording, sample_rate_hz)
-    chunks = in_real_time(opened.chunks) if real_time else opened.chunks
-    with some_client(address) as client:
+    chunks = Stoppable(in_real_time(opened.chunks) if real_time else opened.chunks)
+    with some_client(address) as client, chunks.ends_at_interrupt():
         _show(client, chunks, opened.sample_rate_hz, model, endpoint_silence_s, output_format)
+    if chunks.stopped:
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _show(

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import click
 
+from thanosql.cli.context import EXIT_INTERRUPTED
 from thanosql.cli.dictate import dictate
 from thanosql.cli.files import files
 from thanosql.cli.jobs import jobs
@@ -13,8 +14,6 @@ from thanosql.cli.sql import sql
 from thanosql.cli.token import token
 from thanosql.cli.transcribe import transcribe
 from thanosql.version import __version__
-
-EXIT_INTERRUPTED = 130
 
 _EPILOG = """\b
 Examples:

@@ -10,6 +10,7 @@ import sys
 import threading
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +208,9 @@ def test_a_file_that_only_begins_like_a_wav_file_is_refused(run: Run) -> None:
     assert (result.exit_code, "cannot be dictated" in result.stderr) == (1, True)
 
 
-def test_ctrl_c_ends_the_command_while_it_waits_for_a_microphone(address: str, gateway: FakeGateway) -> None:
+@contextmanager
+def dictating(address: str, gateway: FakeGateway) -> Iterator[subprocess.Popen[bytes]]:
+    """The command, once the server has 6400 bytes, while it waits for more from a microphone."""
     environment = {**os.environ, "THANOSQL_ADDRESS": address, "THANOSQL_API_TOKEN": gateway.token}
     command = [sys.executable, "-m", "thanosql", "dictate", "-"]
     with subprocess.Popen(
@@ -216,9 +219,27 @@ def test_ctrl_c_ends_the_command_while_it_waits_for_a_microphone(address: str, g
         assert process.stdin is not None
         process.stdin.write(bytes(6400))
         process.stdin.flush()
-        while not gateway.dictated:
+        while gateway.dictated_bytes < 6400:
             threading.Event().wait(0.05)
+        yield process
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return process.wait(30), process.stdout.read().decode(), process.stderr.read().decode()
+
+
+def test_ctrl_c_ends_the_audio_and_the_last_words_are_heard(address: str, gateway: FakeGateway) -> None:
+    with dictating(address, gateway) as process:
         process.send_signal(signal.SIGINT)
-        status = process.wait(30)
-        stderr = process.stderr.read().decode() if process.stderr else ""
-    assert (status, stderr) == (130, "interrupted; the work was cancelled\n")
+        assert ended(process) == (130, "6400\n", "")
+
+
+def test_a_second_ctrl_c_cancels(address: str, gateway: FakeGateway) -> None:
+    gateway.finals_held = True
+    with dictating(address, gateway) as process:
+        process.send_signal(signal.SIGINT)
+        assert gateway.audio_ended.wait(30)
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == (130, "", "interrupted; the work was cancelled\n")
