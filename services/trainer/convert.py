@@ -10,6 +10,7 @@ from services.trainer.core.types import (
     JobRequest,
     LeftOutRow,
     Model,
+    ModelFamily,
     ModelKind,
     TableVersion,
     TrainingOptions,
@@ -105,6 +106,7 @@ def model_from_message(message: types_pb2.ModelVersion) -> Model:
         name=message.name,
         version=message.version,
         kind=ModelKind(types_pb2.ModelKind.Name(message.kind).removeprefix("MODEL_KIND_")),
+        family=ModelFamily(types_pb2.ModelFamily.Name(message.family).removeprefix("MODEL_FAMILY_")),
         base=message.base,
         origin=message.origin,
         artefacts=tuple(
@@ -125,6 +127,7 @@ def model_to_message(model: Model) -> types_pb2.ModelVersion:
         name=model.name,
         version=model.version,
         kind=types_pb2.ModelKind.Value(f"MODEL_KIND_{model.kind.value}"),
+        family=types_pb2.ModelFamily.Value(f"MODEL_FAMILY_{model.family.value}"),
         base=model.base,
         origin=model.origin,
         artefacts=[

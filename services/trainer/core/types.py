@@ -39,6 +39,14 @@ class ModelKind(enum.StrEnum):
     UPLOADED = "UPLOADED"
 
 
+class ModelFamily(enum.StrEnum):
+    """What a model reads: recordings or texts."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    RECOGNISER = "RECOGNISER"
+    TEXT_ENCODER = "TEXT_ENCODER"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """Options of BUILD MODEL and FIT MODEL."""
@@ -101,6 +109,7 @@ class Model:
     name: str
     version: int = 0
     kind: ModelKind = ModelKind.TRAINED
+    family: ModelFamily = ModelFamily.RECOGNISER
     base: str = ""
     origin: str = ""
     artefacts: tuple[Artefact, ...] = ()
