@@ -49,7 +49,8 @@ class AsyncFiles(ABC):
 
     async def uploading(self, local_path: str | Path, path: str) -> AsyncGenerator[Progress | File, None]:
         """Upload as `upload` does, and yield how far it is; the file comes last."""
-        with await asyncio.to_thread(Path(local_path).open, "rb") as file:
+        # Closing one with a buffer would wait for a read that has begun, which a silent pipe never ends.
+        with await asyncio.to_thread(Path(local_path).open, "rb", buffering=0) as file:
             source = Source.of(file, Path(local_path), path)
             async with aclosing(Upload(self._caller(), source).run()) as items:
                 async for item in items:

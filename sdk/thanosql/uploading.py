@@ -145,7 +145,10 @@ class Upload:
         """The bytes that the file still has, each block hashed."""
 
         def read() -> bytes:
-            block = self._source.file.read(CHUNK_BYTES)
+            file = self._source.file
+            block = file.read(CHUNK_BYTES)
+            while block and len(block) < CHUNK_BYTES and (more := file.read(CHUNK_BYTES - len(block))):
+                block += more  # A pipe gives less at once.
             digest.update(block)
             return block
 
