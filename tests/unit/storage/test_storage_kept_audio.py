@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import sqlite3
@@ -363,3 +364,38 @@ def test_stopping_a_copy_leaves_the_table_as_it_was(
     with pytest.raises(ThanosqlError):
         copying.run(request, stop)
     assert [row["source_path"] for row in select("SELECT * FROM t")] == ["a/one.wav"]
+
+
+def test_a_recording_that_is_being_read_does_not_hold_up_a_copy_that_ends(
+    copying: CopyCommand, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(files / "a" / "1.wav", 0.1)
+    (files / "a" / "2.wav").write_bytes(b"endless")
+    begun = threading.Event()
+    open_file = copying._workspace.open
+
+    class Endless(io.RawIOBase):
+        """Long enough that no copy should wait for its end."""
+
+        left_bytes = 5_000_000
+
+        def read(self, size: int = -1) -> bytes:
+            begun.set()
+            self.left_bytes -= 1
+            return b"x" if self.left_bytes > 0 else b""
+
+    endless = Endless()
+
+    def opened(path: str) -> object:
+        return endless if path == "a/2.wav" else open_file(path)
+
+    def stop(_progress: object) -> None:
+        assert begun.wait(60)
+        raise ThanosqlError(reason=Reason.CANCELLED, message="stopped")
+
+    monkeypatch.setattr(copying._workspace, "open", opened)
+    monkeypatch.setattr(copying._workspace, "stat", lambda path: INFO)
+    request = CopyRequest(table="t", source="a", store_audio=True)
+    with pytest.raises(ThanosqlError, match="stopped"):
+        copying.run(request, stop)
+    assert endless.left_bytes > 0

@@ -1,6 +1,6 @@
 """What a table says of recordings: the columns, and their values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -24,10 +24,12 @@ class AudioReading:
     Attributes:
         look: Looks at one, or takes it into keeping.
         keeps: Whether the table names where they are kept; the path where they were found stands beside it.
+        stop: Ends the looks that are under way.
     """
 
     look: Look
     keeps: bool = False
+    stop: Callable[[], None] = lambda: None
 
     def schema(self, own: pa.Schema) -> pa.Schema:
         """Return the columns of a table that has these of its own; none is there twice."""

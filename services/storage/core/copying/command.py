@@ -74,7 +74,8 @@ class CopyCommand:
         # Nothing that it takes into keeping is removed before its commit.
         with self._recordings.copying() as stored:
             look = partial(self._recordings.take, stored=stored)
-            outcome = self._run(name, request, AudioReading(look=look, keeps=True), progress)
+            reading = AudioReading(look=look, keeps=True, stop=stored.stop)
+            outcome = self._run(name, request, reading, progress)
         return replace(outcome, notices=(*outcome.notices, _kept(stored)))
 
     def _run(

@@ -86,7 +86,9 @@ class FolderOfAudio:
 
     def _recordings(self, report: CopyReport) -> Iterator[_Record | None]:
         numbered = enumerate(self.listing.files())
-        for (row, file), found in looked(self.reading.look, numbered, lambda item: item[1].path):
+        for (row, file), found in looked(
+            self.reading.look, numbered, lambda item: item[1].path, self.reading.stop
+        ):
             if isinstance(found, ThanosqlError):
                 report.quarantine(_broken(row, file.path, found))
                 yield None
@@ -95,7 +97,9 @@ class FolderOfAudio:
 
     def _librispeech(self, report: CopyReport) -> Iterator[_Record | None]:
         utterances = self._utterances(report)
-        for utterance, found in looked(self.reading.look, utterances, lambda item: item.path):
+        for utterance, found in looked(
+            self.reading.look, utterances, lambda item: item.path, self.reading.stop
+        ):
             if isinstance(found, ThanosqlError):
                 report.quarantine(_broken(utterance.row, utterance.path, found, utterance.raw))
                 yield None

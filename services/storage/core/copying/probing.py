@@ -18,8 +18,16 @@ Look: TypeAlias = Callable[[str], Recording]
 """Says what there is at a path, or raises why there is nothing."""
 
 
-def looked(look: Look, items: Iterable[_T], path_of: Callable[[_T], str]) -> Iterator[tuple[_T, Found]]:
+def looked(
+    look: Look, items: Iterable[_T], path_of: Callable[[_T], str], stop: Callable[[], None]
+) -> Iterator[tuple[_T, Found]]:
     """Yield each item with its recording, or with why there is none.
+
+    Args:
+        look: Looks at one.
+        items: What names them.
+        path_of: The path of one.
+        stop: Called when nobody wants the rest, before those that are being looked at are waited for.
 
     Raises:
         ThanosqlError: STORE_UNAVAILABLE, which is no fault of a recording.
@@ -33,6 +41,9 @@ def looked(look: Look, items: Iterable[_T], path_of: Callable[[_T], str]) -> Ite
                 yield _next(waiting)
         while waiting:
             yield _next(waiting)
+    except BaseException:
+        stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -90,7 +90,8 @@ class AudioRows:
         paths = batch.column(column).to_pylist()
         kept: list[int] = []
         recordings: list[Recording] = []
-        for (index, path), found in looked(self._look, enumerate(paths), lambda item: item[1]):
+        found_at = looked(self._look, enumerate(paths), lambda item: item[1], self.reading.stop)
+        for (index, path), found in found_at:
             if isinstance(found, Recording):
                 kept.append(index)
                 recordings.append(found)

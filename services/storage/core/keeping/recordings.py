@@ -41,6 +41,20 @@ class Stored:
         self._guard = threading.Lock()
         self._known: dict[tuple[str, str], Recording] = {}
         self._paths = NameLocks()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End what is being read: nobody waits for it any more."""
+        self._stopped.set()
+
+    def check(self) -> None:
+        """Go on only if nobody asked to stop.
+
+        Raises:
+            ThanosqlError: CANCELLED.
+        """
+        if self._stopped.is_set():
+            raise error(Reason.CANCELLED, "the copy ended before the recording was read")
 
     def at(self, path: str) -> contextlib.AbstractContextManager[None]:
         """Be the only thread that takes what is at a path: many rows may name one recording."""
@@ -152,7 +166,7 @@ class KeptRecordings:
 
     def _read(self, path: str, info: ObjectInfo, stored: Stored) -> Recording:
         with self._store.incoming() as staged:
-            sha256, size_bytes = self._staged(path, info.size_bytes, staged)
+            sha256, size_bytes = self._staged(path, info.size_bytes, staged, stored)
             after = self._workspace.stat(path)
             if (after.revision, after.size_bytes, size_bytes) != (info.revision, size_bytes, info.size_bytes):
                 message = f"{path!r} was changed while it was read; copy it again"
@@ -166,13 +180,14 @@ class KeptRecordings:
         stored.count(size_bytes, added=not has)
         return recording
 
-    def _staged(self, path: str, told_bytes: int, staged: Path) -> tuple[str, int]:
+    def _staged(self, path: str, told_bytes: int, staged: Path, stored: Stored) -> tuple[str, int]:
         digest, size_bytes = hashlib.sha256(), 0
         with self._workspace.open(path) as source, staged.open("wb") as file:
             if told_bytes > _LARGE_BYTES:
                 read_header(source, path)
                 source.seek(0)
             while chunk := source.read(CHUNK_BYTES):
+                stored.check()
                 digest.update(chunk)
                 size_bytes += file.write(chunk)
         return digest.hexdigest(), size_bytes
