@@ -52,7 +52,12 @@ class PredictorSettings(Settings):
     decode_workers: int = Field(default=2, ge=1, le=64, description="threads that read and decode audio")
     decoded_bytes: int = Field(default=512 << 20, ge=1 << 20, description="decoded audio in memory")
     max_duration_s: float = Field(default=3600.0, gt=0, description="longest recording")
-    window_s: float = Field(default=30.0, ge=1, le=120, description="longest part the model sees at once")
+    window_s: float = Field(
+        default=30.0,
+        ge=2,
+        le=120,
+        description="longest part the model sees at once; shortens max_utterance_s and live_context_s",
+    )
     overlap_s: float = Field(default=4.0, gt=0, description="what neighbouring parts share")
     silence_dbfs: float = Field(default=-70.0, le=0, description="level below which nothing is heard")
 

@@ -17,6 +17,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError
         ({"dtype": "int8"}, "dtype"),
         ({"engine": "tensorrt"}, "engine"),
         ({"engine": "openvino", "device": "cuda"}, "engine openvino computes on the CPU"),
+        ({"window_s": 1.5, "overlap_s": 0.5}, "window_s"),
         ({"window_s": 10, "overlap_s": 6}, "overlap_s must be at most half"),
         ({"max_queue_size": 10}, "max_queue_size must be at least"),
         ({"max_streams": 1000}, "= 16544"),
