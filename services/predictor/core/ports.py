@@ -61,6 +61,7 @@ class BatchPolicy:
             a batch.
         pipeline_depth: Batches between preparation and the end; 2 lets one prepare while another runs.
         streams: Batches that the device computes at once.
+        live_alone: Windows of live audio go one by one, since an answer may depend on its batch.
     """
 
     max_batch_size: int
@@ -68,6 +69,7 @@ class BatchPolicy:
     bucket_samples: int
     pipeline_depth: int
     streams: int = 1
+    live_alone: bool = False
 
     def __post_init__(self) -> None:
         if (

@@ -137,4 +137,5 @@ def torch_policy(options: EngineOptions) -> BatchPolicy:
         max_queue_delay_s=delay_s,
         bucket_samples=_BUCKET_SAMPLES,
         pipeline_depth=1 if on_cpu else 2,
+        live_alone=True,  # in bfloat16 and on a GPU, a text may depend on the size of its batch
     )

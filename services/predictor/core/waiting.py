@@ -87,12 +87,13 @@ class WaitingRoom(Generic[Answer]):
         most urgent goes, then the oldest; after some urgent ones in a row the oldest recording has its turn.
         """
         batches = self._by_bucket()
-        full = [batch for batch in batches if len(batch) >= self._policy.max_batch_size]
+        full = [batch for batch in batches if self._is_full(batch)]
         due = [batch for batch in batches if at_once or any(self._is_due(one, now_s) for one in batch)]
         ready = full + due
         if not ready:
             return []
-        batch = self._first(ready)[: self._policy.max_batch_size]
+        first = self._first(ready)
+        batch = first[: 1 if self._goes_alone(first[0]) else self._policy.max_batch_size]
         taken = set(map(id, batch))
         self._queue = deque(waiting for waiting in self._queue if id(waiting) not in taken)
         return batch
@@ -112,6 +113,12 @@ class WaitingRoom(Generic[Answer]):
             yield waiting.since_s + self._policy.max_queue_delay_s
             if waiting.deadline_s is not None:
                 yield waiting.deadline_s
+
+    def _is_full(self, batch: list[Waiting[Answer]]) -> bool:
+        return len(batch) >= self._policy.max_batch_size or self._goes_alone(batch[0])
+
+    def _goes_alone(self, waiting: Waiting[Answer]) -> bool:
+        return self._policy.live_alone and waiting.urgency is not Urgency.RECORDING
 
     def _is_due(self, waiting: Waiting[Answer], now_s: float) -> bool:
         return waiting.since_s + self._policy.max_queue_delay_s <= now_s

@@ -1,10 +1,13 @@
 """Who goes first in the queue before a model: live audio, but recordings are not starved."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from services.predictor.core.ports import BatchPolicy
+from services.predictor.core.torch_engine import EngineOptions, torch_policy
 from services.predictor.core.waiting import Urgency, Waiting, WaitingRoom
 from tests.fakes.predictor_engine import SINGLES
 
@@ -39,6 +42,18 @@ async def test_final_results_go_first_then_interim_ones_then_recordings() -> Non
 async def test_live_audio_shares_batches_with_live_audio_alone() -> None:
     room = room_with(FOURS, Urgency.RECORDING, Urgency.INTERIM, Urgency.FINAL, Urgency.RECORDING)
     assert order(room) == [["FINAL", "INTERIM"], ["RECORDING", "RECORDING"]]
+
+
+async def test_where_an_answer_may_depend_on_its_batch_live_audio_goes_alone_and_at_once() -> None:
+    policy = replace(FOURS, live_alone=True, max_queue_delay_s=1000.0)
+    room = room_with(policy, *[Urgency.RECORDING] * 4, Urgency.INTERIM, Urgency.FINAL, Urgency.FINAL)
+    assert order(room) == [["FINAL"], ["FINAL"], ["INTERIM"], ["RECORDING"] * 4]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_live_audio_goes_alone_through_torch(device: str, dtype: str) -> None:
+    assert torch_policy(EngineOptions(device=device, dtype=dtype)).live_alone
 
 
 async def test_a_full_batch_leaves_out_the_least_urgent() -> None:
