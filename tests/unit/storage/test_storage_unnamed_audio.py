@@ -278,6 +278,23 @@ def test_the_memory_of_names_can_be_written_while_a_file_is_read(
     assert "not_reconciled" not in capsys.readouterr().out
 
 
+def test_lists_that_go_in_one_round_share_a_look_at_the_tables(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.storage.core.reconciling.kept_audio._MOST", 1)
+    named = world.keep("a")
+    for letter in "bcd":
+        world.keep(letter)
+    world.name("t", named)
+    assert world.round() == 3
+    looks = []
+    refresh = naming.Look.refresh
+    monkeypatch.setattr(naming.Look, "refresh", lambda look: (looks.append(look), refresh(look)))
+    world.round(WEEK_S)
+    assert world.kept() == [named]
+    assert len(looks) == 2  # One to compare, and one for all that are removed.
+
+
 def test_files_that_are_no_recordings_in_keeping_are_left_alone(world: World) -> None:
     world.store.write("audio/sha256/notes.txt", [b"mine"])
     assert world.round() == 0

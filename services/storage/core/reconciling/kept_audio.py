@@ -21,6 +21,8 @@ from thanosql_runtime.errors import Reason, error
 _LISTS = "catalog/unnamed_audio/"
 # Few enough for a server that is told to stop while it removes them.
 _MOST = 1000
+# One look at all tables serves the lists that are removed within that time.
+_LOOK_S = 60.0
 
 
 class KeptAudio:
@@ -49,6 +51,7 @@ class KeptAudio:
         self._named = named
         self._keepers = keepers
         self._clock = clock
+        self._looked_s: float | None = None
 
     def find(self) -> Iterator[Leftover]:
         """See `Source.find`.
@@ -57,6 +60,7 @@ class KeptAudio:
             ThanosqlError: CONFLICT where other tables may name them too, STORE_UNAVAILABLE.
         """
         self._require_alone()
+        self._looked_s = None
         with self._named.look() as look:
             look.compare(self._store.walk(KEPT_AUDIO))
             lists = [info.key for info in self._store.walk(_LISTS)]
@@ -98,12 +102,19 @@ class KeptAudio:
         """
         self._require_alone()
         with self._named.look() as look:
-            look.refresh()
+            self._refresh(look)
             for info in self._read(key):
                 if not look.is_named(info.key) and not self._recordings.remove(info):
                     raise error(Reason.CONFLICT, "a COPY is taking recordings; the next round removes them")
         self._store.delete(key)
         return True
+
+    def _refresh(self, look: Look) -> None:
+        now_s = self._clock()
+        if self._looked_s is None or not 0 <= now_s - self._looked_s < _LOOK_S:
+            self._looked_s = None
+            look.refresh()
+            self._looked_s = now_s
 
     def _require_alone(self) -> None:
         others = self._keepers.others()
