@@ -1,6 +1,7 @@
 """Live audio over real gRPC: a real server, a real model with random weights, real speech."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,11 @@ def config(model: str = "small", **more: Any) -> predictor_pb2.StreamingRecogniz
     return Request(config=predictor_pb2.StreamingConfig(model=model, **more))
 
 
+def one_utterance() -> predictor_pb2.StreamingRecognizeRequest:
+    """With interim results; nothing in a short recording is a silence that ends an utterance."""
+    return config(interim_results=True, endpoint_silence={"seconds": 5})
+
+
 def messages(audio: bytes, size: int = 3200) -> list[predictor_pb2.StreamingRecognizeRequest]:
     return [Request(audio=audio[begin : begin + size]) for begin in range(0, len(audio), size)]
 
@@ -130,9 +136,16 @@ async def test_the_final_results_do_not_depend_on_the_messages(rig: Rig, sizes: 
 
 
 async def test_interim_results_come_before_the_final_one_and_their_settled_words_only_grow(rig: Rig) -> None:
-    requests = [config(interim_results=True), *messages(talk(seconds=6.0) + quiet(), 1600)]
-    settled, kinds = "", []
-    async for response in rig.stub.StreamingRecognize(_paced(requests)):
+    settled, kinds = "", list[bool]()
+
+    async def until_three_have_come() -> AsyncIterator[predictor_pb2.StreamingRecognizeRequest]:
+        yield config(interim_results=True)
+        for request in itertools.cycle(messages(talk(seconds=6.0), 1600)):
+            if kinds.count(False) >= 3:
+                break
+            yield request
+
+    async for response in rig.stub.StreamingRecognize(until_three_have_come()):
         kinds += [result.is_final for result in response.results[:1]]
         stable = " ".join(result.text for result in response.results if 0.5 <= result.stability < 1.0)
         if response.results and response.results[0].is_final:
@@ -140,17 +153,7 @@ async def test_interim_results_come_before_the_final_one_and_their_settled_words
         elif response.results:
             assert stable.startswith(settled)
             settled = stable
-    assert kinds.count(False) >= 3
     assert kinds[-1] is True
-
-
-async def _paced(
-    requests: Sequence[predictor_pb2.StreamingRecognizeRequest],
-) -> AsyncIterator[predictor_pb2.StreamingRecognizeRequest]:
-    """Four times as fast as somebody speaks: interim results are made in time, not in bytes."""
-    for request in requests:
-        yield request
-        await asyncio.sleep(len(request.audio) / 32_000 / 4)
 
 
 async def test_a_wish_for_an_end_is_answered_at_once(rig: Rig) -> None:
@@ -238,21 +241,19 @@ async def test_a_stream_without_a_first_message_ends_after_a_time(rig: Rig) -> N
     assert failure.reason is Reason.DEADLINE_EXCEEDED
 
 
-@pytest.mark.parametrize("rig", [{"live_idle_s": 0.2}], indirect=True)
+@pytest.mark.parametrize("rig", [{"live_idle_s": 2.0}], indirect=True)
 async def test_a_stream_that_falls_silent_ends_with_what_was_heard_and_a_reason(rig: Rig) -> None:
     heard: list[str] = []
     requests = [config(), *messages(talk(seconds=3.0))]
     failure = await failure_of(rig.stub.StreamingRecognize(open_ended(requests)), heard)
     assert failure.reason is Reason.DEADLINE_EXCEEDED
-    assert "no audio came for 0.2 s" in failure.message
+    assert "no audio came for 2 s" in failure.message
     assert len(heard) >= 1
 
 
 async def test_unloading_the_model_ends_its_streams_with_what_was_heard(rig: Rig) -> None:
     heard: list[str] = []
-    call = rig.stub.StreamingRecognize(
-        open_ended([config(interim_results=True), *messages(talk(seconds=3.0))])
-    )
+    call = rig.stub.StreamingRecognize(open_ended([one_utterance(), *messages(talk(seconds=3.0))]))
     responses = aiter(call)
     for _ in range(2):  # the model, then a first interim result: there is something to be heard
         await anext(responses)
@@ -265,9 +266,7 @@ async def test_unloading_the_model_ends_its_streams_with_what_was_heard(rig: Rig
 
 async def test_a_server_that_stops_ends_its_streams_with_what_was_heard(rig: Rig) -> None:
     heard: list[str] = []
-    call = rig.stub.StreamingRecognize(
-        open_ended([config(interim_results=True), *messages(talk(seconds=3.0))])
-    )
+    call = rig.stub.StreamingRecognize(open_ended([one_utterance(), *messages(talk(seconds=3.0))]))
     responses = aiter(call)
     for _ in range(2):
         await anext(responses)
