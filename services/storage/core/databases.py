@@ -185,7 +185,12 @@ class Databases:
     def take_back(self, database: Database) -> None:
         """Keep a database for the next query, unless enough are kept."""
         if database.open_bytes > _MOST_OPEN_BYTES:
-            database.open_extracts(())
+            try:
+                database.open_extracts(())
+            except duckdb.Error as problem:  # Nobody knows what it has open.
+                _log.warning("extracts_not_closed", error=str(problem)[:200])
+                database.close()
+                return
         with self._guard:
             is_kept = not self._is_closed and len(self._idle) < _MOST_IDLE
             if is_kept:

@@ -461,6 +461,29 @@ def test_a_query_that_reads_another_table_has_no_extract_open(
     kept.close()
 
 
+def test_a_database_that_does_not_close_its_extracts_is_closed(
+    quick: QueryEngine,
+    extracts: Extracts,
+    tables: Tables,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise duckdb.Error("no")
+
+    make("calls", rows())
+    build(quick, extracts)
+    monkeypatch.setattr(databases, "_MOST_OPEN_BYTES", 0)
+    monkeypatch.setattr(databases, "detach", refuse)
+    kept = Databases(LIMITS, extracts)
+    loan = kept.lend(opened(extracts, tables))
+    loan.is_clean = True
+    loan.close()
+    with pytest.raises(duckdb.Error, match="losed"):
+        loan._database.connect().sql("SELECT 1").fetchall()
+    kept.close()
+
+
 def test_the_least_recently_read_extract_makes_room(
     tmp_path: Path, engine: QueryEngine, tables: Tables, make: Make
 ) -> None:
