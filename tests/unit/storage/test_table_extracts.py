@@ -247,6 +247,23 @@ def test_small_tables_and_embeddings_have_none(
         same(answer(quick), answer(engine))
 
 
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_nan_keeps_its_sign_and_payload(
+    quick: QueryEngine, extracts: Extracts, make: Make, kind: str, is_nested: bool
+) -> None:
+    bits = {"f4": (0xFFC00001, "u4"), "f8": (0xFFF8000000000001, "u8")}[kind]
+    odd = pa.array(np.full(5000, bits[0], bits[1]).view(kind))
+    plain = pa.array(np.full(5000, np.nan, kind))
+    for numbers, count in ((odd, 0), (plain, 1)):
+        column = pa.StructArray.from_arrays([numbers], ["x"]) if is_nested else numbers
+        make("calls", pa.table({"x": column}))
+        build(quick, extracts)
+        assert len(files(extracts.shelf)) == count
+        got = answer(quick, "SELECT x.x AS x FROM calls" if is_nested else ALL)["x"].to_numpy()
+        assert got.view(bits[1]).tolist() == numbers.to_numpy().view(bits[1]).tolist()
+
+
 def test_a_limit_of_zero_bytes_turns_extracts_off(tmp_path: Path, tables: Tables, make: Make) -> None:
     extracts = Extracts(Shelf(tmp_path / "none", 0), partial(open_connection, LIMITS), least_rows=1)
     make("calls", rows())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from services.storage.core.names import literal
@@ -115,6 +116,16 @@ def write_extract(connection: Any, rows: pa.RecordBatchReader, path: Path) -> in
     return int(count)
 
 
+def require_kept(batch: pa.RecordBatch) -> None:
+    """Check that a file keeps the bits of these rows.
+
+    Raises:
+        OtherTypesError: A NaN has a sign or a payload; of a run of equal values, DuckDB keeps neither.
+    """
+    if any(_has_odd_nan(column) for column in batch.columns):
+        raise OtherTypesError("the file would lose the sign or the payload of a NaN")
+
+
 def attach(connection: Any, extract: Extract, path: Path) -> None:
     """Let a DuckDB read an extract from now on.
 
@@ -146,3 +157,17 @@ def _is_kept(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
         return all(_is_kept(field.type) for field in kind)
     return any(is_of_kind(kind) for is_of_kind in _PLAIN)
+
+
+def _has_odd_nan(values: pa.Array) -> bool:
+    kind = values.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _has_odd_nan(values.flatten())
+    if pa.types.is_struct(kind):
+        return any(_has_odd_nan(field) for field in values.flatten())
+    if not pa.types.is_floating(kind):
+        return False
+    numbers = values.drop_null().to_numpy(zero_copy_only=False)
+    bits = np.uint64 if numbers.itemsize == np.dtype(np.uint64).itemsize else np.uint32
+    plain = np.array(np.nan, numbers.dtype).view(bits)
+    return bool((numbers[np.isnan(numbers)].view(bits) != plain).any())

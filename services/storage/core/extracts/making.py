@@ -11,7 +11,7 @@ import pyarrow as pa
 import structlog
 
 from services.storage.core.background import Background, BackgroundConnection, OpenConnection
-from services.storage.core.extracts.extract_files import Extract, write_extract
+from services.storage.core.extracts.extract_files import Extract, require_kept, write_extract
 from services.storage.core.extracts.shelf import Shelf
 from services.storage.core.widths import rows_at_once
 from thanosql_objects.scratch import ScratchFolder
@@ -86,13 +86,12 @@ class Maker:
 
     def _watched(self, wanted: Wanted, path: Path, room_bytes: int) -> pa.RecordBatchReader:
         """The rows, for as long as there is room for them and somebody wants them."""
-        scanner = wanted.dataset.scanner(
-            fragments=[wanted.fragment], batch_size=rows_at_once(wanted.dataset)
-        )
+        scanner = wanted.dataset.scanner(fragments=[wanted.fragment], batch_size=rows_at_once(wanted.dataset))
 
         def batches() -> Iterator[pa.RecordBatch]:
             for batch in scanner.to_reader():
                 self._check(path, room_bytes)
+                require_kept(batch)
                 yield batch
 
         return pa.RecordBatchReader.from_batches(wanted.dataset.schema, batches())
