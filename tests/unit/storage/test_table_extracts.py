@@ -577,6 +577,19 @@ def test_extracts_of_dropped_tables_and_unread_ones_go(
     assert files(shelf) == []
 
 
+def test_an_extract_that_cannot_be_removed_does_not_keep_the_others(
+    quick: QueryEngine, extracts: Extracts, make: Make, tmp_path: Path
+) -> None:
+    make("calls", rows())
+    build(quick, extracts)
+    (file,) = files(extracts.shelf)
+    stuck = file.with_name("stuck.db")
+    stuck.mkdir()  # No unlink removes a directory.
+    os.utime(stuck, (0, 0))
+    Shelf(tmp_path / "extracts", 1 << 30, spare_bytes=1 << 60).forget_unread(-1.0)
+    assert files(extracts.shelf) == [stuck]
+
+
 def test_extracts_give_way_when_the_disk_is_nearly_full(
     quick: QueryEngine, extracts: Extracts, make: Make, tmp_path: Path
 ) -> None:

@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from services.storage.core.extracts.extract_files import Extract
 from services.storage.core.names import file_name, fold
 from thanosql_objects.scratch import ScratchFolder, remove_abandoned
+
+_log = structlog.get_logger("storage")
 
 # What was read as lately as that is not pushed out, or tables that do not all fit would take turns for ever.
 _IN_USE_S = 3600.0
@@ -117,7 +121,7 @@ class Shelf:
         now_s = self._clock()
         for file in self._files():
             if now_s - file.read_s > for_s:
-                file.path.unlink(missing_ok=True)
+                _remove(file)
         if self._root.exists():
             self._make_room(0)
         for _removed in remove_abandoned(self._root / _SCRATCH):
@@ -130,14 +134,24 @@ class Shelf:
         for file in files:
             if lacking_bytes <= 0:
                 return
-            file.path.unlink(missing_ok=True)
-            lacking_bytes -= file.size_bytes
+            if _remove(file):
+                lacking_bytes -= file.size_bytes
 
     def _files(self) -> Iterator[_File]:
         for path in (self._root / _TABLES).glob("*/*.db"):
             with contextlib.suppress(OSError):  # Another process removed it.
                 facts = path.stat()
                 yield _File(path=path, size_bytes=facts.st_size, read_s=facts.st_mtime)
+
+
+def _remove(file: _File) -> bool:
+    """Delete a file, or log why it stays: what is kept to save time is no reason to stop."""
+    try:
+        file.path.unlink(missing_ok=True)
+    except OSError as problem:
+        _log.warning("extract_not_removed", error=str(problem)[:200])
+        return False
+    return True
 
 
 def _is_in_use(file: _File, now_s: float) -> bool:
