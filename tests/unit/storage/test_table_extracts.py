@@ -1,6 +1,7 @@
 """Extracts answer what the tables answer, keep up with them, and stay within their bounds."""
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -550,6 +551,23 @@ def test_large_rows_are_read_a_few_at_a_time(
     build(quick, extracts)
     assert sum(counts) == 64
     assert max(counts) <= 16
+
+
+def test_nothing_is_made_where_the_file_system_has_no_links(
+    quick: QueryEngine, extracts: Extracts, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def refuse(*_: object) -> None:
+        tries.append(1)
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    make("calls", rows())
+    build(quick, extracts)
+    answer(quick)
+    assert files(extracts.shelf) == []
+    assert len(tries) == 1
 
 
 def test_nothing_is_made_on_a_full_disk(tmp_path: Path, tables: Tables, make: Make) -> None:

@@ -1,6 +1,7 @@
 """Extracts on a local disk, within a limit: the least recently read make room for others."""
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -20,6 +21,7 @@ _log = structlog.get_logger("storage")
 _IN_USE_S = 3600.0
 _TOUCH_AGAIN_S = 60.0
 _SPARE_BYTES = 1 << 30
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
 _SCRATCH = "scratch"
 _TABLES = "tables"
 
@@ -54,11 +56,14 @@ class Shelf:
         self._most_bytes = most_bytes
         self._spare_bytes = spare_bytes
         self._clock = clock
+        self._has_links: bool | None = None
 
     @property
     def is_used(self) -> bool:
-        """Whether anything may be kept."""
-        return self._most_bytes > 0
+        """Whether anything may be kept, where it can be read: queries read extracts by hard links."""
+        if self._has_links is None and self._most_bytes > 0:
+            self._has_links = self._link_works()
+        return self._most_bytes > 0 and self._has_links is not False
 
     def folder(self, table: str) -> Path:
         """Where the extracts of a table are."""
@@ -126,6 +131,20 @@ class Shelf:
             self._make_room(0)
         for _removed in remove_abandoned(self._root / _SCRATCH):
             pass
+
+    def _link_works(self) -> bool | None:
+        """Try a link; None where that tells nothing, because the disk is full, say."""
+        try:
+            with self.scratch("link") as folder:
+                file = Path(folder) / "file"
+                file.touch()
+                os.link(file, file.with_name("link"))
+        except OSError as problem:
+            if problem.errno not in _NO_LINKS:
+                return None
+            _log.warning("extracts_not_used", error=str(problem)[:200])
+            return False
+        return True
 
     def _make_room(self, size_bytes: int) -> None:
         files = sorted(self._files(), key=lambda file: file.read_s)
