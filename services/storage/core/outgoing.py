@@ -22,6 +22,10 @@ FAILURES = (duckdb.Error, pa.ArrowException, OSError)
 FEW_ROWS = 64
 """How many rows leave together where more were too large."""
 
+# DuckDB's own step. With several steps in one, narrow rows that come first let so many rows on their way out
+# that wide ones behind them are too many, after which nothing can begin anew.
+_WEIGHED_ROWS = 2048
+
 # More would not fit into one column of Arrow, whose offsets have 32 bits.
 _MOST_BYTES = 2_000_000_000
 # Rows so small that as many of them as leave at once are bearable are not counted.
@@ -76,7 +80,7 @@ class OutgoingRows:
         connection: Where the query runs; the scale serves it.
         sql: The query, one statement.
         scale: Weighs large rows; None for an answer that repeats nothing.
-        rows: How many leave together.
+        rows: How many leave together at most.
     """
 
     def __init__(self, connection: Any, sql: str, scale: Scale | None, rows: int) -> None:
@@ -88,7 +92,7 @@ class OutgoingRows:
         self._scale = scale if weighed else None
         if weighed:
             relation = connection.sql(weighed)
-        self._reader = relation.to_arrow_reader(rows)
+        self._reader = relation.to_arrow_reader(min(rows, _WEIGHED_ROWS) if weighed else rows)
         schema = self._reader.schema
         fields = [schema.field(place).with_name(name) for place, name in enumerate(self._names)]
         self.schema = pa.schema(fields, schema.metadata)

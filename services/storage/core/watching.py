@@ -67,10 +67,11 @@ class Watcher:
     def add(self, watch: Watch) -> None:
         """Look at a block from now on."""
         with self._guard:
-            self._watches.add(watch)
             if not self._is_running:
                 threading.Thread(target=self._run, name="storage-watch", daemon=True).start()
                 self._is_running = True
+            # Last: where no thread can be had, the block never begins, and nobody would remove its watch.
+            self._watches.add(watch)
 
     def remove(self, watch: Watch) -> None:
         """Look at a block no more."""

@@ -10,6 +10,8 @@ from typing import Any
 # What one value of these takes at most; a UUID leaves as a text.
 _FIXED_BYTES = 40
 _OFFSET_BYTES = 16
+# DuckDB's planning takes twice as long with each lambda inside a lambda, and nothing stops it.
+_MOST_LAMBDAS = 2
 _STRUCTURES = ("struct", "tuple")
 _FIXED = re.compile(r"u?hugeint|decimal|uuid|interval|\W?null\W?|time.*")
 _WIDTHS = {
@@ -74,6 +76,8 @@ def _of_items(items: str, item: Any, depth: int) -> str:
     each = width(item)
     if each is not None:
         return f"len({items}) * {max(each, 1)}"
+    if depth >= _MOST_LAMBDAS:
+        return f"strlen(CAST({items} AS VARCHAR))"
     name = f"__item{depth}"
     inside = f"list_sum(list_transform({items}, lambda {name}: {weight(name, item, depth + 1)}))"
     return f"(coalesce(CAST({inside} AS BIGINT), 0) + len({items}) * {_OFFSET_BYTES})"

@@ -187,6 +187,25 @@ def test_more_columns_than_an_expression_may_be_deep(engine: QueryEngine) -> Non
     assert batch.num_columns == 3000
 
 
+def test_lists_nested_deep_are_weighed_without_a_lambda_for_each_level() -> None:
+    kind = duckdb.sql(f"SELECT {'[' * 40}'x'{']' * 40} AS value").types[0]
+    assert weight("value", kind).count("lambda") == 2
+
+
+def test_lists_nested_deep_are_answered(engine: QueryEngine) -> None:
+    (batch,) = batches(engine, f"SELECT {'[' * 40}repeat('x', r){']' * 40} AS value FROM range(1, 3) t(r)")
+    assert batch.num_rows == 2
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+def test_wide_rows_may_stand_before_or_behind_narrow_ones(
+    small_engine: QueryEngine, make: Make, order: str
+) -> None:
+    make("calls", pa.table({"id": range(60), "text": ["n" * 500] * 20 + ["w" * 3000] * 40}))
+    sql = f"SELECT c.id, c.text, j FROM (SELECT * FROM calls ORDER BY id {order}) c, range(1000) r(j)"
+    assert sum(batch.num_rows for batch in batches(small_engine, sql, "calls")) == 60_000
+
+
 def test_no_query_weighs_for_itself(engine: QueryEngine) -> None:
     assert failure(engine, "SELECT __weigh(-1000000000)").reason is Reason.QUERY_REJECTED
 
