@@ -9,7 +9,7 @@ import grpc
 from services.storage import answers, convert
 from services.storage.core.paging import page_length
 from services.storage.parts import Parts
-from services.storage.streams import receive_file, received_start
+from services.storage.streams import receive_file
 from thanosql.v1 import storage_pb2, storage_pb2_grpc
 
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -24,8 +24,8 @@ class FileCalls(storage_pb2_grpc.StorageServiceServicer):
         self, request_iterator: AsyncIterator[storage_pb2.WriteFileRequest], context: _Context
     ) -> storage_pb2.WriteFileResponse:
         """Put a file under `uploads/`."""
-        start = convert.from_file_start(await received_start(request_iterator), self._parts.objects.workspace)
-        info = await receive_file(request_iterator, start, self._parts.uploads, self._parts.work)
+        parts = self._parts
+        info = await receive_file(request_iterator, parts.objects.workspace, parts.uploads, parts.work)
         return storage_pb2.WriteFileResponse(file=convert.to_file(info))
 
     async def GetFileUpload(

@@ -14,11 +14,13 @@ from typing import TypeVar
 import pyarrow as pa
 from google.protobuf.message import Message
 
+from services.storage.convert import from_file_start
 from services.storage.core.spooling import Spool
-from services.storage.core.uploads import Upload, Uploads, UploadStart
+from services.storage.core.uploads import Upload, Uploads
 from services.storage.work import Work
 from thanosql.v1 import storage_pb2
 from thanosql_objects.ports import ObjectInfo
+from thanosql_objects.workspace import Workspace
 from thanosql_runtime.arrow import decode_batch, decode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -103,20 +105,15 @@ async def received_rows(
         raise error(Reason.CANCELLED, "the write ended before its commit; nothing was changed")
 
 
-async def received_start(requests: AsyncIterator[storage_pb2.WriteFileRequest]) -> storage_pb2.FileStart:
-    """Read what is uploaded where: the first message of a file's stream."""
-    first = await _first(requests)
-    if first.WhichOneof("part") != "start":
-        raise _misplaced("a file begins with its start")
-    return first.start
-
-
 async def receive_file(
-    requests: AsyncIterator[storage_pb2.WriteFileRequest], start: UploadStart, uploads: Uploads, work: Work
+    requests: AsyncIterator[storage_pb2.WriteFileRequest], workspace: Workspace, uploads: Uploads, work: Work
 ) -> ObjectInfo:
     """Read the bytes of a file, up to and with its commit; what has arrived without one may be kept."""
     async with _heard_out(requests):
-        upload = await work.opened(partial(uploads.open, start))
+        first = await _first(requests)
+        if first.WhichOneof("part") != "start":
+            raise _misplaced("a file begins with its start")
+        upload = await work.opened(partial(uploads.open, from_file_start(first.start, workspace)))
         blocks = _Blocks(upload, work)
         try:
             async for request in requests:

@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from services.storage.core.uploads import UploadLimits, Uploads
+from services.storage.servicer_files import FileCalls
 from services.storage.streams import received_query, received_rows
 from services.storage.work import Work
 from thanosql.v1 import storage_pb2
+from thanosql_objects.directory import LocalDirectory
+from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 BATCH = storage_pb2.QueryRequest(
@@ -60,4 +66,43 @@ async def test_a_write_is_heard_to_its_end_too() -> None:
     with pytest.raises(ThanosqlError):
         async with received_rows(requests(), Work(query_threads=1, command_threads=1)):
             raise AssertionError
+    assert ended
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FileCalls:
+    store = LocalDirectory(tmp_path / "objects")
+    limits = UploadLimits(max_bytes=1000, keep_s=3600, total_bytes=2500)
+    calls = FileCalls()  # type: ignore[abstract]
+    calls._parts = SimpleNamespace(  # type: ignore[assignment]
+        objects=SimpleNamespace(workspace=Workspace(store, store)),
+        uploads=Uploads(tmp_path / "parts", store, limits),
+        work=Work(query_threads=1, command_threads=1),
+    )
+    return calls
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        storage_pb2.WriteFileRequest(start=storage_pb2.FileStart(path="../a")),
+        storage_pb2.WriteFileRequest(start=storage_pb2.FileStart(path="a", offset=5)),
+        storage_pb2.WriteFileRequest(chunk=b"a"),
+    ],
+    ids=["path", "offset", "no start"],
+)
+async def test_a_file_whose_start_is_refused_is_heard_to_its_end(
+    files: FileCalls, opening: storage_pb2.WriteFileRequest
+) -> None:
+    ended = False
+
+    async def requests() -> AsyncIterator[storage_pb2.WriteFileRequest]:
+        nonlocal ended
+        yield opening
+        for _ in range(5):
+            yield storage_pb2.WriteFileRequest(chunk=b"a")
+        ended = True
+
+    with pytest.raises(ThanosqlError):
+        await files.WriteFile(requests(), None)  # type: ignore[arg-type]
     assert ended
