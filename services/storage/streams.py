@@ -85,24 +85,14 @@ async def received_rows(
     requests: AsyncIterator[storage_pb2.WriteTableRequest], work: Work
 ) -> AsyncIterator[ReceivedRows]:
     """Read the rows of a write, up to and with its commit."""
-    async with AsyncExitStack() as stack, _heard_out(requests):
-        first = await _first(requests)
-        if first.WhichOneof("part") != "start":
-            raise _misplaced("a write begins with its start")
-        spool: Spool | None = None
-        async for request in requests:
-            match request.WhichOneof("part"):
-                case "schema" if spool is None:
-                    spool = await _spool(work, stack, request.schema)
-                case "record_batch" if spool is not None:
-                    await work.step(_write, spool, request.record_batch)
-                case "commit" if spool is not None:
-                    await work.step(spool.finish)
-                    yield ReceivedRows(start=first.start, spool=spool)
-                    return
-                case other:
-                    raise _misplaced(f"{other} at the wrong place in a write's stream")
-        raise error(Reason.CANCELLED, "the write ended before its commit; nothing was changed")
+    async with AsyncExitStack() as stack:
+        async with _heard_out(requests):
+            first = await _first(requests)
+            if first.WhichOneof("part") != "start":
+                raise _misplaced("a write begins with its start")
+            spool = await _rows(requests, stack, work)
+        await work.step(spool.finish)
+        yield ReceivedRows(start=first.start, spool=spool)
 
 
 async def receive_file(
@@ -113,23 +103,19 @@ async def receive_file(
         first = await _first(requests)
         if first.WhichOneof("part") != "start":
             raise _misplaced("a file begins with its start")
-        upload = await work.opened(partial(uploads.open, from_file_start(first.start, workspace)))
-        blocks = _Blocks(upload, work)
-        try:
-            async for request in requests:
-                match request.WhichOneof("part"):
-                    case "chunk":
-                        await blocks.add(request.chunk)
-                    case "commit":
-                        await blocks.finish()
-                        return await work.command(upload.commit, request.commit.sha256)
-                    case other:
-                        raise _misplaced(f"{other} at the wrong place in a file's stream")
-            await blocks.finish()
-            raise error(Reason.CANCELLED, _unfinished(upload))
-        finally:
-            await blocks.settle()
-            await work.close_resource(upload)
+        async with AsyncExitStack() as refused:
+            upload = await work.opened(partial(uploads.open, from_file_start(first.start, workspace)))
+            refused.push_async_callback(work.close_resource, upload)
+            blocks = _Blocks(upload, work)
+            refused.push_async_callback(blocks.settle)
+            commit = await _bytes(requests, blocks)
+            if commit is None:
+                await blocks.finish()
+                raise error(Reason.CANCELLED, _unfinished(upload))
+            received = refused.pop_all()
+    async with received:
+        await blocks.finish()
+        return await work.command(upload.commit, commit.sha256)
 
 
 @asynccontextmanager
@@ -184,6 +170,39 @@ class _Blocks:
         if self._writing is not None:
             # A caller who leaves does not take back what is about to be written.
             await asyncio.shield(self._writing)
+
+
+async def _rows(
+    requests: AsyncIterator[storage_pb2.WriteTableRequest], stack: AsyncExitStack, work: Work
+) -> Spool:
+    """Read the rows of a write until its commit."""
+    spool: Spool | None = None
+    async for request in requests:
+        match request.WhichOneof("part"):
+            case "schema" if spool is None:
+                spool = await _spool(work, stack, request.schema)
+            case "record_batch" if spool is not None:
+                await work.step(_write, spool, request.record_batch)
+            case "commit" if spool is not None:
+                return spool
+            case other:
+                raise _misplaced(f"{other} at the wrong place in a write's stream")
+    raise error(Reason.CANCELLED, "the write ended before its commit; nothing was changed")
+
+
+async def _bytes(
+    requests: AsyncIterator[storage_pb2.WriteFileRequest], blocks: _Blocks
+) -> storage_pb2.FileCommit | None:
+    """Read the bytes of a file until its commit, or to the end of a stream without one."""
+    async for request in requests:
+        match request.WhichOneof("part"):
+            case "chunk":
+                await blocks.add(request.chunk)
+            case "commit":
+                return request.commit
+            case other:
+                raise _misplaced(f"{other} at the wrong place in a file's stream")
+    return None
 
 
 async def _first(requests: AsyncIterator[_T]) -> _T:

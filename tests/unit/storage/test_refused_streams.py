@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
 from services.storage.core.uploads import UploadLimits, Uploads
@@ -14,7 +15,8 @@ from services.storage.work import Work
 from thanosql.v1 import storage_pb2
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
-from thanosql_runtime.errors import Reason, ThanosqlError
+from thanosql_runtime.arrow import encode_schema
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 BATCH = storage_pb2.QueryRequest(
     relation_batch=storage_pb2.RelationBatch(relation="r", record_batch=b"0" * 1000)
@@ -106,3 +108,36 @@ async def test_a_file_whose_start_is_refused_is_heard_to_its_end(
     with pytest.raises(ThanosqlError):
         await files.WriteFile(requests(), None)  # type: ignore[arg-type]
     assert ended
+
+
+async def test_a_file_that_fails_at_its_commit_is_refused_at_once(files: FileCalls) -> None:
+    asked_on = False
+
+    async def requests() -> AsyncIterator[storage_pb2.WriteFileRequest]:
+        nonlocal asked_on
+        yield storage_pb2.WriteFileRequest(start=storage_pb2.FileStart(path="a"))
+        yield storage_pb2.WriteFileRequest(chunk=b"a")
+        yield storage_pb2.WriteFileRequest(commit=storage_pb2.FileCommit(sha256="0" * 64))
+        asked_on = True
+        await asyncio.Event().wait()
+
+    with pytest.raises(ThanosqlError):
+        await files.WriteFile(requests(), None)  # type: ignore[arg-type]
+    assert not asked_on
+
+
+async def test_a_write_that_fails_at_its_commit_is_refused_at_once() -> None:
+    asked_on = False
+
+    async def requests() -> AsyncIterator[storage_pb2.WriteTableRequest]:
+        nonlocal asked_on
+        yield storage_pb2.WriteTableRequest(start=storage_pb2.WriteStart(table="t"))
+        yield storage_pb2.WriteTableRequest(schema=encode_schema(pa.schema({"a": pa.int64()})))
+        yield storage_pb2.WriteTableRequest(commit=storage_pb2.WriteCommit())
+        asked_on = True
+        await asyncio.Event().wait()
+
+    with pytest.raises(ThanosqlError, match="already"):
+        async with received_rows(requests(), Work(query_threads=1, command_threads=1)):
+            raise error(Reason.TABLE_ALREADY_EXISTS, "the table is there already")
+    assert not asked_on
