@@ -120,7 +120,8 @@ def test_the_header_of_a_recording_costs_one_request(
     for path in paths:
         objects.store.write(path, [recording(seconds)])
     requests.clear()
-    found = [item for _, item in looked(partial(look_at, objects.workspace), paths, lambda path: path)]
+    look = partial(look_at, objects.workspace)
+    found = [item for _, item in looked(look, paths, lambda path: path, lambda: None)]
     assert [item.duration_s for item in found if isinstance(item, Recording)] == [seconds] * 5
     assert requests == {"GET": 5}
 
