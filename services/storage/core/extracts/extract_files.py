@@ -16,8 +16,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from services.storage.core.fragments import content
 from services.storage.core.names import literal
-from services.storage.core.searching.index_builds import content
 
 ROWS = "rows"
 """The table in the file."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from services.storage.core.extracts.extract_files import Extract
-from services.storage.core.names import file_name, fold
+from services.storage.core.table_folders import forget_others, table_folder
 from thanosql_objects.scratch import ScratchFolder, remove_abandoned
 
 _log = structlog.get_logger("storage")
@@ -67,7 +67,7 @@ class Shelf:
 
     def folder(self, table: str) -> Path:
         """Where the extracts of a table are."""
-        return self._root / _TABLES / file_name(fold(table))
+        return table_folder(self._root / _TABLES, table)
 
     def scratch(self, kind: str) -> ScratchFolder:
         """A folder on the same disk, for files that become extracts or are linked to one.
@@ -114,12 +114,7 @@ class Shelf:
 
     def forget_others(self, tables: Callable[[], Iterable[str]]) -> None:
         """Delete the extracts of all tables but these."""
-        # Names are asked for last: a table that is made meanwhile keeps its extracts.
-        folders = list((self._root / _TABLES).glob("*"))
-        known = {file_name(fold(name)) for name in tables()}
-        for folder in folders:
-            if folder.name not in known:
-                shutil.rmtree(folder, ignore_errors=True)
+        forget_others(self._root / _TABLES, tables)
 
     def forget_unread(self, for_s: float) -> None:
         """Delete what was not read for so long, what takes the last of the disk, and what the killed left."""

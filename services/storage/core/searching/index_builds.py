@@ -14,7 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 
 from services.storage.core.background import Background
-from services.storage.core.names import file_name, fold
+from services.storage.core.fragments import content
+from services.storage.core.table_folders import forget_others, table_folder
 from services.storage.core.types import OpenVersion
 
 _log = structlog.get_logger("storage")
@@ -129,12 +130,7 @@ class IndexBuilds(Generic[IndexT]):
 
     def forget_others(self, tables: Callable[[], Iterable[str]]) -> None:
         """Delete the indexes of all tables but these."""
-        # Names are asked for last: a table that is made meanwhile keeps its index.
-        folders = list(self._root.glob("*"))
-        known = {file_name(fold(name)) for name in tables()}
-        for folder in folders:
-            if folder.name not in known:
-                shutil.rmtree(folder, ignore_errors=True)
+        known = forget_others(self._root, tables)
         self._background.forgive(lambda folder: folder.parent.name not in known)
 
     def close(self, interrupt: Callable[[], None] = lambda: None) -> None:
@@ -146,7 +142,7 @@ class IndexBuilds(Generic[IndexT]):
         # A column keeps its number when it is renamed; another of its old name has another number.
         number = next(field.id() for field in dataset.lance_schema.fields() if field.name() == column)
         fragments = {str(f.fragment_id): content(f) for f in dataset.get_fragments()}
-        folder = self._root / file_name(fold(version.table)) / str(number)
+        folder = table_folder(self._root, version.table) / str(number)
         return Wanted(folder=folder, dataset=dataset, column=column, fragments=fragments)
 
     def _build(self, wanted: Wanted) -> None:
@@ -175,11 +171,3 @@ def _is_much(new_fragments: list[Any]) -> bool:
     """Whether an index should be renewed that lacks these parts of its table."""
     rows = sum(fragment.count_rows() for fragment in new_fragments)
     return len(new_fragments) > _MOST_NEW_FRAGMENTS or rows > _MOST_NEW_ROWS
-
-
-def content(fragment: Any) -> str:
-    """What tells the content of a part of a table: its files, whose names are never used again."""
-    facts = fragment.metadata.to_json()
-    return json.dumps(
-        [[file["path"] for file in facts["files"]], facts["deletion_file"], facts.get("overlays")]
-    )
