@@ -49,8 +49,8 @@ def ours(source: Path, folder: Path) -> None:
     from services.storage.core.keeping.digests import Digests
     from services.storage.core.keeping.keepers import Keepers
     from services.storage.core.keeping.recordings import KeptRecordings
-    from services.storage.core.quarantines import Quarantines
-    from services.storage.core.tables import Tables
+    from services.storage.core.tables.quarantines import Quarantines
+    from services.storage.core.tables.tables import Tables
     from thanosql_objects.directory import LocalDirectory
     from thanosql_objects.workspace import Workspace
 

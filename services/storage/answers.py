@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from services.storage import convert, convert_copies
-from services.storage.core.reading import FileRange, FileReading
-from services.storage.core.running import RunningQuery
+from services.storage.core.files.reading import FileRange, FileReading
+from services.storage.core.queries.running import RunningQuery
 from services.storage.core.types import CopyOutcome, CopyProgress
 from services.storage.parts import Parts
 from services.storage.streams import ReceivedQuery

@@ -9,31 +9,31 @@ from pathlib import Path
 import grpc
 import structlog
 
-from services.storage.core.changes import TableChanges
-from services.storage.core.connections import QueryLimits, open_connection
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.copying.explaining import CopyExplainer
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.extracts.shelf import Shelf
-from services.storage.core.history import TableHistory
-from services.storage.core.holds import ModelHolds
-from services.storage.core.homes import TableHome
+from services.storage.core.files.uploads import UploadLimits, Uploads
 from services.storage.core.keeping.digests import Digests
 from services.storage.core.keeping.keepers import Keepers
 from services.storage.core.keeping.naming import NamedRecordings
 from services.storage.core.keeping.recordings import KeptRecordings
-from services.storage.core.listing import TableListing
-from services.storage.core.maintenance import Keeping, Maintenance
-from services.storage.core.models import ModelCatalog
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.queries import QueryEngine
+from services.storage.core.models.holds import ModelHolds
+from services.storage.core.models.models import ModelCatalog
+from services.storage.core.models.seeding import Seeder, SeedPlan
+from services.storage.core.queries.connections import QueryLimits, open_connection
+from services.storage.core.queries.queries import QueryEngine
 from services.storage.core.reconciling.kept_audio import KeptAudio
 from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.keyword_indexes import KeywordIndexes
 from services.storage.core.searching.vector_indexes import VectorIndexes
-from services.storage.core.seeding import Seeder, SeedPlan
-from services.storage.core.tables import Tables
-from services.storage.core.uploads import UploadLimits, Uploads
+from services.storage.core.tables.history import TableHistory
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.listing import TableListing
+from services.storage.core.tables.maintenance import Keeping, Maintenance
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.tables import Tables
 from services.storage.hub import HubCheckpoints
 from services.storage.parts import Parts
 from services.storage.placing import Places, places

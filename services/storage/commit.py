@@ -1,7 +1,7 @@
 """Which commit a received write becomes."""
 
 from services.storage.core.cancelling import Cancellation
-from services.storage.core.rows import Rows
+from services.storage.core.tables.rows import Rows
 from services.storage.core.types import TableInfo
 from services.storage.parts import Parts
 from services.storage.streams import ReceivedRows

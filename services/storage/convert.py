@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import numpy as np
 
-from services.storage.core.assigning import Assignment
-from services.storage.core.reading import FileRange
+from services.storage.core.changing.assigning import Assignment
+from services.storage.core.files.reading import FileRange
+from services.storage.core.files.uploads import UploadStart, UploadState
 from services.storage.core.reconciling.reconciliation import Reconciled
 from services.storage.core.searching.nearest import VectorSearch
 from services.storage.core.searching.wanted import KeywordSearch
@@ -20,7 +21,6 @@ from services.storage.core.types import (
     TableVersion,
     TableVersionPage,
 )
-from services.storage.core.uploads import UploadStart, UploadState
 from thanosql.v1 import storage_pb2, types_pb2
 from thanosql_objects.ports import ObjectInfo, ObjectPage
 from thanosql_objects.workspace import Workspace

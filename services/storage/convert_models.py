@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from services.storage.convert import to_table_version
-from services.storage.core.holds import Hold
+from services.storage.core.models.holds import Hold
 from services.storage.core.types import (
     Artefact,
     ModelDeletion,

@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
-from services.storage.core.changes import TableChanges
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
 from services.storage.core.copying.explaining import CopyExplainer
 from services.storage.core.extracts.extracts import Extracts
-from services.storage.core.history import TableHistory
+from services.storage.core.files.uploads import Uploads
 from services.storage.core.keeping.recordings import KeptRecordings
-from services.storage.core.listing import TableListing
-from services.storage.core.models import ModelCatalog
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.queries import QueryEngine
+from services.storage.core.models.models import ModelCatalog
+from services.storage.core.queries.queries import QueryEngine
 from services.storage.core.reconciling.reconciliation import Reconciliation
 from services.storage.core.searching.keyword_indexes import KeywordIndexes
 from services.storage.core.searching.vector_indexes import VectorIndexes
-from services.storage.core.tables import Tables
-from services.storage.core.uploads import Uploads
+from services.storage.core.tables.history import TableHistory
+from services.storage.core.tables.listing import TableListing
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.tables import Tables
 from services.storage.work import Work
 from thanosql_objects.opening import Objects
 

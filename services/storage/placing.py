@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.storage.core.homes import directory_home
+from services.storage.core.tables.homes import directory_home
 from services.storage.settings import StorageSettings
 from thanosql_objects.opening import Place, open_place
 from thanosql_objects.settings import ObjectSettings

@@ -1,13 +1,13 @@
 """Wires the search for what belongs to nothing: which stores, which of their keys."""
 
-from services.storage.core.homes import TableHome
-from services.storage.core.models import ModelCatalog
+from services.storage.core.models.models import ModelCatalog
 from services.storage.core.reconciling.kept_audio import KeptAudio
 from services.storage.core.reconciling.ledger import Ledger
 from services.storage.core.reconciling.leftovers import LeftoverKind, ModelFiles, Probes, TableFiles, Uploads
 from services.storage.core.reconciling.reconciliation import Reconciliation
 from services.storage.core.reconciling.sweeps import ScratchFolders, UnusedRows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.tables import Tables
 from services.storage.placing import Places
 from thanosql_objects.kept_audio import KEPT_AUDIO
 from thanosql_objects.opening import Objects

@@ -15,8 +15,8 @@ import pyarrow as pa
 from google.protobuf.message import Message
 
 from services.storage.convert import from_file_start
+from services.storage.core.files.uploads import Upload, Uploads
 from services.storage.core.spooling import Spool
-from services.storage.core.uploads import Upload, Uploads
 from services.storage.work import Work
 from thanosql.v1 import storage_pb2
 from thanosql_objects.ports import ObjectInfo

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.holds import ModelHolds
-from services.storage.core.models import ModelCatalog
+from services.storage.core.models.holds import ModelHolds
+from services.storage.core.models.models import ModelCatalog
 from tests.s3_servers import new_bucket, s3_server
 from thanosql_objects.opening import open_objects
 from thanosql_objects.settings import ObjectSettings
@@ -16,8 +16,8 @@ from thanosql_objects.settings import ObjectSettings
 VERSIONS = 12
 REGISTER = """
 import sys
-from services.storage.core.holds import ModelHolds
-from services.storage.core.models import ModelCatalog
+from services.storage.core.models.holds import ModelHolds
+from services.storage.core.models.models import ModelCatalog
 from services.storage.core.types import Artefact, ModelKind, ModelVersion
 from thanosql_objects.opening import open_objects
 from thanosql_objects.settings import ObjectSettings

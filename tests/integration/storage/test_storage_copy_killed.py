@@ -11,9 +11,9 @@ import grpc
 import pytest
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.homes import directory_home
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import directory_home
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import IfExists
 from tests.deployment import ROOT, Program
 from tests.fakes.storage_client import StorageClient
@@ -31,9 +31,9 @@ HALTING_COPY = """
 import sys, threading
 from pathlib import Path
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.homes import directory_home
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import directory_home
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import IfExists
 from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import IfExists
 from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory
@@ -27,8 +27,8 @@ ENDLESS_WRITER = """
 import sys
 from pathlib import Path
 import pyarrow as pa
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 
 schema = pa.schema([("a", pa.int64())])
 

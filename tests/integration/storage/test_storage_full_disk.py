@@ -11,14 +11,14 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from services.storage.core.assigning import Assignment
-from services.storage.core.changes import TableChanges
+from services.storage.core.changing.assigning import Assignment
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
+from services.storage.core.queries.queries import QueryEngine
 from services.storage.core.spooling import Spool
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import IfExists
 from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory

@@ -49,9 +49,9 @@ LARGE = [f"SELECT a FROM {_TEXTS}, range(60)"]
 RUNNER = """
 import json, sys, tempfile
 from pathlib import Path
-from services.storage.core.connections import QueryLimits
-from services.storage.core.queries import QueryEngine
-from services.storage.core.tables import Tables
+from services.storage.core.queries.connections import QueryLimits
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables.tables import Tables
 from thanosql_runtime.errors import ThanosqlError
 
 def peak():

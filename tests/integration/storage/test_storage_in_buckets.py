@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from services.storage.app import build
-from services.storage.core.homes import TableHome
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.settings import StorageSettings
 from tests.ceph_server import ACCESS_KEY, SECRET_KEY, CephServer, missing_programs
 from tests.fakes.storage_client import StorageClient
@@ -35,9 +35,9 @@ APPEND = storage_pb2.WRITE_MODE_APPEND
 WRITER = """
 import json, sys
 import pyarrow as pa
-from services.storage.core.homes import TableHome
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from thanosql_objects.opening import open_place
 from thanosql_objects.settings import ObjectSettings
 

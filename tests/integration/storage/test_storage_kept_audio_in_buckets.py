@@ -8,16 +8,16 @@ import pytest
 import soundfile
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.homes import TableHome
 from services.storage.core.keeping.digests import Digests
 from services.storage.core.keeping.keepers import Keepers
 from services.storage.core.keeping.naming import NamedRecordings
 from services.storage.core.keeping.recordings import KeptRecordings
-from services.storage.core.quarantines import Quarantines
 from services.storage.core.reconciling.kept_audio import KeptAudio
 from services.storage.core.reconciling.ledger import Ledger
 from services.storage.core.reconciling.reconciliation import Reconciliation
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.tables import Tables
 from tests.ceph_server import ACCESS_KEY, SECRET_KEY, CephServer, missing_programs
 from tests.s3_servers import new_bucket
 from thanosql_objects.opening import open_objects, open_place

@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import IfExists
 from tests.deployment import ROOT
 from tests.fakes.storage_recordings import recordings_at
@@ -25,8 +25,8 @@ HALTING = """
 import sys, threading
 from pathlib import Path
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import IfExists
 from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory

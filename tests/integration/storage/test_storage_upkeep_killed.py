@@ -9,17 +9,17 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.history import TableHistory
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables.history import TableHistory
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from tests.deployment import ROOT
 
 # Does the work of a round of maintenance on table `t`.
 WORKER = """
 import sys
 from pathlib import Path
-from services.storage.core.tables import Tables
+from services.storage.core.tables.tables import Tables
 
 tables, newest = Tables(Path(sys.argv[1])), int(sys.argv[3])
 tables.names()

@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.tables import Tables
 from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace

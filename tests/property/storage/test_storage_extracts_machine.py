@@ -10,13 +10,13 @@ import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from services.storage.core.changes import TableChanges
-from services.storage.core.connections import QueryLimits, open_connection
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.extracts.shelf import Shelf
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.queries.connections import QueryLimits, open_connection
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import TableAtVersion
 from tests.property.storage.test_storage_history_machine import COLUMNS, HistoryMachine
 

@@ -17,13 +17,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.storage.core.assigning import Assignment
-from services.storage.core.changes import TableChanges
-from services.storage.core.history import TableHistory
-from services.storage.core.homes import TableHome, directory_home
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.changing.assigning import Assignment
+from services.storage.core.changing.changes import TableChanges
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables.history import TableHistory
+from services.storage.core.tables.homes import TableHome, directory_home
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import TableAtVersion
 from tests.s3_servers import new_bucket, s3_server
 from thanosql_objects.opening import open_place

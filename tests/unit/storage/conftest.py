@@ -6,13 +6,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.changes import TableChanges
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand
-from services.storage.core.homes import TableHome, directory_home
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables.homes import TableHome, directory_home
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from tests.fakes.storage_recordings import recordings_at
 from tests.s3_servers import new_bucket, s3_server
 from thanosql_objects.directory import LocalDirectory

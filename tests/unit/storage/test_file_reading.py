@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.reading import FileRange, FileReading
+from services.storage.core.files.reading import FileRange, FileReading
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import Reason, ThanosqlError

@@ -8,15 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.changes import TableChanges
-from services.storage.core.connections import QueryLimits, open_connection
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.sandbox import check
+from services.storage.core.changing.changes import TableChanges
+from services.storage.core.queries.connections import QueryLimits, open_connection
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.sandbox.sandbox import check
 from services.storage.core.searching.indexed_words import IndexedRows
 from services.storage.core.searching.keyword_indexes import KeywordIndexes
 from services.storage.core.searching.wanted import KeywordSearch
-from services.storage.core.tables import Tables
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import OpenVersion
 
 Make = Callable[[str, pa.Table], None]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from services.storage.core.connections import QueryLimits
-from services.storage.core.queries import QueryEngine
+from services.storage.core.queries.connections import QueryLimits
+from services.storage.core.queries.queries import QueryEngine
 from services.storage.core.searching.wanted import KeywordSearch
-from services.storage.core.tables import Tables
+from services.storage.core.tables.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 Make = Callable[[str, pa.Table], None]

@@ -7,9 +7,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from services.storage.core.loose_filters import FilteredRows, loose_filter
-from services.storage.core.sandbox import check
-from services.storage.core.tables import Tables
+from services.storage.core.queries.loose_filters import FilteredRows, loose_filter
+from services.storage.core.sandbox.sandbox import check
+from services.storage.core.tables.tables import Tables
 
 Make = Callable[[str, pa.Table], None]
 Select = Callable[[str], list[dict[str, object]]]
@@ -197,7 +197,7 @@ def test_nothing_is_read_through_a_copy(
         raise AssertionError("Lance did not take the filter")
 
     make("t", ROWS)
-    monkeypatch.setattr("services.storage.core.running.Spool", refuse)
+    monkeypatch.setattr("services.storage.core.queries.running.Spool", refuse)
     assert select(f"SELECT count(*) AS n FROM t WHERE {column} > 29 AND {column} < 31") == [{"n": 1}]
     assert select(f"SELECT count(*) AS n FROM t WHERE i = 2 OR {column} < -1.2") == [{"n": rows_left}]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.model_documents import Document, ModelDocuments
-from services.storage.core.model_edits import added
+from services.storage.core.models.model_documents import Document, ModelDocuments
+from services.storage.core.models.model_edits import added
 from services.storage.core.types import ModelKind, ModelVersion
 from tests.s3_servers import new_bucket
 from thanosql_objects.directory import LocalDirectory

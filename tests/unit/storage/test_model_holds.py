@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.holds import Hold, ModelHolds
-from services.storage.core.models import ModelCatalog
+from services.storage.core.models.holds import Hold, ModelHolds
+from services.storage.core.models.models import ModelCatalog
 from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelVersion
 from tests.s3_servers import new_bucket
 from thanosql_objects.directory import LocalDirectory
@@ -25,7 +25,7 @@ TRAINS = Hold(model="m", version=2, holder="trainer on host b, process 8", job_i
 TELL_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from services.storage.core.holds import Hold, ModelHolds
+from services.storage.core.models.holds import Hold, ModelHolds
 from thanosql_objects.directory import LocalDirectory
 ModelHolds(LocalDirectory(Path(sys.argv[1]))).tell(sys.argv[2], [Hold(model="m", version=1, holder="x")])
 os.kill(os.getpid(), signal.SIGKILL)

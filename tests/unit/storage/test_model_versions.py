@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.holds import Hold, ModelHolds
-from services.storage.core.model_documents import Document, ModelDocuments, empty
-from services.storage.core.model_edits import put_back
-from services.storage.core.models import ModelCatalog
+from services.storage.core.models.holds import Hold, ModelHolds
+from services.storage.core.models.model_documents import Document, ModelDocuments, empty
+from services.storage.core.models.model_edits import put_back
+from services.storage.core.models.models import ModelCatalog
 from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelVersion
 from tests.s3_servers import new_bucket
 from thanosql_objects.directory import LocalDirectory

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
-from services.storage.core.connections import QueryLimits
-from services.storage.core.queries import QueryEngine
-from services.storage.core.repeating import repeats_nothing
-from services.storage.core.tables import Tables
-from services.storage.core.weights import weight, width
+from services.storage.core.queries.connections import QueryLimits
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.queries.repeating import repeats_nothing
+from services.storage.core.queries.weights import weight, width
+from services.storage.core.tables.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 Make = Callable[[str, pa.Table], None]

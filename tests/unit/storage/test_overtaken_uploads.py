@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.arriving import Arriving
-from services.storage.core.uploads import UploadLimits, Uploads, UploadStart
+from services.storage.core.files.arriving import Arriving
+from services.storage.core.files.uploads import UploadLimits, Uploads, UploadStart
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.ports import ObjectInfo
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -83,7 +83,7 @@ def test_every_call_is_told_to_come_again_while_a_file_is_put_in_its_place(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.storage.core.arriving._WAIT_S", 0.01)
+    monkeypatch.setattr("services.storage.core.files.arriving._WAIT_S", 0.01)
     first = threads.submit(committed(uploads))
     assert store.begun.wait(60)
     try:
@@ -104,7 +104,7 @@ def test_every_call_is_told_to_come_again_while_a_file_is_put_in_its_place(
 def test_a_call_that_still_hashes_what_is_here_ends_at_once(
     uploads: Uploads, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.storage.core.arriving._BLOCK_BYTES", 1)
+    monkeypatch.setattr("services.storage.core.files.arriving._BLOCK_BYTES", 1)
     first = uploads.open(START)
     first.write(b"abc")
     first.close()
@@ -135,7 +135,7 @@ def test_a_call_that_waits_for_an_earlier_one_holds_up_no_other_upload(
         waiting.set()
         leave(arriving)
 
-    monkeypatch.setattr("services.storage.core.arriving._WAIT_S", 60.0)
+    monkeypatch.setattr("services.storage.core.files.arriving._WAIT_S", 60.0)
     monkeypatch.setattr(Arriving, "leave_to_another", told)
     threads.submit(committed(uploads))
     assert store.begun.wait(60)

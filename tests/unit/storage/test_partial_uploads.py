@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.uploads import UploadLimits, Uploads, UploadStart
+from services.storage.core.files.uploads import UploadLimits, Uploads, UploadStart
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.ports import ObjectInfo
 from thanosql_runtime.errors import Reason, ThanosqlError

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from services.storage.core.uploads import UploadLimits, Uploads
+from services.storage.core.files.uploads import UploadLimits, Uploads
 from services.storage.servicer_files import FileCalls
 from services.storage.streams import received_query, received_rows
 from services.storage.work import Work

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.holds import ModelHolds
-from services.storage.core.models import ModelCatalog
-from services.storage.core.seeding import Seeder, SeedPlan
+from services.storage.core.models.holds import ModelHolds
+from services.storage.core.models.models import ModelCatalog
+from services.storage.core.models.seeding import Seeder, SeedPlan
 from services.storage.core.types import ModelDeletion, ModelFamily, ModelKind, ModelVersion
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.model_files import ModelFiles

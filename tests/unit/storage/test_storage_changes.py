@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 
-from services.storage.core.assigning import Assignment
 from services.storage.core.cancelling import Cancellation
-from services.storage.core.changes import TableChanges
-from services.storage.core.outages import store_unreadable
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.changing.assigning import Assignment
+from services.storage.core.changing.changes import TableChanges
+from services.storage.core.tables.outages import store_unreadable
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError
 

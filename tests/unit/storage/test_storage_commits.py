@@ -7,13 +7,13 @@ import lance
 import pyarrow as pa
 import pytest
 
-from services.storage.core import commits
-from services.storage.core.assigning import Assignment
-from services.storage.core.changes import TableChanges
-from services.storage.core.homes import TableHome
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.changing.assigning import Assignment
+from services.storage.core.changing.changes import TableChanges
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables import commits
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import Operation, TableInfo
 from tests.s3_servers import GoneAtCommit, LosingAnswers, new_bucket, s3_server
 from thanosql_objects.opening import open_place

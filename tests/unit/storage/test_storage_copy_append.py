@@ -11,9 +11,9 @@ import pytest
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.copying.fitting import Fit
-from services.storage.core.homes import TableHome
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import CopyOutcome, IfExists
 from thanosql_runtime.errors import Reason, ThanosqlError
 

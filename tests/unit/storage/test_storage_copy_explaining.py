@@ -13,9 +13,9 @@ import soundfile
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.copying.explaining import CopyExplainer
 from services.storage.core.copying.sampling import whole_lines
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import CopyExplanation, IfExists
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace

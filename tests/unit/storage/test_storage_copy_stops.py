@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.tables import Tables
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import CopyOutcome, CopyProgress
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.tables import Tables
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import CopyOutcome, CopyProgress, IfExists
 from tests.deployment import SHARED_DATA
 from thanosql_runtime.errors import Reason, ThanosqlError

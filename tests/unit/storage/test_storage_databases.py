@@ -8,14 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core import databases
-from services.storage.core.connections import QueryLimits
-from services.storage.core.databases import Databases
 from services.storage.core.extracts.extracts import Extracts
-from services.storage.core.queries import QueryEngine
-from services.storage.core.readers import Readers
+from services.storage.core.queries import databases
+from services.storage.core.queries.connections import QueryLimits
+from services.storage.core.queries.databases import Databases
+from services.storage.core.queries.queries import QueryEngine
 from services.storage.core.searching.wanted import KeywordSearch
-from services.storage.core.tables import Tables
+from services.storage.core.tables.readers import Readers
+from services.storage.core.tables.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 Make = Callable[[str, pa.Table], None]

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from services.storage.core.homes import TableHome
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from tests.s3_servers import GoneAtCommit, new_bucket, s3_server
 from thanosql_objects.opening import directory_place, open_place
 from thanosql_objects.ports import ObjectInfo

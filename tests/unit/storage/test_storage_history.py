@@ -8,13 +8,13 @@ import lancedb
 import pyarrow as pa
 import pytest
 
-from services.storage.core.changes import TableChanges
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.history import TableHistory, ranges
-from services.storage.core.queries import QueryEngine
-from services.storage.core.readers import DoomedError
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables.history import TableHistory, ranges
+from services.storage.core.tables.readers import DoomedError
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import IfExists, TableAtVersion, TableVersion
 from thanosql_runtime.errors import Reason, ThanosqlError
 

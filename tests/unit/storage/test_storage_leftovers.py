@@ -11,15 +11,15 @@ import pyarrow as pa
 import pytest
 from lance.fragment import write_fragments
 
-from services.storage.core.holds import ModelHolds
-from services.storage.core.homes import TableHome
-from services.storage.core.models import ModelCatalog
+from services.storage.core.models.holds import ModelHolds
+from services.storage.core.models.models import ModelCatalog
 from services.storage.core.reconciling.ledger import LEDGER, Ledger
 from services.storage.core.reconciling.leftovers import LeftoverKind, ModelFiles, Probes, TableFiles, Uploads
 from services.storage.core.reconciling.reconciliation import Reconciliation, Tally
 from services.storage.core.reconciling.sweeps import UnusedRows
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import Artefact, ModelKind, ModelVersion
 from tests.s3_servers import Application, new_bucket, s3_server
 from thanosql_objects.opening import Objects, Place, open_objects, open_place

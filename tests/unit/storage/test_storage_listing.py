@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.homes import TableHome
-from services.storage.core.listing import TableListing
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.listing import TableListing
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from tests.s3_servers import Application, new_bucket, s3_server
 from thanosql_objects.opening import open_place
 

@@ -12,14 +12,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from services.storage.core.history import TableHistory
-from services.storage.core.holds import ModelHolds
-from services.storage.core.homes import TableHome
-from services.storage.core.maintenance import Keeping, Maintenance, replaced
-from services.storage.core.models import ModelCatalog
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.models.holds import ModelHolds
+from services.storage.core.models.models import ModelCatalog
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables.history import TableHistory
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.maintenance import Keeping, Maintenance, replaced
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import ModelKind, ModelVersion, TableAtVersion, TableVersion
 from thanosql_objects.directory import LocalDirectory
 from thanosql_runtime.errors import Reason, ThanosqlError

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services.storage.core.checkpoints import BASE, PREBUILT
-from services.storage.core.holds import ModelHolds
-from services.storage.core.models import ModelCatalog
-from services.storage.core.seeding import Seeder, SeedPlan
+from services.storage.core.models.checkpoints import BASE, PREBUILT
+from services.storage.core.models.holds import ModelHolds
+from services.storage.core.models.models import ModelCatalog
+from services.storage.core.models.seeding import Seeder, SeedPlan
 from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelVersion, TableVersion
 from services.storage.hub import HubCheckpoints
 from thanosql_objects.directory import LocalDirectory

@@ -3,7 +3,7 @@
 import pytest
 from lance.commit import CommitConflictError
 
-from services.storage.core.outages import in_short, is_outage, outcome_unknown, store_failed
+from services.storage.core.tables.outages import in_short, is_outage, outcome_unknown, store_failed
 from thanosql_runtime.errors import Reason
 
 REFUSED = OSError(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.placing import places
 from services.storage.settings import StorageSettings
 from tests.s3_servers import ignoring_conditions, new_bucket, s3_server

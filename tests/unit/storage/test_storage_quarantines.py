@@ -6,13 +6,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.assigning import Assignment
-from services.storage.core.changes import TableChanges
+from services.storage.core.changing.assigning import Assignment
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand, CopyRequest
-from services.storage.core.listing import TableListing
-from services.storage.core.quarantines import QUARANTINE, Quarantines
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.listing import TableListing
+from services.storage.core.tables.quarantines import QUARANTINE, Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import CopyOutcome, IfExists, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

@@ -9,14 +9,14 @@ from datetime import datetime
 import pyarrow as pa
 import pytest
 
-from services.storage.core import pushdown
-from services.storage.core.assigning import Assignment
-from services.storage.core.changes import TableChanges
-from services.storage.core.connections import QueryLimits
-from services.storage.core.queries import QueryEngine
-from services.storage.core.sandbox import check
+from services.storage.core.changing.assigning import Assignment
+from services.storage.core.changing.changes import TableChanges
+from services.storage.core.queries import pushdown
+from services.storage.core.queries.connections import QueryLimits
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.sandbox.sandbox import check
 from services.storage.core.spooling import Spool
-from services.storage.core.tables import Tables
+from services.storage.core.tables.tables import Tables
 from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, encode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.connections import QueryLimits
-from services.storage.core.queries import QueryEngine
-from services.storage.core.sandbox import check_expression
-from services.storage.core.tables import Tables
+from services.storage.core.queries.connections import QueryLimits
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.sandbox.sandbox import check_expression
+from services.storage.core.tables.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 ESCAPES = [

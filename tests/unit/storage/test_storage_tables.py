@@ -7,14 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.assigning import Assignment
-from services.storage.core.changes import TableChanges
-from services.storage.core.homes import TableHome
-from services.storage.core.listing import TableListing
+from services.storage.core.changing.assigning import Assignment
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.names import file_name, from_file_name
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.listing import TableListing
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from thanosql_runtime.errors import Reason, ThanosqlError
 
 pytestmark = pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from services.storage.core.homes import TableHome, directory_home
 from services.storage.core.keeping import naming
 from services.storage.core.keeping.digests import Digests
 from services.storage.core.keeping.keepers import Keepers
@@ -21,8 +20,9 @@ from services.storage.core.reconciling.kept_audio import KeptAudio
 from services.storage.core.reconciling.ledger import Ledger
 from services.storage.core.reconciling.leftovers import LeftoverKind
 from services.storage.core.reconciling.reconciliation import Reconciliation
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.homes import TableHome, directory_home
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from tests.s3_servers import new_bucket
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.kept_audio import kept_audio_key

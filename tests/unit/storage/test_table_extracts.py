@@ -14,18 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from services.storage.core import databases
-from services.storage.core.changes import TableChanges
-from services.storage.core.connections import QueryLimits, open_connection
-from services.storage.core.databases import Databases
+from services.storage.core.changing.changes import TableChanges
 from services.storage.core.extracts import making
 from services.storage.core.extracts.extract_files import Extract, write_extract
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.extracts.shelf import Shelf
-from services.storage.core.history import TableHistory
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.queries import databases
+from services.storage.core.queries.connections import QueryLimits, open_connection
+from services.storage.core.queries.databases import Databases
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.tables.history import TableHistory
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import OpenVersion, TableAtVersion
 from thanosql_runtime.errors import Reason, ThanosqlError
 

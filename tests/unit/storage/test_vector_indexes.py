@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from services.storage.core.changes import TableChanges
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows
-from services.storage.core.sandbox import check
+from services.storage.core.changing.changes import TableChanges
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.sandbox.sandbox import check
 from services.storage.core.searching.nearest import VectorSearch
 from services.storage.core.searching.vector_indexes import VectorIndexes
-from services.storage.core.tables import Tables
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import OpenVersion
 
 Make = Callable[[str, pa.Table], None]

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from services.storage.core.queries import QueryEngine
+from services.storage.core.queries.queries import QueryEngine
 from services.storage.core.searching.best_rows import BestRows
 from services.storage.core.searching.embeddings import cosines
 from services.storage.core.searching.nearest import VectorSearch

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.storage.core.rows import Rows
+from services.storage.core.tables.rows import Rows
 from thanosql_runtime.errors import Reason, error
 
 _LONGEST_NAME = 128

@@ -17,9 +17,9 @@ from services.storage.core.copying.storing import AudioRows
 from services.storage.core.keeping.headers import look_at
 from services.storage.core.keeping.recordings import KeptRecordings, Stored
 from services.storage.core.names import checked, column_not_found, fold
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import CopyOutcome, CopyProgress, IfExists, Operation, TableInfo
 from thanosql_objects.workspace import Workspace
 

@@ -16,8 +16,8 @@ from services.storage.core.copying.encoding import require_utf8
 from services.storage.core.copying.records import RecordSpool
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sources import unreadable
-from services.storage.core.rows import Rows
 from services.storage.core.spooling import Spool
+from services.storage.core.tables.rows import Rows
 from services.storage.core.types import RowProblem
 from thanosql_runtime.errors import Reason, error
 

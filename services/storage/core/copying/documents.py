@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from services.storage.core.copying.columns import renamed
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sources import unreadable
-from services.storage.core.rows import Rows
+from services.storage.core.tables.rows import Rows
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _BATCH_ROWS = 8192

@@ -20,9 +20,9 @@ from services.storage.core.copying.sources import JSON_TEXT, is_json_text, requi
 from services.storage.core.copying.storing import AudioRows
 from services.storage.core.keeping.headers import look_at
 from services.storage.core.names import checked, fold
-from services.storage.core.quarantines import Quarantines
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import (
     ColumnInfo,
     CopyExplanation,

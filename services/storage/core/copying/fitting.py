@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from services.storage.core.copying.sources import shown
 from services.storage.core.names import column_not_found, find_column, fold
-from services.storage.core.rows import Rows
+from services.storage.core.tables.rows import Rows
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _LONGEST_VALUE = 40

@@ -15,7 +15,7 @@ from services.storage.core.copying.probing import looked
 from services.storage.core.copying.records import RecordSpool
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.transcripts import Utterance, read_utterances
-from services.storage.core.rows import Rows
+from services.storage.core.tables.rows import Rows
 from services.storage.core.types import RowProblem
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.errors import ThanosqlError

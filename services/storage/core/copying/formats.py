@@ -9,7 +9,7 @@ from services.storage.core.copying.delimited import read_delimited
 from services.storage.core.copying.documents import read_excel, read_parquet
 from services.storage.core.copying.json_files import read_json, read_json_lines
 from services.storage.core.copying.report import CopyReport
-from services.storage.core.rows import Rows
+from services.storage.core.tables.rows import Rows
 from thanosql_runtime.errors import Reason, error
 
 Read = Callable[[Path, str, CopyReport], contextlib.AbstractContextManager[Rows]]

@@ -18,7 +18,7 @@ from services.storage.core.copying.encoding import require_utf8, require_utf8_fi
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sources import JSON_TEXT, shown, unreadable
 from services.storage.core.names import quoted
-from services.storage.core.rows import Rows
+from services.storage.core.tables.rows import Rows
 from services.storage.core.types import RowProblem
 from thanosql_objects.scratch import ScratchFolder
 from thanosql_runtime.errors import Reason, error

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from services.storage.core.copying.records import RecordSpool
 from services.storage.core.copying.sources import shown
-from services.storage.core.quarantines import QUARANTINE
-from services.storage.core.rows import Rows
+from services.storage.core.tables.quarantines import QUARANTINE
+from services.storage.core.tables.rows import Rows
 from services.storage.core.types import CopyProgress, RowProblem
 from thanosql_runtime.errors import Reason, error
 

@@ -10,7 +10,7 @@ from services.storage.core.copying.documents import read_parquet_file, require_e
 from services.storage.core.copying.formats import format_of, reader_of
 from services.storage.core.copying.json_files import read_json_start
 from services.storage.core.copying.report import CopyReport
-from services.storage.core.rows import Rows
+from services.storage.core.tables.rows import Rows
 from thanosql_objects.scratch import ScratchFolder
 from thanosql_objects.workspace import Workspace
 

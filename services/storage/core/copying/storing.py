@@ -11,8 +11,8 @@ from services.storage.core.copying.audio_columns import AUDIO_PATH, AudioReading
 from services.storage.core.copying.probing import looked
 from services.storage.core.copying.report import CopyReport
 from services.storage.core.names import column_not_found, find_column
-from services.storage.core.rows import Rows
 from services.storage.core.spooling import Spool
+from services.storage.core.tables.rows import Rows
 from services.storage.core.types import Recording, RowProblem
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

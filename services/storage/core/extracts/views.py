@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from services.storage.core.extracts.extract_files import ROWS, Extract
 from services.storage.core.extracts.extracts import Part
-from services.storage.core.loose_filters import FilteredRows
 from services.storage.core.names import quoted
+from services.storage.core.queries.loose_filters import FilteredRows
 
 
 def show_parts(

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lance.file import LanceFileReader
 
-from services.storage.core.homes import TableHome
-from services.storage.core.outages import panics_told, store_unreadable
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.outages import panics_told, store_unreadable
 from services.storage.core.widths import MOST_ROWS, rows_in_step
 from thanosql_objects.kept_audio import KEPT_AUDIO_SIGN, digests_in
 from thanosql_objects.ports import ObjectInfo

@@ -16,7 +16,7 @@ from pathlib import Path
 from services.storage.core.keeping.digests import Digests
 from services.storage.core.keeping.headers import read_header
 from services.storage.core.keeping.keepers import Keepers
-from services.storage.core.locks import NameLocks
+from services.storage.core.tables.locks import NameLocks
 from services.storage.core.types import Recording
 from thanosql_objects.kept_audio import kept_audio_key
 from thanosql_objects.ports import CHUNK_BYTES, ObjectInfo, ObjectStore

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from services.storage.core.homes import TableHome
-from services.storage.core.models import ModelCatalog
-from services.storage.core.tables import Tables
+from services.storage.core.models.models import ModelCatalog
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.tables import Tables
 from thanosql_objects.ports import ObjectInfo, ObjectStore
 from thanosql_objects.unfinished import UnfinishedWrite, UnfinishedWrites
 

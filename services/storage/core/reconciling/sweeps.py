@@ -6,9 +6,9 @@ from typing import Protocol
 
 import structlog
 
-from services.storage.core.outages import panics_told
 from services.storage.core.reconciling.leftovers import LeftoverKind
-from services.storage.core.tables import Tables
+from services.storage.core.tables.outages import panics_told
+from services.storage.core.tables.tables import Tables
 from thanosql_objects.scratch import remove_abandoned
 from thanosql_runtime.errors import ThanosqlError
 

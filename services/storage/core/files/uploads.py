@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from services.storage.core.arriving import Arriving, not_taken_in
+from services.storage.core.files.arriving import Arriving, not_taken_in
 from thanosql_objects.ports import ObjectInfo, ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

@@ -10,13 +10,13 @@ from typing import Any
 import structlog
 from lance.dataset import LanceOperation, Transaction
 
-from services.storage.core.commits import commit, in_place_of, repeated, translated, written
-from services.storage.core.handles import TableHandles
-from services.storage.core.homes import TableHome, directory_home
-from services.storage.core.locks import NameLocks
 from services.storage.core.names import checked, fold, table_not_found
-from services.storage.core.readers import DoomedError, Readers
-from services.storage.core.rows import Rows, aligned
+from services.storage.core.tables.commits import commit, in_place_of, repeated, translated, written
+from services.storage.core.tables.handles import TableHandles
+from services.storage.core.tables.homes import TableHome, directory_home
+from services.storage.core.tables.locks import NameLocks
+from services.storage.core.tables.readers import DoomedError, Readers
+from services.storage.core.tables.rows import Rows, aligned
 from services.storage.core.types import ColumnInfo, Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

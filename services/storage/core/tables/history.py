@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from services.storage.core.names import fold
-from services.storage.core.outages import is_outage, store_unreadable
 from services.storage.core.paging import comes_after, page_length
-from services.storage.core.tables import OPERATION, Tables
+from services.storage.core.tables.outages import is_outage, store_unreadable
+from services.storage.core.tables.tables import OPERATION, Tables
 from services.storage.core.types import (
     OpenVersion,
     Operation,

@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 import structlog
 
-from services.storage.core.connections import QueryLimits, lock, open_connection
 from services.storage.core.extracts.extract_files import Extract, attach, detach, is_damage
 from services.storage.core.extracts.extracts import Extracts
-from services.storage.core.outgoing import Scale
+from services.storage.core.queries.connections import QueryLimits, lock, open_connection
+from services.storage.core.queries.outgoing import Scale
 from services.storage.core.watching import Watcher
 from thanosql_objects.scratch import ScratchFolder
 

@@ -8,7 +8,7 @@ import lance
 import structlog
 
 from services.storage.core.names import file_name, from_file_name
-from services.storage.core.outages import drop_failed, drop_unknown, is_outage, store_unreadable
+from services.storage.core.tables.outages import drop_failed, drop_unknown, is_outage, store_unreadable
 from services.storage.core.widths import MOST_ROWS, rows_at_once
 from thanosql_objects.opening import Place, directory_place
 from thanosql_objects.ports import ObjectInfo

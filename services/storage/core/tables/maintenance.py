@@ -11,11 +11,11 @@ from itertools import pairwise
 
 import structlog
 
-from services.storage.core.history import TableHistory
-from services.storage.core.models import ModelCatalog
+from services.storage.core.models.models import ModelCatalog
 from services.storage.core.names import fold
-from services.storage.core.outages import panics_told
-from services.storage.core.tables import Tables
+from services.storage.core.tables.history import TableHistory
+from services.storage.core.tables.outages import panics_told
+from services.storage.core.tables.tables import Tables
 from thanosql_runtime.errors import ThanosqlError
 
 _log = structlog.get_logger("storage")

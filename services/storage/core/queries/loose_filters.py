@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from sqlglot import exp
 
-from services.storage.core.pushdown import field_of, is_of_one_table
+from services.storage.core.queries.pushdown import field_of, is_of_one_table
 
 _PARTS = frozenset({"group", "having", "qualify", "windows", "order", "distinct", "limit", "offset"})
 # Far more than what the two lose when they read a number, also one of 32 bits.

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from services.storage.core.checkpoints import TEXT_ENCODER
-from services.storage.core.holds import Hold, ModelHolds
-from services.storage.core.model_documents import Document, ModelDocuments, empty
-from services.storage.core.model_edits import added, put_back, require_free, versions_of, without
+from services.storage.core.models.checkpoints import TEXT_ENCODER
+from services.storage.core.models.holds import Hold, ModelHolds
+from services.storage.core.models.model_documents import Document, ModelDocuments, empty
+from services.storage.core.models.model_edits import added, put_back, require_free, versions_of, without
 from services.storage.core.names import model_not_found
 from services.storage.core.paging import comes_after, page_length
 from services.storage.core.types import ModelDeletion, ModelKind, ModelPage, ModelVersion

@@ -13,9 +13,9 @@ import pyarrow as pa
 import structlog
 
 from services.storage.core.names import fold
-from services.storage.core.outages import drop_failed
-from services.storage.core.rows import Rows
-from services.storage.core.tables import Tables
+from services.storage.core.tables.outages import drop_failed
+from services.storage.core.tables.rows import Rows
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import duckdb
 
 from services.storage.core.names import column_not_found, table_not_found
-from services.storage.core.outages import is_outage, store_unreadable
-from services.storage.core.sandbox import rejected
+from services.storage.core.sandbox.sandbox import rejected
+from services.storage.core.tables.outages import is_outage, store_unreadable
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _COLUMN = re.compile(r'(?:Referenced column|does not have a column named|Column) "([^"]+)"(?! must)')

@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import cache
 
 from services.storage.core.paging import page_length
-from services.storage.core.quarantines import Quarantines, quarantine_name, quarantined_name
-from services.storage.core.tables import Tables
+from services.storage.core.tables.quarantines import Quarantines, quarantine_name, quarantined_name
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import TableInfo, TablePage
 
 

@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.storage.core.assigning import Assignment, decided, plan_update
 from services.storage.core.cancelling import Cancellation
-from services.storage.core.commits import repeated
+from services.storage.core.changing.assigning import Assignment, decided, plan_update
 from services.storage.core.names import check_column_name, column_not_found, find_column, fold, quoted
-from services.storage.core.outages import changed_but_unread
-from services.storage.core.queries import QueryEngine
-from services.storage.core.rows import Rows, aligned
-from services.storage.core.sandbox import check_expression, rejected
+from services.storage.core.queries.queries import QueryEngine
+from services.storage.core.sandbox.sandbox import check_expression, rejected
 from services.storage.core.spooling import Spool
-from services.storage.core.tables import Tables
+from services.storage.core.tables.commits import repeated
+from services.storage.core.tables.outages import changed_but_unread
+from services.storage.core.tables.rows import Rows, aligned
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import OpenVersion, Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

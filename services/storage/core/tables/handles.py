@@ -7,9 +7,9 @@ from typing import Any
 
 import lancedb
 
-from services.storage.core.homes import TableHome
 from services.storage.core.names import file_name, fold, table_not_found
-from services.storage.core.outages import columns_unknown, is_outage
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.outages import columns_unknown, is_outage
 from thanosql_runtime.errors import ThanosqlError
 
 

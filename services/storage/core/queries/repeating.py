@@ -5,7 +5,7 @@ from collections import Counter
 from sqlglot import exp
 
 from services.storage.core.names import fold
-from services.storage.core.pushdown import is_of_one_table
+from services.storage.core.queries.pushdown import is_of_one_table
 
 _PARTS = frozenset({"group", "having", "order", "distinct", "limit", "offset"})
 _MOST_TEXT = 1000

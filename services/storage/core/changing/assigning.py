@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.storage.core.names import column_not_found, find_column, fold, quoted
-from services.storage.core.sandbox import check_expression
+from services.storage.core.sandbox.sandbox import check_expression
 from thanosql_runtime.errors import Reason, error
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.sqltypes import BIGINT
 
-from services.storage.core.weights import total, weight, width
+from services.storage.core.queries.weights import total, weight, width
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 FAILURES = (duckdb.Error, pa.ArrowException, OSError)

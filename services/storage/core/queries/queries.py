@@ -6,19 +6,19 @@ from functools import partial
 
 import pyarrow.dataset as pads
 
-from services.storage.core.connections import QueryLimits, register
-from services.storage.core.databases import Databases
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.names import fold
-from services.storage.core.running import Prepare, RunningQuery
-from services.storage.core.sandbox import CheckedQuery, check
+from services.storage.core.queries.connections import QueryLimits, register
+from services.storage.core.queries.databases import Databases
+from services.storage.core.queries.running import Prepare, RunningQuery
+from services.storage.core.queries.table_reads import plan_read
+from services.storage.core.sandbox.sandbox import CheckedQuery, check
 from services.storage.core.searching.nearest import VectorSearch, VectorSources, rank_nearest
 from services.storage.core.searching.ranking import Indexes, Source, rank
 from services.storage.core.searching.scanning import ScannedRows
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.spooling import Spool
-from services.storage.core.table_reads import plan_read
-from services.storage.core.tables import Tables
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import OpenVersion, TableVersion
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.storage.core.model_documents import Document, from_entry, next_version, to_entry
+from services.storage.core.models.model_documents import Document, from_entry, next_version, to_entry
 from services.storage.core.types import ModelDeletion, ModelVersion
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 

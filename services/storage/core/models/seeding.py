@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.storage.core.checkpoints import (
+from services.storage.core.models.checkpoints import (
     BASE,
     PREBUILT,
     RECOGNISER,
@@ -13,7 +13,7 @@ from services.storage.core.checkpoints import (
     CheckpointKind,
     unavailable,
 )
-from services.storage.core.models import ModelCatalog
+from services.storage.core.models.models import ModelCatalog
 from services.storage.core.types import Artefact, ModelKind, ModelVersion
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError

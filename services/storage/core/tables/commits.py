@@ -17,9 +17,9 @@ from lance.commit import CommitConflictError
 from lance.dataset import LanceOperation, Transaction
 from lance.fragment import write_fragments
 
-from services.storage.core.homes import TableHome
-from services.storage.core.outages import in_short, is_outage, outcome_unknown, store_failed
-from services.storage.core.rows import Rows
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.outages import in_short, is_outage, outcome_unknown, store_failed
+from services.storage.core.tables.rows import Rows
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 # Each lost race is a commit of somebody else, so that waiting this long means very many writers.

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.storage.core.names import check_column_name, column_not_found, fold
-from services.storage.core.outages import in_short, is_outage, store_failed
-from services.storage.core.plain import plain_batch, plain_schema
+from services.storage.core.tables.outages import in_short, is_outage, store_failed
+from services.storage.core.tables.plain import plain_batch, plain_schema
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import duckdb
 import structlog
 
-from services.storage.core.guards import GUARDS
-from services.storage.core.loose_filters import FilteredRows, loose_filter
 from services.storage.core.names import literal, quoted
-from services.storage.core.pushdown import Pushdown
-from services.storage.core.sandbox import CheckedQuery
+from services.storage.core.queries.loose_filters import FilteredRows, loose_filter
+from services.storage.core.queries.pushdown import Pushdown
+from services.storage.core.sandbox.guards import GUARDS
+from services.storage.core.sandbox.sandbox import CheckedQuery
 
 _log = structlog.get_logger("storage")
 

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from services.storage.core import pushdown
-from services.storage.core.connections import first_rows, register, rows_of
 from services.storage.core.extracts.extract_files import Extract
 from services.storage.core.extracts.extracts import Extracts, Part
 from services.storage.core.extracts.views import show_parts
-from services.storage.core.loose_filters import has_floating
 from services.storage.core.names import quoted
-from services.storage.core.sandbox import CheckedQuery
+from services.storage.core.queries import pushdown
+from services.storage.core.queries.connections import first_rows, register, rows_of
+from services.storage.core.queries.loose_filters import has_floating
+from services.storage.core.sandbox.sandbox import CheckedQuery
 from services.storage.core.types import OpenVersion
 
 

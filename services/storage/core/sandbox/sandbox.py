@@ -13,8 +13,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from services.storage.core.names import fold, table_not_found
-from services.storage.core.scoping import means_with
-from services.storage.core.sizes import check_sizes
+from services.storage.core.sandbox.scoping import means_with
+from services.storage.core.sandbox.sizes import check_sizes
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})

@@ -9,16 +9,16 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 
-from services.storage.core import pushdown
-from services.storage.core.connections import QueryLimits, register
-from services.storage.core.databases import Loan
 from services.storage.core.extracts.extract_files import is_damage
-from services.storage.core.faults import translate
-from services.storage.core.outgoing import FAILURES, FEW_ROWS, OutgoingRows, too_large
-from services.storage.core.plain import plain_batch, plain_schema
-from services.storage.core.repeating import repeats_nothing
-from services.storage.core.sandbox import CheckedQuery, rejected
+from services.storage.core.queries import pushdown
+from services.storage.core.queries.connections import QueryLimits, register
+from services.storage.core.queries.databases import Loan
+from services.storage.core.queries.faults import translate
+from services.storage.core.queries.outgoing import FAILURES, FEW_ROWS, OutgoingRows, too_large
+from services.storage.core.queries.repeating import repeats_nothing
+from services.storage.core.sandbox.sandbox import CheckedQuery, rejected
 from services.storage.core.spooling import Spool
+from services.storage.core.tables.plain import plain_batch, plain_schema
 from services.storage.core.types import TableVersion
 from services.storage.core.watching import LOOK_AGAIN_S
 from services.storage.core.widths import MOST_ROWS, rows_at_once
