@@ -5,13 +5,13 @@ from functools import partial
 import grpc
 import torch
 
+from services.predictor.core.acoustics import Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.engine_building import EngineBuilder, EngineChoice
 from services.predictor.core.holding import ModelHolding
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.listening import Listener
-from services.predictor.core.loaded_model import Hearing
 from services.predictor.core.loading import ModelLoader
 from services.predictor.core.places import AnyModel
 from services.predictor.core.preload import preload

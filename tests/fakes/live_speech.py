@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from services.predictor.core.acoustics import Acoustics
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.session import Dictation, Endings, Surroundings
 from services.predictor.core.live.types import LiveConfig, LiveResult, Part
 from services.predictor.core.live.voice import STEP_SAMPLES
-from services.predictor.core.loaded_model import Acoustics
 from services.predictor.core.ports import Clock
 from services.predictor.core.statistics import Counters
 from services.predictor.core.waiting import Urgency

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import structlog
 
+from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
-from services.predictor.core.loaded_model import Acoustics, Engines, Hearing
+from services.predictor.core.loaded_model import Engines
 from services.predictor.core.on_demand_embedder import OnDemandEmbedder
 from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_engine import OpenVinoEngine
 from services.predictor.core.openvino_runtime import OpenVino
+from services.predictor.core.openvino_scorer import OpenVinoScorer
 from services.predictor.core.ports import Engine
 from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.torch_scorer import TorchScorer
 from services.predictor.core.types import ModelRecord
 from thanosql_ctc.checkpoint import load_checkpoint, load_facts
 from thanosql_runtime.errors import ThanosqlError
@@ -88,7 +91,13 @@ class EngineBuilder:
             try:
                 labels, notice = self._through_openvino(record, files, rate_hz)
                 frames = OnDemandEmbedder(partial(self._load_embedder, record), self._choice.options)
-                return Engines(labels=labels, frames=frames, read_frames=frames.read, notice=notice)
+                return Engines(
+                    labels=labels,
+                    scores=OpenVinoScorer(labels),
+                    frames=frames,
+                    read_frames=frames.read,
+                    notice=notice,
+                )
             except ThanosqlError:
                 raise  # the model's own fault: torch would not take it either
             except Exception as failure:  # noqa: BLE001 - whatever the runtime raises, torch can serve
@@ -96,7 +105,7 @@ class EngineBuilder:
                 _log.warning("torch serves", model=record.name, version=record.version, problem=str(failure))
         engine = TorchEngine(load_checkpoint(files).model, self._choice.options)
         _warm_up(engine, rate_hz)
-        return Engines(labels=engine, frames=TorchEmbedder(engine), notice=notice)
+        return Engines(labels=engine, scores=TorchScorer(engine), frames=TorchEmbedder(engine), notice=notice)
 
     def _through_openvino(self, record: ModelRecord, files: Path, rate_hz: int) -> tuple[OpenVinoEngine, str]:
         """The engine, warm, and why it has another precision than the one asked for."""

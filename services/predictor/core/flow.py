@@ -1,7 +1,7 @@
-"""A stream of rows through a bounded number of tasks: answers as they come, nothing left behind."""
+"""Many questions through a bounded number of tasks: nothing is left behind."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 Asked = TypeVar("Asked")
@@ -41,6 +41,21 @@ async def answer_each(
                 yield task.result()
     finally:
         await _cancel([*answering, *([reading] if reading is not None else [])])
+
+
+async def few_at_once(steps: Sequence[Callable[[], Awaitable[Answered]]], in_flight: int) -> list[Answered]:
+    """Take all steps, a few at a time, and give their answers in order; none is left behind by an error."""
+    room = asyncio.Semaphore(in_flight)
+
+    async def take(step: Callable[[], Awaitable[Answered]]) -> Answered:
+        async with room:
+            return await step()
+
+    tasks = [asyncio.ensure_future(take(step)) for step in steps]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        await _cancel(tasks)
 
 
 async def _next(questions: AsyncIterator[Asked]) -> tuple[Asked] | None:

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.batcher import Batcher, Executors
+from services.predictor.core.decoding.ports import Decoder
+from services.predictor.core.decoding.types import Hypothesis, LogProbabilities
 from services.predictor.core.embedding import (
     FrameSum,
     nothing_to_embed,
@@ -18,81 +21,21 @@ from services.predictor.core.embedding import (
     to_vector,
     too_short_to_embed,
 )
+from services.predictor.core.flow import few_at_once
 from services.predictor.core.ports import Clock, Engine
 from services.predictor.core.silence import is_silent
 from services.predictor.core.statistics import Counters
 from services.predictor.core.types import ModelRecord
 from services.predictor.core.waiting import Urgency
-from services.predictor.core.windows import Geometry, Window, frames_once, split, stitch
-from thanosql_ctc.batch_invariant import output_frames, receptive_field, samples_per_frame
-from thanosql_ctc.checkpoint import Checkpoint, CheckpointFacts
+from services.predictor.core.windows import Window, frames_once, split, stitch, stitch_scores
 from thanosql_ctc.greedy import greedy_decode
-from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_ctc.waveform import Samples, normalise_waveform, with_margins
 
 Vector = npt.NDArray[np.float32]
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hearing:
-    """How samples become windows.
-
-    Attributes:
-        window_s: Longest part of a recording that the model sees at once.
-        overlap_s: What neighbouring parts share.
-        silence_dbfs: Level below which nothing is heard.
-        shortest_s: What is shorter holds no sound; it is not computed. Longer clips are, filled up to what
-            one frame of the model needs.
-        windows_in_flight: Parts of one recording in the queue at once.
-        max_queue_size: Parts of all recordings in the queue.
-    """
-
-    window_s: float = 30.0
-    overlap_s: float = 4.0
-    silence_dbfs: float = -70.0
-    shortest_s: float = 0.02
-    windows_in_flight: int = 2
-    max_queue_size: int = 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acoustics:
-    """What a checkpoint says about samples and labels, without its weights."""
-
-    vocabulary: Vocabulary
-    sample_rate_hz: int
-    do_normalize: bool
-    geometry: Geometry
-    hidden_size: int
-
-    @property
-    def silent_ids(self) -> frozenset[int]:
-        """The labels between sounds: the blank, and the delimiter where there is one."""
-        vocabulary = self.vocabulary
-        delimiters = (
-            label for label, token in enumerate(vocabulary.tokens) if token == vocabulary.word_delimiter
-        )
-        return frozenset({vocabulary.blank_id, *delimiters})
-
-    @classmethod
-    def of(cls, checkpoint: Checkpoint | CheckpointFacts, hearing: Hearing) -> "Acoustics":
-        """Read them off a checkpoint."""
-        config, rate_hz = checkpoint.config, checkpoint.sample_rate_hz
-        step = samples_per_frame(config)
-        geometry = Geometry(
-            receptive_field=receptive_field(config),
-            samples_per_frame=step,
-            window_frames=max(2, output_frames(config, round(hearing.window_s * rate_hz))),
-            overlap_frames=max(1, round(hearing.overlap_s * rate_hz) // step),
-        )
-        return cls(
-            vocabulary=checkpoint.vocabulary,
-            sample_rate_hz=rate_hz,
-            do_normalize=checkpoint.do_normalize,
-            geometry=geometry,
-            hidden_size=config.hidden_size,
-        )
+_DECODERS = 2
+# Of the blank in a window that is not computed, and of every other label there: as good as certain.
+_SILENT_LOG_PROBABILITY = -100.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,12 +44,14 @@ class Engines:
 
     Attributes:
         labels: What transcripts are made of.
+        scores: What hypotheses are made of: the log-probabilities of all labels, with the same weights.
         frames: What embeddings are made of.
         read_frames: Reads what `frames` computes with; called before each embedding, in one thread.
         notice: Why another engine than the one asked for gives the labels; empty where it is that one.
     """
 
     labels: Engine[Any, Any, list[int]]
+    scores: Engine[Any, Any, LogProbabilities]
     frames: Engine[Any, Any, Vector]
     read_frames: Callable[[], None] | None = None
     notice: str = ""
@@ -145,9 +90,11 @@ class LoadedModel:
         device = ThreadPoolExecutor(engines.labels.policy.streams, f"device-{record.name}")
         # Reading weights takes seconds, in which transcripts must not wait for a thread.
         self._reader = ThreadPoolExecutor(1, f"reader-{record.name}")
-        self._pools = [host, device, self._reader]
+        self._decoders = ThreadPoolExecutor(_DECODERS, f"decoder-{record.name}")
+        self._pools = [host, device, self._reader, self._decoders]
         executors = Executors(host=host, device=device)
         self._labels = Batcher(engines.labels, executors, clock, counters, hearing.max_queue_size)
+        self._scores = Batcher(engines.scores, executors, clock, counters, hearing.max_queue_size)
         self._frames = Batcher(engines.frames, executors, clock, counters, hearing.max_queue_size)
 
     @property
@@ -183,7 +130,7 @@ class LoadedModel:
     @property
     def is_alive(self) -> bool:
         """Whether it still answers."""
-        return self._labels.is_alive and self._frames.is_alive
+        return all(queue.is_alive for queue in (self._labels, self._scores, self._frames))
 
     async def transcribe(self, samples: Samples, deadline_s: float | None = None) -> str:
         """Turn samples into text; empty for silence and for what is too short to hold a sound.
@@ -195,9 +142,37 @@ class LoadedModel:
         """
         loop = asyncio.get_running_loop()
         windows = await loop.run_in_executor(self._pools[0], self._listen, samples)
-        answers = await self._label_all(windows, deadline_s)
-        pieces = [(window.first_frame, labels) for window, labels in zip(windows, answers, strict=True)]
+        blank = [self._acoustics.vocabulary.blank_id]
+
+        async def label(window: Window) -> list[int]:
+            if not window.audible:
+                return blank * self._acoustics.geometry.frames(len(window.samples))
+            return await self._labels.submit(window.samples, deadline_s)
+
+        pieces = await self._each(windows, label)
         return await loop.run_in_executor(self._pools[0], self._write, pieces)
+
+    async def decode(
+        self, samples: Samples, decoder: Decoder, deadline_s: float | None = None
+    ) -> Sequence[Hypothesis]:
+        """Turn samples into hypotheses, the best first; one without labels where there is nothing to hear.
+
+        Frames are counted from the start of the recording with its margins. Cancelling the call takes back
+        what still waits.
+
+        Raises:
+            ThanosqlError: As for `transcribe`.
+        """
+        loop = asyncio.get_running_loop()
+        windows = await loop.run_in_executor(self._pools[0], self._listen, samples)
+
+        async def score(window: Window) -> LogProbabilities:
+            if not window.audible:
+                return self._silent_scores(self._acoustics.geometry.frames(len(window.samples)))
+            return await self._scores.submit(window.samples, deadline_s)
+
+        pieces = await self._each(windows, score)
+        return await loop.run_in_executor(self._decoders, self._decode, pieces, decoder)
 
     async def label(self, samples: Samples, urgency: Urgency) -> list[int]:
         """Give the best label of every frame of one window; nothing is heard in silence.
@@ -231,13 +206,12 @@ class LoadedModel:
             return await loop.run_in_executor(host, sum_frames, frames_fh, counted)
 
         pairs = zip(windows, frames_once(windows, self._acoustics.geometry), strict=True)
-        return to_vector(
-            await self._few_at_once([partial(add_up, *pair) for pair in pairs if pair[0].audible])
-        )
+        steps = [partial(add_up, *pair) for pair in pairs if pair[0].audible]
+        return to_vector(await few_at_once(steps, self._hearing.windows_in_flight))
 
     async def close(self) -> None:
         """Answer what waits, then end the threads."""
-        await asyncio.gather(self._labels.drain(), self._frames.drain())
+        await asyncio.gather(self._labels.drain(), self._scores.drain(), self._frames.drain())
         for pool in self._pools:
             pool.shutdown(wait=False)
 
@@ -272,28 +246,20 @@ class LoadedModel:
         """Turn the labels of windows into text."""
         return greedy_decode(stitch(pieces, self._silent_ids), self._acoustics.vocabulary)
 
-    async def _label_all(self, windows: list[Window], deadline_s: float | None) -> list[list[int]]:
-        blank = [self._acoustics.vocabulary.blank_id]
+    def _decode(self, pieces: list[tuple[int, LogProbabilities]], decoder: Decoder) -> Sequence[Hypothesis]:
+        nothing = self._silent_scores(0)
+        return decoder.decode(stitch_scores(pieces, self._silent_ids) if pieces else nothing)
 
-        async def label(window: Window) -> list[int]:
-            if not window.audible:
-                return blank * self._acoustics.geometry.frames(len(window.samples))
-            return await self._labels.submit(window.samples, deadline_s)
+    def _silent_scores(self, frames: int) -> LogProbabilities:
+        vocabulary = self._acoustics.vocabulary
+        scores_fv = np.full((frames, len(vocabulary)), _SILENT_LOG_PROBABILITY, dtype=np.float32)
+        scores_fv[:, vocabulary.blank_id] = 0.0
+        return scores_fv
 
-        return await self._few_at_once([partial(label, window) for window in windows])
-
-    async def _few_at_once(self, steps: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
-        """Take the steps, those of one recording that may wait in a queue together; none is left behind."""
-        room = asyncio.Semaphore(self._hearing.windows_in_flight)
-
-        async def take(step: Callable[[], Awaitable[_T]]) -> _T:
-            async with room:
-                return await step()
-
-        tasks = [asyncio.ensure_future(take(step)) for step in steps]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def _each(
+        self, windows: list[Window], hear: Callable[[Window], Awaitable[_T]]
+    ) -> list[tuple[int, _T]]:
+        """Hear the windows, those of one recording that may wait in a queue together."""
+        steps = [partial(hear, window) for window in windows]
+        answers = await few_at_once(steps, self._hearing.windows_in_flight)
+        return [(window.first_frame, answer) for window, answer in zip(windows, answers, strict=True)]

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from services.predictor.core.acoustics import Hearing
 from services.predictor.core.engine_building import EngineBuilder
-from services.predictor.core.loaded_model import Hearing, LoadedModel
+from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.ports import Clock
 from services.predictor.core.statistics import Statistics
 from services.predictor.core.types import ModelRecord

@@ -90,7 +90,7 @@ class OpenVinoEngine:
 
     def run(self, prepared: PaddedBatch) -> Labelled:
         """Compute logits and take the best label of each true frame."""
-        with self._computed(prepared) as rows:
+        with self.computed(prepared) as rows:
             return Labelled(
                 labels=[row.argmax(axis=-1) for row in rows],
                 finite=[bool(np.isfinite(row).all()) for row in rows],
@@ -103,11 +103,11 @@ class OpenVinoEngine:
 
     def logits(self, windows: Sequence[Samples]) -> list[Logits]:
         """Compute the logits of the true frames of each window of one batch, to compare them with torch's."""
-        with self._computed(self.prepare(windows)) as rows:
+        with self.computed(self.prepare(windows)) as rows:
             return [row.copy() for row in rows]
 
     @contextmanager
-    def _computed(self, prepared: PaddedBatch) -> Iterator[list[Logits]]:
+    def computed(self, prepared: PaddedBatch) -> Iterator[list[Logits]]:
         """Give the logits of the true frames; they are overwritten once the request is given back."""
         request = self._requests.get()
         try:

@@ -7,6 +7,9 @@ cut between them lies in the middle of the longest stretch of the overlap where 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+import numpy as np
+
+from services.predictor.core.decoding.types import LogProbabilities
 from thanosql_ctc.waveform import Samples
 
 
@@ -82,13 +85,37 @@ def stitch(pieces: list[tuple[int, list[int]]], silent_ids: Set[int]) -> list[in
     """
     labels: list[int] = []
     for first_frame, piece in pieces:
-        overlap = len(labels) - first_frame
-        if overlap <= 0:
-            labels.extend(piece)
-            continue
-        cut = _cut_frame(labels[first_frame:], piece[:overlap], silent_ids)
+        cut = _seam(labels, first_frame, piece, silent_ids)
         labels[first_frame + cut :] = piece[cut:]
     return labels
+
+
+def stitch_scores(pieces: list[tuple[int, LogProbabilities]], silent_ids: Set[int]) -> LogProbabilities:
+    """Put the scores of overlapping windows together, cut where `stitch` cuts their best labels.
+
+    Args:
+        pieces: First frame and scores of each window, in order; at least one.
+        silent_ids: As for `stitch`.
+    """
+    if len(pieces) == 1:
+        return pieces[0][1]
+    labels: list[int] = []
+    first_frame, last = pieces[-1]
+    log_probs_fv = np.empty((first_frame + len(last), last.shape[-1]), dtype=np.float32)
+    for first_frame, piece in pieces:
+        best = piece.argmax(axis=-1).tolist()
+        cut = _seam(labels, first_frame, best, silent_ids)
+        labels[first_frame + cut :] = best[cut:]
+        log_probs_fv[first_frame + cut : first_frame + len(piece)] = piece[cut:]
+    return log_probs_fv
+
+
+def _seam(labels: list[int], first_frame: int, piece: list[int], silent_ids: Set[int]) -> int:
+    """The first frame of a window that counts; what the windows before it say of later frames does not."""
+    overlap = len(labels) - first_frame
+    if overlap <= 0:
+        return 0
+    return _cut_frame(labels[first_frame:], piece[:overlap], silent_ids)
 
 
 def _cut(samples: Samples, first_frame: int, geometry: Geometry) -> Samples:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.clock import SystemClock
-from services.predictor.core.loaded_model import Acoustics, Engines, Hearing, LoadedModel, Vector
+from services.predictor.core.loaded_model import Engines, LoadedModel, Vector
 from services.predictor.core.on_demand_embedder import OnDemandEmbedder
 from services.predictor.core.statistics import Counters
 from services.predictor.core.torch_embedder import TorchEmbedder, embedding_layer
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.torch_scorer import TorchScorer
 from services.predictor.core.types import ModelRecord
 from tests.fakes.predictor_checkpoints import tiny_model, tiny_vocabulary
 from tests.fakes.predictor_storage import babble
@@ -42,7 +44,12 @@ def loaded(
     engine = TorchEngine(checkpoint.model, options)
     return LoadedModel(
         record=ModelRecord(name="tiny", version=1, artefacts=()),
-        engines=Engines(labels=engine, frames=frames or TorchEmbedder(engine), read_frames=read_frames),
+        engines=Engines(
+            labels=engine,
+            scores=TorchScorer(engine),
+            frames=frames or TorchEmbedder(engine),
+            read_frames=read_frames,
+        ),
         acoustics=Acoustics.of(checkpoint, heard),
         hearing=heard,
         clock=SystemClock(),

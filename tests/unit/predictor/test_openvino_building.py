@@ -14,19 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from services.predictor.convert import from_model_version
+from services.predictor.core.acoustics import Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.conversions import Conversions
 from services.predictor.core.engine_building import Built, EngineBuilder, EngineChoice
-from services.predictor.core.loaded_model import Hearing
 from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_engine import OpenVinoEngine
 from services.predictor.core.openvino_runtime import CompiledModel, OpenVino, OpenVinoUnavailable
+from services.predictor.core.openvino_scorer import OpenVinoScorer
 from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.types import ModelRecord
 from services.predictor.core.verification import BOUNDS, Bounds, VerificationError, verify
 from tests.deployment import ROOT
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
-from tests.fakes.predictor_storage import put_model
+from tests.fakes.predictor_storage import babble, put_model
 from thanosql_ctc.batch_invariant import batch_logits
 from thanosql_ctc.checkpoint import load_checkpoint
 from thanosql_objects.directory import LocalDirectory
@@ -141,6 +142,18 @@ def test_what_was_verified_elsewhere_is_verified_here(files: Path) -> None:
     build(runtime, files)
     assert len(json.loads(manifest.read_text())["verified"]) == 2
     assert runtime.conversions == 1
+
+
+def test_scores_and_labels_agree(files: Path) -> None:
+    engine = build(OpenVino(), files)
+    windows = [babble(seconds)[:, 0] for seconds in (0.7, 1.2)]
+    labels = engine.finish(engine.run(engine.prepare(windows)))
+    scorer = OpenVinoScorer(engine)
+    scores = scorer.finish(scorer.run(scorer.prepare(windows)))
+    for row, expected in zip(scores, labels, strict=True):
+        assert isinstance(row, np.ndarray)
+        assert np.exp(row).sum(axis=-1) == pytest.approx(np.ones(len(row)), abs=1e-4)
+        assert row.argmax(axis=-1).tolist() == expected
 
 
 def test_a_conversion_that_fails_leaves_nothing(files: Path) -> None:

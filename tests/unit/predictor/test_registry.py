@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.holding import HeldVersion, HoldAnswer, ModelHolding
-from services.predictor.core.loaded_model import Acoustics, Engines, Hearing, LoadedModel
+from services.predictor.core.loaded_model import Engines, LoadedModel
 from services.predictor.core.places import State
 from services.predictor.core.ports import BatchPolicy
 from services.predictor.core.registry import ModelRegistry
@@ -74,7 +75,7 @@ class Rig:
             raise error(self.why, "it is broken")
         return LoadedModel(
             record=model,
-            engines=Engines(labels=FakeEngine(POLICY), frames=FakeEngine(POLICY)),
+            engines=Engines(labels=FakeEngine(POLICY), scores=FakeEngine(POLICY), frames=FakeEngine(POLICY)),
             acoustics=ACOUSTICS,
             hearing=Hearing(),
             clock=self.clock,

@@ -9,13 +9,15 @@ from typing import Any, BinaryIO
 import numpy as np
 import pytest
 
+from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.budget import SampleBudget
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.flow import answer_each
-from services.predictor.core.loaded_model import Acoustics, Engines, Hearing, LoadedModel
+from services.predictor.core.loaded_model import Engines, LoadedModel
 from services.predictor.core.statistics import Counters, Statistics
 from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.torch_scorer import TorchScorer
 from services.predictor.core.transcription import Limits, Transcriber
 from services.predictor.core.types import ModelRecord, Row, RowAnswer, Transcript
 from tests.fakes.predictor_checkpoints import tiny_model, tiny_vocabulary
@@ -53,7 +55,7 @@ def tiny(options: EngineOptions | None = None, **hearing: Any) -> LoadedModel:
     engine = TorchEngine(checkpoint.model, options or EngineOptions())
     return LoadedModel(
         record=ModelRecord(name="tiny", version=1, artefacts=()),
-        engines=Engines(labels=engine, frames=TorchEmbedder(engine)),
+        engines=Engines(labels=engine, scores=TorchScorer(engine), frames=TorchEmbedder(engine)),
         acoustics=Acoustics.of(checkpoint, heard),
         hearing=heard,
         clock=SystemClock(),

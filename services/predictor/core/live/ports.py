@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from services.predictor.core.loaded_model import Acoustics
+from services.predictor.core.acoustics import Acoustics
 from services.predictor.core.statistics import Counters
 from services.predictor.core.waiting import Urgency
 from thanosql_ctc.waveform import Samples
