@@ -1,27 +1,29 @@
 """A forward pass in which padding changes nothing: a recording in a batch gives what it gives alone.
 
-Two things leak between a recording and its padding in Wav2Vec2. The first group norm ("group" models) takes
-its statistics over the whole padded length; here each recording is normalised over its own. Attention looks
-at padded frames; here it is masked, which also zeroes them before the positional convolution. The other
-convolutions are not padded, so a true frame never sees beyond the true samples.
+Two things leak between a recording and its padding in Wav2Vec2 and its kin. The first group norm ("group"
+models) takes its statistics over the whole padded length; here each recording is normalised over its own.
+Attention looks at padded frames; here it is masked, which also zeroes them before the positional convolution
+(`positions` has those that need more). The other convolutions are not padded, so a true frame never sees
+beyond the true samples.
 
 Shapes, as suffixes: b batch, t samples, f frames, c channels, h hidden, v labels.
 """
 
 import copy
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
+from thanosql_ctc.families import CtcConfig, CtcModel, inner_model
+from thanosql_ctc.positions import masked_positions
 from thanosql_ctc.waveform import Samples
 
 
-def output_frames(config: Wav2Vec2Config, samples: int) -> int:
+def output_frames(config: CtcConfig, samples: int) -> int:
     """Count the frames that `samples` samples give; 0 where they are shorter than the receptive field."""
     frames = samples
     for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
@@ -29,7 +31,7 @@ def output_frames(config: Wav2Vec2Config, samples: int) -> int:
     return frames
 
 
-def receptive_field(config: Wav2Vec2Config) -> int:
+def receptive_field(config: CtcConfig) -> int:
     """Count the samples that the first frame needs: the shortest input the model takes."""
     samples = 1
     for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
@@ -37,12 +39,12 @@ def receptive_field(config: Wav2Vec2Config) -> int:
     return samples
 
 
-def samples_per_frame(config: Wav2Vec2Config) -> int:
+def samples_per_frame(config: CtcConfig) -> int:
     """Count the samples between two frames."""
     return int(np.prod(config.conv_stride))
 
 
-def padded_forward(model: Wav2Vec2ForCTC, inputs_bt: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+def padded_forward(model: CtcModel, inputs_bt: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Run the model on a batch padded at its end; for inference and for training alike.
 
     In training mode SpecAugment, dropout and layer drop work as in `model.forward`.
@@ -55,13 +57,13 @@ def padded_forward(model: Wav2Vec2ForCTC, inputs_bt: Tensor, lengths: Sequence[i
     Returns:
         logits [B, F, V] and the frames [B] of each recording; logits after those mean nothing.
     """
-    hidden_bfh, frames_b = padded_hidden(model, model.wav2vec2.encoder, inputs_bt, lengths)
+    hidden_bfh, frames_b = padded_hidden(model, inner_model(model).encoder, inputs_bt, lengths)
     logits_bfv: Tensor = model.lm_head(model.dropout(hidden_bfh))
     return logits_bfv, frames_b
 
 
 def padded_hidden(
-    model: Wav2Vec2ForCTC, encoder: nn.Module, inputs_bt: Tensor, lengths: Sequence[int]
+    model: CtcModel, encoder: nn.Module, inputs_bt: Tensor, lengths: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
     """Run a batch padded at its end through an encoder of the model: its own, or `lower_encoder`.
 
@@ -83,30 +85,43 @@ def padded_hidden(
     if min(frame_lengths) < features_bcf.shape[2]:
         positions_f = torch.arange(features_bcf.shape[2], device=inputs_bt.device)
         mask_bf = positions_f[None, :] < frames_b[:, None]
-    base = cast("Any", model.wav2vec2)  # Any: its methods are untyped
-    hidden_bfh, _ = base.feature_projection(features_bcf.transpose(1, 2))
+    base = inner_model(model)
+    hidden_bfh = project(model, features_bcf)
     hidden_bfh = base._mask_hidden_states(hidden_bfh, attention_mask=mask_bf)
-    hidden_bfh = encoder(hidden_bfh, attention_mask=mask_bf).last_hidden_state
+    masked = masked_positions(encoder, mask_bf)
+    hidden_bfh = masked(hidden_bfh, attention_mask=mask_bf).last_hidden_state
     return hidden_bfh, frames_b
 
 
-def lower_encoder(model: Wav2Vec2ForCTC, layers: int) -> nn.Module:
+def project(model: CtcModel, features_bcf: Tensor) -> Tensor:
+    """From what the convolutions over samples give to what the encoder takes [B, F, H]."""
+    projected = inner_model(model).feature_projection(features_bcf.transpose(1, 2))
+    hidden_bfh: Tensor = projected[0] if isinstance(projected, tuple) else projected  # HuBERT gives no pair
+    return hidden_bfh
+
+
+def lower_encoder(model: CtcModel, layers: int) -> nn.Module:
     """The encoder cut off after its first layers, whose weights it shares.
 
     It gives what the last of them gives: the norm behind the whole encoder was not trained for that.
     """
-    whole = model.wav2vec2.encoder
+    whole = inner_model(model).encoder
     if not 1 <= layers <= len(whole.layers):
         raise ValueError(f"an encoder of {len(whole.layers)} layers has no layer {layers}")
     lower: nn.Module = copy.copy(whole)
     lower._modules = dict(whole._modules)  # a copy shares them; what is set below is the copy's alone
     lower.layers = whole.layers[:layers]
-    if model.config.do_stable_layer_norm:
+    if has_norm_last(model.config):
         lower.layer_norm = nn.Identity()
     return lower
 
 
-def batch_logits(model: Wav2Vec2ForCTC, samples: Sequence[Samples]) -> list[Tensor]:
+def has_norm_last(config: CtcConfig) -> bool:
+    """Whether the encoder's norm stands behind its layers, rather than before them; data2vec's never does."""
+    return bool(getattr(config, "do_stable_layer_norm", False))
+
+
+def batch_logits(model: CtcModel, samples: Sequence[Samples]) -> list[Tensor]:
     """Infer the logits [F_i, V], float32 on the CPU, of each recording; equal to running each alone.
 
     Args:
@@ -127,7 +142,7 @@ def batch_logits(model: Wav2Vec2ForCTC, samples: Sequence[Samples]) -> list[Tens
     return [logits[:frames] for logits, frames in zip(logits_bfv, frames_b.tolist(), strict=True)]
 
 
-def _check_lengths(config: Wav2Vec2Config, inputs_bt: Tensor, lengths: Sequence[int]) -> None:
+def _check_lengths(config: CtcConfig, inputs_bt: Tensor, lengths: Sequence[int]) -> None:
     if inputs_bt.ndim != 2 or len(lengths) != inputs_bt.shape[0]:
         raise ValueError(
             f"one length for each row is needed: {len(lengths)} for shape {tuple(inputs_bt.shape)}"
@@ -139,8 +154,8 @@ def _check_lengths(config: Wav2Vec2Config, inputs_bt: Tensor, lengths: Sequence[
         )
 
 
-def _extract(model: Wav2Vec2ForCTC, inputs_bt: Tensor, lengths: Sequence[int]) -> Tensor:
-    layers: list[Any] = list(model.wav2vec2.feature_extractor.conv_layers)  # Any: attributes of a Module
+def _extract(model: CtcModel, inputs_bt: Tensor, lengths: Sequence[int]) -> Tensor:
+    layers: list[Any] = list(inner_model(model).feature_extractor.conv_layers)  # Any: attributes of a Module
     first, *rest = layers
     padded = min(lengths) < inputs_bt.shape[1]
     hidden_bcf: Tensor = inputs_bt[:, None]

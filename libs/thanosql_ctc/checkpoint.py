@@ -1,4 +1,4 @@
-"""A Wav2Vec2 CTC checkpoint in Hugging Face's folder layout: written, and read without running any of it."""
+"""A CTC checkpoint in Hugging Face's folder layout: written, and read without running any of it."""
 
 import json
 import shutil
@@ -11,13 +11,13 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+from transformers import Data2VecAudioConfig, WavLMConfig
 
+from thanosql_ctc.families import ARCHITECTURES, Architecture, CtcConfig, CtcModel
 from thanosql_ctc.folders import invalid_checkpoint, read_json
 from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_ctc.weights import WEIGHTS_FILE, check_finite, load_weights
 
-ARCHITECTURE = "Wav2Vec2ForCTC"
 _CONFIG_FILE = "config.json"
 _PREPROCESSOR_FILE = "preprocessor_config.json"
 _PROCESSOR_FILE = "processor_config.json"
@@ -39,7 +39,7 @@ class CheckpointFacts:
         do_normalize: Whether waveforms go through `normalise_waveform` first.
     """
 
-    config: Wav2Vec2Config
+    config: CtcConfig
     vocabulary: Vocabulary
     sample_rate_hz: int
     do_normalize: bool
@@ -56,13 +56,13 @@ class Checkpoint:
         do_normalize: Whether waveforms go through `normalise_waveform` first.
     """
 
-    model: Wav2Vec2ForCTC
+    model: CtcModel
     vocabulary: Vocabulary
     sample_rate_hz: int
     do_normalize: bool
 
     @property
-    def config(self) -> Wav2Vec2Config:
+    def config(self) -> CtcConfig:
         """Shapes and kinds of its layers."""
         return self.model.config
 
@@ -103,7 +103,7 @@ def load_facts(folder: Path) -> CheckpointFacts:
 
 def save_checkpoint(
     folder: Path,
-    model: Wav2Vec2ForCTC,
+    model: CtcModel,
     vocabulary: Vocabulary,
     *,
     half: bool = False,
@@ -140,36 +140,46 @@ def save_checkpoint(
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _load_config(folder: Path) -> Wav2Vec2Config:
+def _load_config(folder: Path) -> CtcConfig:
     content = read_json(folder, _CONFIG_FILE)
-    architectures = content.get("architectures") or [ARCHITECTURE]
-    if content.get("model_type") != "wav2vec2" or ARCHITECTURE not in architectures:
-        found = f"{content.get('model_type')} ({', '.join(map(str, architectures))})"
-        raise invalid_checkpoint(
-            folder, f"it holds {found}; a wav2vec2 model with a CTC head ({ARCHITECTURE}) is needed"
-        )
+    architecture = _architecture(folder, content)
     if content.get("add_adapter") or content.get("adapter_attn_dim"):
         raise invalid_checkpoint(folder, "models with adapter layers are not supported")
     known = {
         key: value for key, value in content.items() if key not in _IGNORED_KEYS and not key.startswith("_")
     }
     try:
-        config = Wav2Vec2Config(**known)
+        config = architecture.config(**known)
         _check_config(config)
     except (TypeError, ValueError, AttributeError, StrictDataclassError) as failure:
         raise invalid_checkpoint(folder, f"{_CONFIG_FILE} is inconsistent ({failure})") from failure
     return config
 
 
-def _empty_model(folder: Path, config: Wav2Vec2Config) -> Wav2Vec2ForCTC:
+def _architecture(folder: Path, content: dict[str, Any]) -> Architecture:
+    model_type, classes = content.get("model_type"), content.get("architectures") or []
+    known = ARCHITECTURES.get(str(model_type))
+    if known is not None and (not classes or known.model.__name__ in classes):
+        return known
+    found = f"{model_type} ({', '.join(map(str, classes))})" if classes else f"{model_type}"
+    needed = f"a {model_type} model with a CTC head ({known.model.__name__})" if known else _any()
+    raise invalid_checkpoint(folder, f"it holds {found}; {needed} is needed")
+
+
+def _any() -> str:
+    *others, last = ARCHITECTURES
+    return f"a model with a CTC head of the architecture {', '.join(others)} or {last}"
+
+
+def _empty_model(folder: Path, config: CtcConfig) -> CtcModel:
     try:
         with torch.device("meta"):  # shapes alone: a configuration cannot make us allocate
-            return Wav2Vec2ForCTC(config)
+            return ARCHITECTURES[config.model_type].model(config)  # type: ignore[arg-type] # its own
     except (KeyError, TypeError, ValueError, RuntimeError) as failure:
         raise invalid_checkpoint(folder, f"{_CONFIG_FILE} is inconsistent ({failure})") from failure
 
 
-def _check_config(config: Wav2Vec2Config) -> None:
+def _check_config(config: CtcConfig) -> None:
     counts = (config.num_hidden_layers, config.num_feat_extract_layers)
     if not all(1 <= count <= _MOST_LAYERS for count in counts):
         raise ValueError(f"it asks for {counts[0]} + {counts[1]} layers; 1 to {_MOST_LAYERS} are possible")
@@ -179,14 +189,33 @@ def _check_config(config: Wav2Vec2Config) -> None:
         *config.conv_dim,
         *config.conv_kernel,
         *config.conv_stride,
+        config.num_conv_pos_embeddings,
+        config.num_conv_pos_embedding_groups,
     )
     if not all(isinstance(size, int) and size >= 1 for size in sizes):
         raise ValueError("a size in it is not a positive number")
-    if config.feat_extract_norm not in {"group", "layer"}:
-        raise ValueError(f"feat_extract_norm is {config.feat_extract_norm!r}, neither 'group' nor 'layer'")
+    _check_positions(config)
+    if _norm(config) not in {"group", "layer"}:
+        raise ValueError(f"feat_extract_norm is {_norm(config)!r}, neither 'group' nor 'layer'")
 
 
-def _fitting(folder: Path, vocabulary: Vocabulary, config: Wav2Vec2Config) -> Vocabulary:
+def _check_positions(config: CtcConfig) -> None:
+    """Check what tells frames apart by their place: layers of data2vec, distances of WavLM."""
+    if isinstance(config, Data2VecAudioConfig):
+        layers, kernel = config.num_conv_pos_embeddings, config.conv_pos_kernel_size
+        if layers > _MOST_LAYERS or kernel < 1:
+            raise ValueError(f"it asks for {layers} positional layers of kernel {kernel}")
+    if isinstance(config, WavLMConfig) and not 4 <= config.num_buckets < 4 * config.max_bucket_distance:
+        buckets = f"num_buckets {config.num_buckets}, max_bucket_distance {config.max_bucket_distance}"
+        raise ValueError(f"{buckets} cannot be told apart")
+
+
+def _norm(config: CtcConfig) -> str:
+    """The norm of its convolutions over samples; data2vec, which does not say it, has the one."""
+    return str(getattr(config, "feat_extract_norm", "layer"))
+
+
+def _fitting(folder: Path, vocabulary: Vocabulary, config: CtcConfig) -> Vocabulary:
     width = config.vocab_size or 0
     if len(vocabulary) > width and all(
         label in vocabulary.special_ids for label in range(width, len(vocabulary))
@@ -223,33 +252,36 @@ def _load_preprocessor(folder: Path) -> tuple[int, bool]:
     return rate, normalize
 
 
-def _portable(folder: Path, model: Wav2Vec2ForCTC, *, half: bool) -> dict[str, Tensor]:
+def _portable(folder: Path, model: CtcModel, *, half: bool) -> dict[str, Tensor]:
     dtype = torch.float16 if half else torch.float32
     state = model.state_dict()
-    weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in state.items()}
+    weights = {
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        for name, tensor in state.items()
+    }
     check_finite(folder, weights)
     return weights
 
 
-def _config(model: Wav2Vec2ForCTC, vocabulary: Vocabulary, *, half: bool) -> dict[str, Any]:
+def _config(model: CtcModel, vocabulary: Vocabulary, *, half: bool) -> dict[str, Any]:
     content: dict[str, Any] = model.config.to_diff_dict()  # Any: json
     return content | {
-        "architectures": [ARCHITECTURE],
-        "model_type": "wav2vec2",
+        "architectures": [type(model).__name__],
+        "model_type": model.config.model_type,
         "dtype": "float16" if half else "float32",
         "pad_token_id": vocabulary.blank_id,
         "vocab_size": len(vocabulary),
     }
 
 
-def _preprocessor(config: Wav2Vec2Config, sample_rate_hz: int, do_normalize: bool) -> dict[str, object]:
+def _preprocessor(config: CtcConfig, sample_rate_hz: int, do_normalize: bool) -> dict[str, object]:
     return {
         "feature_extractor_type": "Wav2Vec2FeatureExtractor",
         "feature_size": 1,
         "padding_side": "right",
         "padding_value": 0.0,
         # Hugging Face's own forward needs it off for "group" models; ours masks both kinds.
-        "return_attention_mask": config.feat_extract_norm == "layer",
+        "return_attention_mask": _norm(config) == "layer",
         "sampling_rate": sample_rate_hz,
         "do_normalize": do_normalize,
     }

@@ -17,7 +17,7 @@ _RENAMED = {
     "conv.weight_v": "conv.parametrizations.weight.original1",
 }
 # SpecAugment's filler: only training reads it, and published checkpoints lack it.
-_OPTIONAL = "wav2vec2.masked_spec_embed"
+_OPTIONAL = ".masked_spec_embed"
 
 
 def load_weights(folder: Path, model: nn.Module) -> None:
@@ -31,13 +31,12 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     state: dict[str, Tensor] = {}
     for path in weight_files(folder):
         state |= _read(folder, path, expected)
-    missing = [name for name in expected if name not in state and name != _OPTIONAL]
+    absent = [name for name in expected if name not in state]
+    missing = [name for name in absent if not name.endswith(_OPTIONAL)]
     if missing:
         raise invalid_checkpoint(folder, f"its weights lack {_some(missing)}")
-    if _OPTIONAL in expected and _OPTIONAL not in state:
-        state[_OPTIONAL] = torch.zeros(expected[_OPTIONAL]).uniform_(
-            generator=torch.Generator().manual_seed(0)
-        )
+    for name in absent:
+        state[name] = torch.zeros(expected[name]).uniform_(generator=torch.Generator().manual_seed(0))
     model.load_state_dict(state, assign=True)
 
 
@@ -79,13 +78,16 @@ def _read(folder: Path, path: Path, expected: dict[str, tuple[int, ...]]) -> dic
                 expected,
             )
             # Copies: the file is mapped, and must be free to go while the model lives.
-            weights = {
-                name: stored.get_tensor(old).to(torch.float32, copy=True) for name, old in names.items()
-            }
+            weights = {name: _own(stored.get_tensor(old)) for name, old in names.items()}
     except (SafetensorError, OSError) as failure:
         raise invalid_checkpoint(folder, f"{path.name} is damaged ({failure})") from failure
     check_finite(folder, weights)
     return weights
+
+
+def _own(tensor: Tensor) -> Tensor:
+    # A batch norm counts its batches in whole numbers.
+    return tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 def _check_shapes(

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import Wav2Vec2ForCTC
 
 from scripts.base_model.augment import RATE_HZ, Samples
 from scripts.base_model.cache import Cache, Entry
 from scripts.base_model.letters import decode
 from services.trainer.core.scoring import ScoreCounter
+from thanosql_ctc.families import CtcModel
 from thanosql_ctc.waveform import normalise_waveform, with_margins
 
 
@@ -24,7 +24,7 @@ class Score:
 
 
 @torch.inference_mode()
-def log_probs(model: Wav2Vec2ForCTC, samples: Samples) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def log_probs(model: CtcModel, samples: Samples) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """Return the log probability of every label in every frame."""
     model.train(False)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -33,12 +33,12 @@ def log_probs(model: Wav2Vec2ForCTC, samples: Samples) -> np.ndarray[tuple[int, 
     return found
 
 
-def transcribe(model: Wav2Vec2ForCTC, heard: Iterator[Samples]) -> list[str]:
+def transcribe(model: CtcModel, heard: Iterator[Samples]) -> list[str]:
     """Transcribe recordings one by one, as the predictor hears them."""
     return [decode(log_probs(model, with_margins(samples, RATE_HZ)).argmax(-1).tolist()) for samples in heard]
 
 
-def score(model: Wav2Vec2ForCTC, cache: Cache, entries: list[Entry]) -> Score:
+def score(model: CtcModel, cache: Cache, entries: list[Entry]) -> Score:
     """Transcribe the entries and count as EVALUATE counts."""
     hypotheses = transcribe(model, (cache.samples(entry) for entry in entries))
     counter = ScoreCounter()

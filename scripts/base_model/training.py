@@ -185,7 +185,11 @@ def optimizers(learner: Learner) -> tuple[torch.optim.Optimizer, ...]:
 
 
 def _model(plan: Plan) -> Wav2Vec2ForCTC:
-    return load_checkpoint(plan.start).model if plan.start else network.create(plan.shape, plan.seed)
+    if not plan.start:
+        return network.create(plan.shape, plan.seed)
+    model = load_checkpoint(plan.start).model
+    assert isinstance(model, Wav2Vec2ForCTC), "what was begun here is Wav2Vec2"
+    return model
 
 
 def _longest(seconds: float) -> float:

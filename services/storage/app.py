@@ -60,6 +60,8 @@ class StorageApp:
         self._plan = SeedPlan(
             bundled=settings.bundled_checkpoint,
             configured=settings.wav2vec2_en,
+            korean=settings.wav2vec2_ko,
+            others=settings.base_models,
             text_encoder=settings.text_encoder,
         )
         self._places = places(settings, objects.settings, context.home)

@@ -24,6 +24,16 @@ class StorageSettings(Settings):
         description="checkpoint behind Wav2Vec2En: a folder in Hugging Face layout, or a hub name; "
         "empty for the bundled one",
     )
+    wav2vec2_ko: str = Field(
+        default="",
+        description="checkpoint behind Wav2Vec2Ko: a folder in Hugging Face layout, or a hub name; "
+        "empty for none",
+    )
+    base_models: dict[str, str] = Field(
+        default_factory=dict,
+        description="more base models to BUILD from, by name, each a folder in Hugging Face layout or a hub "
+        'name, as JSON: {"HubertEn": "/data/hubert-large-ls960-ft"}',
+    )
     text_encoder: str = Field(
         default="",
         description="checkpoint behind TextEncoder: a folder in the layout of Hugging Face or "

@@ -1,4 +1,4 @@
-"""Wav2Vec2 CTC through OpenVINO on a processor: single recordings, several at once."""
+"""CTC models through OpenVINO on a processor: single recordings, several at once."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from queue import SimpleQueue
 
 import numpy as np
 import numpy.typing as npt
-from transformers import Wav2Vec2Config
 
 from services.predictor.core.openvino_runtime import CompiledModel, InferenceRequest, Logits
 from services.predictor.core.ports import BatchPolicy
 from services.predictor.core.torch_engine import EngineOptions, no_numbers
 from thanosql_ctc.batch_invariant import output_frames, receptive_field
+from thanosql_ctc.families import CtcConfig
 from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import ThanosqlError
 
@@ -49,7 +49,7 @@ class OpenVinoEngine:
     """
 
     def __init__(
-        self, compiled: CompiledModel, config: Wav2Vec2Config, options: EngineOptions, size_bytes: int
+        self, compiled: CompiledModel, config: CtcConfig, options: EngineOptions, size_bytes: int
     ) -> None:
         self._config = config
         self._shortest = receptive_field(config)

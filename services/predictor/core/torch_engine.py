@@ -1,4 +1,4 @@
-"""Wav2Vec2 CTC through torch, on the CPU or on a GPU, in float32 or bfloat16."""
+"""CTC models through torch, on the CPU or on a GPU, in float32 or bfloat16."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import Wav2Vec2ForCTC
 
 from services.predictor.core.ports import BatchPolicy
 from thanosql_ctc.batch_invariant import padded_forward, receptive_field
+from thanosql_ctc.families import CtcModel
 from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -64,7 +64,7 @@ class TorchEngine:
         options: How to compute.
     """
 
-    def __init__(self, model: Wav2Vec2ForCTC, options: EngineOptions) -> None:
+    def __init__(self, model: CtcModel, options: EngineOptions) -> None:
         self._dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[options.dtype]
         self._device = torch.device(options.device)
         self.model = model

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from transformers import Wav2Vec2Config
+from thanosql_ctc.families import CtcConfig
 
 _FEWEST_LAYERS_TO_DROP = 12
 _MASKED_SHARE = 10
@@ -12,7 +12,7 @@ _FIELDS = ("layerdrop", "mask_time_length", "mask_feature_length", "mask_feature
 
 
 @contextlib.contextmanager
-def fitted_regularisation(config: Wav2Vec2Config) -> Iterator[None]:
+def fitted_regularisation(config: CtcConfig) -> Iterator[None]:
     """Change the configuration for the time of training, and put it back.
 
     A model of few layers cannot spare one, and a mask over features cannot be wider than they are.

@@ -10,11 +10,11 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-from transformers import Wav2Vec2Config
 
 from services.trainer.core.audio import AudioReader
 from services.trainer.core.types import MOST_LEFT_OUT, LeftOutRow
 from thanosql_ctc.batch_invariant import output_frames
+from thanosql_ctc.families import CtcConfig
 from thanosql_ctc.greedy import frames_needed
 from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_runtime.errors import Reason, ThanosqlError, error
@@ -101,7 +101,7 @@ class RowChecker:
     """
 
     def __init__(
-        self, config: Wav2Vec2Config, vocabulary: Vocabulary, audio: AudioReader, sample_rate_hz: int
+        self, config: CtcConfig, vocabulary: Vocabulary, audio: AudioReader, sample_rate_hz: int
     ) -> None:
         self._config = config
         self._vocabulary = vocabulary

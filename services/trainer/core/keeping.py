@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
-from transformers import Wav2Vec2ForCTC
 
 from services.trainer.core.checkpoints import CheckpointFolder, StoredCheckpoint
 from services.trainer.core.course import Course
@@ -14,6 +13,7 @@ from services.trainer.core.messages import Kept, Message, Notice
 from services.trainer.core.meter import Meter, MeterState
 from services.trainer.core.optimising import Optimiser
 from services.trainer.core.randomness import RandomStates, put_back, random_states
+from thanosql_ctc.families import CtcModel
 
 _MODEL, _BEST, _OPTIMISER, _RANDOM = "model.", "best.", "optimiser.", "random."
 
@@ -60,7 +60,7 @@ class Keeper:
         self,
         folder: CheckpointFolder,
         *,
-        model: Wav2Vec2ForCTC,
+        model: CtcModel,
         optimiser: Optimiser,
         meter: Meter,
         rows: str,

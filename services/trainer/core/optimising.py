@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import Wav2Vec2ForCTC
 
 from services.trainer.core.augment import mask_length
 from services.trainer.core.batching import Batch, Pass
 from services.trainer.core.memory import PassesTooLargeError, passes_that_fit
 from thanosql_ctc.batch_invariant import output_frames, padded_forward
+from thanosql_ctc.families import CtcModel, inner_model
 
 _WARM_UP_SHARE = 0.1
 _LARGEST_NORM = 1.0
@@ -44,9 +44,9 @@ class Optimiser:
     """
 
     def __init__(
-        self, model: Wav2Vec2ForCTC, blank_id: int, *, learning_rate: float, steps: int, bf16: bool
+        self, model: CtcModel, blank_id: int, *, learning_rate: float, steps: int, bf16: bool
     ) -> None:
-        model.wav2vec2.feature_extractor.requires_grad_(requires_grad=False)
+        inner_model(model).feature_extractor.requires_grad_(requires_grad=False)
         self._model = model
         self._blank_id = blank_id
         self._bf16 = bf16

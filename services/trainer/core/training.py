@@ -77,7 +77,7 @@ class Training:
         outcome = self._fine_tuning(checkpoint, dataset, audio, meter, device).run()
         meter.enter(JobState.SAVING)
         self._save(checkpoint, dataset, outcome)
-        self._tell(self._finished(dataset, outcome))
+        self._tell(self._finished(checkpoint, dataset, outcome))
 
     def _audio(self, checkpoint: Checkpoint) -> AudioReader:
         settings = self._spec.settings
@@ -181,12 +181,13 @@ class Training:
         for path in (*folder.iterdir(), folder, self._folder):
             sync(path)  # saving may be begun anew after the power went
 
-    def _finished(self, dataset: Dataset, outcome: Outcome) -> Finished:
+    def _finished(self, checkpoint: Checkpoint, dataset: Dataset, outcome: Outcome) -> Finished:
         best = outcome.best
         metrics = {"loss": best.loss}
         if best.wer is not None and best.cer is not None and outcome.before is not None:
             metrics |= {"wer": best.wer, "cer": best.cer, "wer_before": outcome.before.wer}
         properties = {
+            "architecture": str(checkpoint.config.model_type),
             "rows_used": str(len(dataset.training)),
             "rows_held_out": str(len(dataset.held_out)),
             "rows_left_out": str(dataset.left_out_count),

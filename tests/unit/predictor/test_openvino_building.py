@@ -26,7 +26,11 @@ from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.types import ModelRecord
 from services.predictor.core.verification import BOUNDS, Bounds, VerificationError, verify
 from tests.deployment import ROOT
-from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
+from tests.fakes.predictor_checkpoints import (
+    ARCHITECTURES,
+    write_tiny_checkpoint,
+    write_tiny_checkpoint_of,
+)
 from tests.fakes.predictor_storage import babble, put_model
 from thanosql_ctc.batch_invariant import batch_logits
 from thanosql_ctc.checkpoint import load_checkpoint
@@ -112,6 +116,19 @@ def test_a_model_is_converted_once(files: Path) -> None:
         assert engine.description == "openvino cpu float32"
     assert runtime.conversions == 1
     assert sorted(path.name for path in files.parent.iterdir()) == ["model", "model.openvino"]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_is_converted_and_gives_what_torch_gives(
+    architecture: str, tmp_path: Path
+) -> None:
+    files = write_tiny_checkpoint_of(tmp_path / "model", architecture)
+    engine = build(CountingRuntime(), files)  # raises where it is not what torch gives
+    generator = np.random.default_rng(0)
+    sounds = [generator.standard_normal(length).astype(np.float32) for length in (30_000, 400, 12_345)]
+    expected = batch_logits(load_checkpoint(files).model, sounds)
+    for actual, logits in zip(engine.logits(sounds), expected, strict=True):
+        np.testing.assert_allclose(actual, logits, rtol=1e-3, atol=1e-3 * float(logits.abs().max()))
 
 
 @pytest.mark.parametrize("name", ["model.bin", "model.xml", "manifest.json"])

@@ -202,7 +202,7 @@ class TestCatalog:
 
 def write_checkpoint(folder: Path, mark: str) -> Path:
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"mark": mark}))
+    (folder / "config.json").write_text(json.dumps({"model_type": "wav2vec2", "mark": mark}))
     (folder / "vocab.json").write_text("{}")
     (folder / "metrics.json").write_text(json.dumps({"wer": 0.125, "note": "text"}))
     (folder / "model.safetensors").write_bytes(mark.encode() * 100)
@@ -321,6 +321,65 @@ class TestSeeding:
         with pytest.raises(ThanosqlError, match=r"lacks model\.safetensors"):
             seeder.seed(SeedPlan(bundled=bundled, configured=str(own)))
         assert catalog.get(BASE).version == 1
+
+    def test_the_record_says_the_architecture(
+        self, seeder: Seeder, catalog: ModelCatalog, bundled: Path
+    ) -> None:
+        seeder.seed(SeedPlan(bundled=bundled))
+        assert catalog.get(BASE).properties == {"architecture": "wav2vec2"}
+
+    def test_a_checkpoint_of_another_architecture_is_refused(
+        self, seeder: Seeder, catalog: ModelCatalog, tmp_path: Path
+    ) -> None:
+        own = write_checkpoint(tmp_path / "own", "own")
+        (own / "config.json").write_text(json.dumps({"model_type": "sew"}))
+        with pytest.raises(ThanosqlError, match="'sew'; known are wav2vec2, hubert, wavlm, data2vec-audio"):
+            seeder.seed(SeedPlan(bundled=tmp_path / "none", configured=str(own)))
+        assert catalog.names() == []
+
+    def test_settings_name_more_base_models(
+        self, seeder: Seeder, catalog: ModelCatalog, tmp_path: Path
+    ) -> None:
+        korean = write_checkpoint(tmp_path / "korean", "ko")
+        own = write_checkpoint(tmp_path / "own", "own")
+        plan = SeedPlan(bundled=tmp_path / "none", korean=str(korean), others={"HubertEn": str(own)})
+        lines = seeder.seed(plan)
+        assert f"model Wav2Vec2Ko: folder {korean}" in lines
+        assert f"model HubertEn: folder {own}" in lines
+        assert [catalog.get(name).kind for name in ("HubertEn", "Wav2Vec2Ko")] == [ModelKind.BASE] * 2
+        seeder.seed(plan)
+        seeder.seed(SeedPlan(bundled=tmp_path / "none"))
+        assert [len(catalog.versions(name)) for name in ("HubertEn", "Wav2Vec2Ko")] == [1, 1]
+
+    @pytest.mark.parametrize(
+        ("name", "problem"),
+        [
+            (BASE, "THANOSQL_STORAGE__WAV2VEC2_EN"),
+            ("Wav2Vec2Ko", "THANOSQL_STORAGE__WAV2VEC2_KO"),
+            ("TextEncoder", "THANOSQL_STORAGE__TEXT_ENCODER"),
+            (PREBUILT, "is no base"),
+        ],
+    )
+    def test_a_name_that_is_set_elsewhere_is_refused(
+        self, seeder: Seeder, tmp_path: Path, name: str, problem: str
+    ) -> None:
+        own = write_checkpoint(tmp_path / "own", "own")
+        with pytest.raises(ThanosqlError, match=problem) as caught:
+            seeder.seed(SeedPlan(bundled=tmp_path / "none", others={name: str(own)}))
+        assert reason(caught) is Reason.BASE_MODEL_UNAVAILABLE
+
+    def test_a_model_that_was_built_keeps_its_name(
+        self, seeder: Seeder, catalog: ModelCatalog, tmp_path: Path
+    ) -> None:
+        catalog.register(ModelVersion(name="mine", version=0, kind=ModelKind.TRAINED))
+        own = write_checkpoint(tmp_path / "own", "own")
+        with pytest.raises(ThanosqlError, match="has to be deleted first"):
+            seeder.seed(SeedPlan(bundled=tmp_path / "none", others={"mine": str(own)}))
+
+    def test_a_base_without_its_setting_says_which_one_it_is(self, catalog: ModelCatalog) -> None:
+        with pytest.raises(ThanosqlError, match="THANOSQL_STORAGE__WAV2VEC2_KO") as caught:
+            catalog.get("Wav2Vec2Ko")
+        assert reason(caught) is Reason.MODEL_NOT_FOUND
 
     def test_the_real_hub_client_fails_soon_when_there_is_no_hub(
         self, catalog: ModelCatalog, store: LocalDirectory, bundled: Path, tmp_path: Path,

@@ -15,7 +15,7 @@ from services.trainer.core.meter import Meter
 from services.trainer.core.optimising import Optimiser, schedule_factor
 from services.trainer.core.scoring import ScoreCounter
 from services.trainer.core.types import JobState
-from tests.fakes.predictor_checkpoints import tiny_model
+from tests.fakes.predictor_checkpoints import ARCHITECTURES, tiny_model, tiny_model_of
 
 RATE_HZ = 16_000
 
@@ -136,6 +136,21 @@ class TestSteps:
         batch = _batch(_examples([0.5, 0.4]))
         losses = [optimiser.step(batch).loss for _ in range(40)]
         assert losses[-1] < losses[0] / 2
+
+    @pytest.mark.parametrize("architecture", ARCHITECTURES)
+    @pytest.mark.parametrize("bf16", [False, True])
+    def test_teach_every_architecture(self, architecture: str, bf16: bool) -> None:
+        torch.manual_seed(0)
+        np.random.seed(0)
+        model = tiny_model_of(architecture)
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        optimiser = Optimiser(model, 0, learning_rate=1e-3, steps=30, bf16=bf16)
+        batch = _batch(_examples([0.5, 0.4]))
+        with fitted_regularisation(model.config):
+            losses = [optimiser.step(batch).loss for _ in range(30)]
+        assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+        unchanged = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
+        assert unchanged >= {name for name in before if ".feature_extractor." in name or "running" in name}
 
     def test_leave_the_convolutions_over_samples_alone(self) -> None:
         optimiser, model = self._optimiser()

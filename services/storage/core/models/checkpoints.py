@@ -1,15 +1,20 @@
 """What folders of checkpoints hold: which files a base model needs, which are kept, under which names."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from services.storage.core.types import ModelFamily
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 BASE = "Wav2Vec2En"
 PREBUILT = "tutorial_audio_recognition"
+KOREAN_BASE = "Wav2Vec2Ko"
+ARCHITECTURES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio")
+"""The architectures of recognisers, as config.json names them."""
+
 _KEPT = frozenset({".json", ".safetensors", ".txt"})
 _ENCODER_FILES = (
     "config.json",
@@ -35,6 +40,7 @@ class CheckpointKind:
         required: Files that there must be; of those that stand together one is enough.
         files: The files that are kept, by their names in the catalog.
         advice: How to mend the setting.
+        architectures: Those that there may be; empty where they are looked at later.
     """
 
     base: str
@@ -42,9 +48,10 @@ class CheckpointKind:
     required: tuple[tuple[str, ...], ...]
     files: Callable[[Path], dict[str, Path]]
     advice: str
+    architectures: tuple[str, ...] = ()
 
     def require(self, folder: Path, origin: str) -> None:
-        """Raise BASE_MODEL_UNAVAILABLE where the folder lacks a file."""
+        """Raise BASE_MODEL_UNAVAILABLE where the folder lacks a file, or is of no known architecture."""
         missing = [
             " or ".join(names)
             for names in self.required
@@ -52,6 +59,20 @@ class CheckpointKind:
         ]
         if missing:
             raise unavailable(self, origin, f"it lacks {', '.join(missing)}")
+        architecture = architecture_of(folder)
+        if self.architectures and architecture not in self.architectures:
+            known = ", ".join(self.architectures)
+            why = f"its config.json says model_type {architecture!r}; known are {known}"
+            raise unavailable(self, origin, why)
+
+
+def architecture_of(folder: Path) -> str:
+    """What config.json calls the kind of model; empty where it cannot be read, which is told at loading."""
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return str(content.get("model_type", "")) if isinstance(content, dict) else ""
 
 
 def unavailable(checkpoint: CheckpointKind, name: str, why: str) -> ThanosqlError:
@@ -91,13 +112,30 @@ def _named_poolings(folder: Path) -> list[str]:
         return []
 
 
-RECOGNISER = CheckpointKind(
-    base=BASE,
-    family=ModelFamily.RECOGNISER,
-    required=(("config.json",), ("model.safetensors",), ("vocab.json",)),
-    files=_all_files,
-    advice="set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, "
+def recogniser(base: str, advice: str) -> CheckpointKind:
+    """The kind of checkpoint behind a base model that transcribes."""
+    return CheckpointKind(
+        base=base,
+        family=ModelFamily.RECOGNISER,
+        required=(
+            ("config.json",),
+            ("model.safetensors", "model.safetensors.index.json"),
+            ("vocab.json",),
+        ),
+        files=_all_files,
+        advice=advice,
+        architectures=ARCHITECTURES,
+    )
+
+
+RECOGNISER = recogniser(
+    BASE,
+    "set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, "
     "or unset it to use the bundled one",
+)
+KOREAN = recogniser(
+    KOREAN_BASE,
+    "set THANOSQL_STORAGE__WAV2VEC2_KO to a folder in Hugging Face layout and start the server again",
 )
 TEXT_ENCODER = CheckpointKind(
     base="TextEncoder",
@@ -111,3 +149,17 @@ TEXT_ENCODER = CheckpointKind(
     advice="set THANOSQL_STORAGE__TEXT_ENCODER to a folder in the layout of Hugging Face or "
     "sentence-transformers and start the server again",
 )
+OWN_SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        BASE: "THANOSQL_STORAGE__WAV2VEC2_EN",
+        KOREAN_BASE: "THANOSQL_STORAGE__WAV2VEC2_KO",
+        TEXT_ENCODER.base: "THANOSQL_STORAGE__TEXT_ENCODER",
+    }
+)
+"""The base models that have a setting of their own."""
+
+
+def named(base: str) -> CheckpointKind:
+    """The kind of checkpoint behind a base model that `BASE_MODELS` names."""
+    where = f"{base} in THANOSQL_STORAGE__BASE_MODELS"
+    return recogniser(base, f"let {where} name a folder in Hugging Face layout, or remove it there")

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from services.storage.core.models.checkpoints import TEXT_ENCODER
+from services.storage.core.models.checkpoints import KOREAN, OWN_SETTINGS, TEXT_ENCODER
 from services.storage.core.models.holds import Hold, ModelHolds
 from services.storage.core.models.model_documents import Document, ModelDocuments, empty
 from services.storage.core.models.model_edits import added, put_back, require_free, versions_of, without
@@ -137,7 +137,7 @@ class ModelCatalog:
         Raises:
             ThanosqlError: MODEL_NOT_FOUND; PERMISSION_DENIED for a base, whose checkpoint is a setting.
         """
-        setting = "THANOSQL_STORAGE__WAV2VEC2_EN or THANOSQL_STORAGE__TEXT_ENCODER"
+        setting = OWN_SETTINGS.get(name, "THANOSQL_STORAGE__BASE_MODELS")
         _refuse_base([self._wanted(name, version)], f"its checkpoint is a setting, {setting}")
 
         def switch(document: Document) -> Document:
@@ -239,10 +239,11 @@ class ModelCatalog:
 
 
 def _not_found(name: str, known: Sequence[str]) -> ThanosqlError:
-    if name != TEXT_ENCODER.base:
-        return model_not_found(name, known)
-    message = f"model {name!r} does not exist, because no text encoder is configured; {TEXT_ENCODER.advice}"
-    return error(Reason.MODEL_NOT_FOUND, message, model=name)
+    for checkpoint, what in ((TEXT_ENCODER, "text encoder"), (KOREAN, "checkpoint for it")):
+        if name == checkpoint.base:
+            message = f"model {name!r} does not exist, because no {what} is configured; {checkpoint.advice}"
+            return error(Reason.MODEL_NOT_FOUND, message, model=name)
+    return model_not_found(name, known)
 
 
 def _refuse_base(versions: Sequence[ModelVersion], why: str) -> None:

@@ -1,16 +1,20 @@
 """What a new workspace starts with: the base models, and a model that is ready to use."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.storage.core.models.checkpoints import (
     BASE,
+    KOREAN,
+    OWN_SETTINGS,
     PREBUILT,
     RECOGNISER,
     TEXT_ENCODER,
     CheckpointKind,
+    architecture_of,
+    named,
     unavailable,
 )
 from services.storage.core.models.models import ModelCatalog
@@ -30,11 +34,15 @@ class SeedPlan:
     Attributes:
         bundled: Folder of the checkpoint that comes with the program.
         configured: Folder or hub name of the base recogniser; empty for the bundled one.
+        korean: Folder or hub name of the Korean base; empty for none, or for the one that there is.
+        others: Folders or hub names of more base recognisers, by their names.
         text_encoder: Folder or hub name of the text encoder; empty for none, or for the one that there is.
     """
 
     bundled: Path
     configured: str = ""
+    korean: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
     text_encoder: str = ""
 
 
@@ -56,13 +64,17 @@ class Seeder:
         """Register what is missing, and return a line for each thing that was done or is lacking.
 
         What a user deleted does not come back. A configured checkpoint becomes a new version of its
-        base when it is another one than before. A text encoder stays when its setting goes: tables are made
-        with it.
+        base when it is another one than before. All but the first recogniser stay when their settings go:
+        models were built from them, and tables are made with the text encoder.
 
         Raises:
             ThanosqlError: BASE_MODEL_UNAVAILABLE for a configured checkpoint that cannot be had.
         """
-        return (*self._seed_recogniser(plan), *self._seed_text_encoder(plan.text_encoder))
+        done = self._seed_recogniser(plan)
+        done += self._seed_configured(KOREAN, plan.korean)
+        for name, configured in plan.others.items():
+            done += self._seed_configured(_other(name, configured), configured)
+        return (*done, *self._seed_configured(TEXT_ENCODER, plan.text_encoder))
 
     def _seed_recogniser(self, plan: SeedPlan) -> list[str]:
         done: list[str] = []
@@ -86,13 +98,13 @@ class Seeder:
             self._remember(seeded | {BASE: ""})
         return done
 
-    def _seed_text_encoder(self, configured: str) -> list[str]:
+    def _seed_configured(self, checkpoint: CheckpointKind, configured: str) -> list[str]:
         seeded = self._seeded()
-        if not configured or seeded.get(TEXT_ENCODER.base) == configured:
+        if not configured or seeded.get(checkpoint.base) == configured:
             return []
-        self._require_own(TEXT_ENCODER, configured)
-        line = self._configure(TEXT_ENCODER, configured)
-        self._remember(seeded | {TEXT_ENCODER.base: configured})
+        self._require_own(checkpoint, configured)
+        line = self._configure(checkpoint, configured)
+        self._remember(seeded | {checkpoint.base: configured})
         return [line]
 
     def _require_own(self, checkpoint: CheckpointKind, configured: str) -> None:
@@ -144,6 +156,7 @@ class Seeder:
             artefacts=artefacts,
             metrics=_metrics(folder),
             family=checkpoint.family,
+            properties=_properties(folder),
         )
         # Two processes that start at once make one version of it.
         self._catalog.register(model, overwrite=True, request_id=f"seed {version}")
@@ -168,6 +181,22 @@ class Seeder:
 
     def _remember(self, seeded: dict[str, str]) -> None:
         self._store.write(_SEEDED, [json.dumps(seeded).encode()])
+
+
+def _other(name: str, configured: str) -> CheckpointKind:
+    checkpoint = named(name)
+    if name == PREBUILT:
+        raise unavailable(checkpoint, configured, "the model of that name is no base")
+    if name in OWN_SETTINGS:
+        raise unavailable(checkpoint, configured, f"the setting of {name} is {OWN_SETTINGS[name]}")
+    if not configured:
+        raise unavailable(checkpoint, configured, "nothing is named")
+    return checkpoint
+
+
+def _properties(folder: Path) -> dict[str, str]:
+    architecture = architecture_of(folder)
+    return {"architecture": architecture} if architecture else {}
 
 
 def _metrics(folder: Path) -> dict[str, float]:
