@@ -102,7 +102,7 @@ class StorageApp:
         await self._parts.work.command(self._places.check)
         for table in await self._parts.work.command(self._parts.quarantines.recover):
             self._context.announce(
-                f"table {table}: what an unfinished statement left in its quarantine was removed"
+                f"table {table}: its quarantine was brought up to date after an unfinished statement"
             )
         await self._parts.work.command(self._forget_dropped)
         await self._parts.work.command(self._parts.uploads.clean)
@@ -139,6 +139,8 @@ class StorageApp:
                 await asyncio.wait_for(self._context.stopping.wait(), self._maintenance_interval_s)
                 return
             try:
+                # Before versions are cleaned up: what is left half done is told by the history of its table.
+                await self._parts.work.command(self._parts.quarantines.recover)
                 cleaned = await self._parts.work.command(self._maintenance.run)
                 await self._parts.work.command(self._forget_dropped)
                 uploads = await self._parts.work.command(self._parts.uploads.clean)

@@ -15,8 +15,10 @@ def commit_rows(parts: Parts, received: ReceivedRows, cancellation: Cancellation
     rows = Rows(received.spool.schema, cancellation.heeded(received.spool.batches()))
     match start.mode:
         case storage_pb2.WRITE_MODE_CREATE:
+            parts.quarantines.make_way(start.table)
             return parts.tables.create(start.table, rows)
         case storage_pb2.WRITE_MODE_REPLACE:
+            parts.quarantines.make_way(start.table)
             return parts.tables.replace(start.table, rows)
         case storage_pb2.WRITE_MODE_APPEND:
             columns = tuple(start.columns) or _positional(parts, start.table, rows)

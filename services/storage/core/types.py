@@ -43,6 +43,19 @@ class Operation(enum.StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CopyMark:
+    """What the commit of a table says of the COPY that made it.
+
+    Attributes:
+        copy_id: The COPY; no other has it.
+        keeps: Whether it added to what the table held.
+    """
+
+    copy_id: str
+    keeps: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableVersion:
     """One version of a table.
 

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from services.storage import servicer
 from services.storage.commit import commit_rows
 from services.storage.core.cancelling import Cancellation
+from services.storage.core.tables.quarantines import Quarantines
 from services.storage.core.types import TableInfo
 from services.storage.parts import Parts
 from services.storage.streams import ReceivedRows
@@ -341,6 +342,21 @@ class TestCopies:
         await rig.stub.DropTable(storage_pb2.DropTableRequest(table="broken"))
         gone = storage_pb2.GetTableRequest(table="broken_quarantine")
         assert (await refusal(rig.stub.GetTable(gone))).reason is Reason.TABLE_NOT_FOUND
+
+    @pytest.mark.parametrize("mode", [storage_pb2.WRITE_MODE_CREATE, storage_pb2.WRITE_MODE_REPLACE])
+    async def test_a_new_table_does_not_inherit_the_quarantine_of_one_that_is_gone(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch, mode: storage_pb2.WriteMode
+    ) -> None:
+        def fail(_quarantines: object, _quarantine: str) -> None:
+            """The store goes away before the quarantine is dropped."""
+
+        await rig.client.copy("broken", "broken.csv")
+        monkeypatch.setattr(Quarantines, "_drop_if_possible", fail)
+        await rig.stub.DropTable(storage_pb2.DropTableRequest(table="broken"))
+        answer = await rig.client.write("broken", PEOPLE, mode)
+        assert answer.table.quarantine == ""
+        described = await rig.stub.GetTable(storage_pb2.GetTableRequest(table="broken"))
+        assert described.table.quarantine == ""
 
     async def test_an_append_says_what_became_of_the_columns(self, rig: Rig) -> None:
         await rig.client.copy("people", "people.csv")

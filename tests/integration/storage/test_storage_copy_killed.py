@@ -26,7 +26,7 @@ from thanosql_runtime.testing import PEER_TOKEN, peer_channel
 OLD = "a,b\n1,2\nold\n"
 NEW = "a,b\n" + "3,4\n" * 100_000 + "new\n"
 
-# Copies, and stops for ever while it writes the table: the quarantine is committed, the table is not.
+# Copies, and stops for ever while it writes the table, or when it begins to write the quarantine.
 HALTING_COPY = """
 import sys, threading
 from pathlib import Path
@@ -39,14 +39,21 @@ from tests.fakes.storage_recordings import recordings_at
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.workspace import Workspace
 
-root, if_exists = Path(sys.argv[1]), IfExists(sys.argv[2])
+root, if_exists, committed = Path(sys.argv[1]), IfExists(sys.argv[2]), sys.argv[3] == "True"
 tables = Tables(directory_home(root / "tables"))
-before = tables.dataset("t_quarantine").version if tables.exists("t_quarantine") else 0
+
+def stop():
+    print("writing", flush=True)
+    threading.Event().wait()
 
 def halt(_progress):
-    if tables.exists("t_quarantine") and tables.dataset("t_quarantine").version != before:
-        print("writing", flush=True)
-        threading.Event().wait()
+    if tables.left_out.waiting("t_quarantine") and not committed:
+        stop()
+
+def batches(_left_out):
+    stop()
+
+tables.left_out.batches = batches
 
 workspace = Workspace(LocalDirectory(root / "files"), LocalDirectory(root / "objects"))
 copying = CopyCommand(tables, Quarantines(tables), workspace, recordings_at(root, workspace))
@@ -68,10 +75,10 @@ def copied(root: Path, source: str, if_exists: IfExists = IfExists.FAIL) -> None
     copying.run(request, lambda _: None)
 
 
-def kill_between_the_commits(root: Path, if_exists: IfExists) -> None:
+def kill_between_the_commits(root: Path, if_exists: IfExists, *, committed: bool = False) -> None:
     paths = os.pathsep.join(str(ROOT / part) for part in (".", "libs", "sdk"))
     process = subprocess.Popen(
-        [sys.executable, "-c", HALTING_COPY, str(root), if_exists.value],
+        [sys.executable, "-c", HALTING_COPY, str(root), if_exists.value, str(committed)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": paths},
@@ -90,12 +97,25 @@ def test_both_tables_are_as_they_were(tmp_path: Path, if_exists: IfExists) -> No
     copied(tmp_path, "old.csv")
     kill_between_the_commits(tmp_path, if_exists)
     tables = Tables(directory_home(tmp_path / "tables"))
-    assert Quarantines(tables).recover() == ["t"]
+    assert Quarantines(tables).recover() == []
     assert tables.dataset("t").to_table().to_pydict() == {"a": [1], "b": [2]}
     assert tables.dataset("t_quarantine").to_table()["raw"].to_pylist() == ["old"]
     copied(tmp_path, "new.csv", if_exists)
     rows = 100_000 + (if_exists is IfExists.APPEND)
     assert Tables(directory_home(tmp_path / "tables")).describe("t").row_count == rows
+
+
+@pytest.mark.parametrize(
+    ("if_exists", "kept"), [(IfExists.REPLACE, ["new"]), (IfExists.APPEND, ["old", "new"])]
+)
+def test_both_tables_are_as_the_copy_made_them(tmp_path: Path, if_exists: IfExists, kept: list[str]) -> None:
+    write_files(tmp_path / "files")
+    copied(tmp_path, "old.csv")
+    kill_between_the_commits(tmp_path, if_exists, committed=True)
+    tables = Tables(directory_home(tmp_path / "tables"))
+    assert Quarantines(tables).recover() == ["t"]
+    assert tables.describe("t").row_count == 100_000 + (if_exists is IfExists.APPEND)
+    assert tables.dataset("t_quarantine").to_table()["raw"].to_pylist() == kept
 
 
 def test_there_is_no_table_where_there_was_none(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_listing_shows_what_other_processes_have_just_changed(counted_home: Ta
 def test_a_listing_leaves_out_what_a_writer_left_that_died_before_its_first_commit(
     tables: Tables, home: TableHome
 ) -> None:
-    home._store.write("half.lance/data/rows.lance", [b"half"])
+    home.store.write("half.lance/data/rows.lance", [b"half"])
     add(tables, "whole")
     assert [table.name for table in listing_of(tables).page().tables] == ["whole"]
 
@@ -103,7 +103,7 @@ def test_a_quarantine_whose_table_is_gone_has_an_entry_of_its_own(
         ("t", "t_quarantine")
     ]
     tables.drop("t")
-    home._store.write("t.lance/data/rows.lance", [b"half"])
+    home.store.write("t.lance/data/rows.lance", [b"half"])
     assert [table.name for table in listing_of(tables).page().tables] == ["t_quarantine"]
 
 
@@ -113,6 +113,6 @@ def test_the_time_of_the_last_change_is_right_whatever_lies_beside_the_versions(
     before_s = time.time()
     add(tables, "t")
     for number in range(1001):
-        home._store.write(f"t.lance/_versions/.left{number:04}", [b""])
+        home.store.write(f"t.lance/_versions/.left{number:04}", [b""])
     after_s = time.time()
     assert before_s <= tables.describe("t").update_time_s <= after_s

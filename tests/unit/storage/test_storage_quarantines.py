@@ -1,7 +1,9 @@
 """Rows that COPY could not read: where they are, with what they came, and what a death leaves of them."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -9,15 +11,20 @@ import pytest
 from services.storage.core.changing.assigning import Assignment
 from services.storage.core.changing.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand, CopyRequest
+from services.storage.core.names import fold
+from services.storage.core.tables.homes import TableHome
+from services.storage.core.tables.left_out import LeftOutRows
 from services.storage.core.tables.listing import TableListing
 from services.storage.core.tables.quarantines import QUARANTINE, Quarantines
 from services.storage.core.tables.rows import Rows
 from services.storage.core.tables.tables import Tables
-from services.storage.core.types import CopyOutcome, IfExists, TableInfo
+from services.storage.core.types import CopyOutcome, IfExists, Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 Select = Callable[[str], list[dict[str, object]]]
 Copy = Callable[..., CopyOutcome]
+HalfDone = Callable[..., None]
+Between = Callable[..., None]
 
 pytestmark = pytest.mark.parametrize("home", ["directory", "bucket"], indirect=True)
 
@@ -188,6 +195,17 @@ class TestAQuarantineThatCannotBeDropped:
         assert Quarantines(tables).recover() == ["t"]
         assert tables.names() == []
 
+    def test_is_not_inherited_by_the_next_table_of_the_name(
+        self, copy: Copy, quarantines: Quarantines, tables: Tables, stuck: pytest.MonkeyPatch
+    ) -> None:
+        assert quarantines.drop("t")
+        with pytest.raises(ThanosqlError, match="the store is away"):
+            copy("a,b\n3,4\n")
+        assert not tables.exists("t")
+        stuck.undo()
+        assert copy("a,b\n3,4\n").table.quarantine == ""
+        assert tables.names() == ["t"]
+
     def test_takes_the_rows_of_the_next_copy(
         self, copy: Copy, select: Select, stuck: pytest.MonkeyPatch
     ) -> None:
@@ -215,55 +233,78 @@ def test_a_copy_without_a_readable_row_changes_nothing(copy: Copy, tables: Table
 
 
 class TestAHalfDoneCopy:
-    """The quarantine is committed, the table is not: what a death between the two leaves."""
+    """The rows are put aside, and the table is committed or not: what a death leaves, or finds, of it."""
 
-    def half_done(self, quarantines: Quarantines, content: str, *, keep: bool) -> None:
-        def die() -> TableInfo:
-            raise _DeathError
+    @pytest.fixture
+    def half_done(self, tables: Tables, copying: CopyCommand, files: Path) -> HalfDone:
+        def run(raw: str, if_exists: IfExists, *, committed: bool) -> None:
+            (files / "half.csv").write_text(f"a,b\n7,8\n{raw}\n")
+            with pytest.MonkeyPatch.context() as patch:
+                for way in ("create", "replace", "append"):
+                    patch.setattr(tables, way, dying(getattr(tables, way), committed=committed))
+                with pytest.raises(_DeathError):
+                    copying.run(
+                        CopyRequest(table="t", source="half.csv", if_exists=if_exists), lambda _: None
+                    )
 
-        rows = pa.Table.from_pylist([{"source": "t.csv", "raw": content}], schema=QUARANTINE)
-        with pytest.MonkeyPatch.context() as patch:
-            # A process that dies takes nothing back.
-            patch.setattr(quarantines, "_settle", lambda name: False)
-            with pytest.raises(_DeathError):
-                quarantines.commit("t", Rows(rows.schema, rows.to_batches()), die, keep=keep)
+        return run
 
-    @pytest.mark.parametrize("keep", [True, False], ids=["append", "replace"])
-    def test_is_taken_back_at_the_next_start(
-        self, copy: Copy, tables: Tables, quarantines: Quarantines, select: Select, keep: bool
+    @pytest.mark.parametrize("if_exists", [IfExists.APPEND, IfExists.REPLACE])
+    def test_that_did_not_commit_its_table_leaves_no_sign(
+        self, copy: Copy, tables: Tables, half_done: HalfDone, select: Select, if_exists: IfExists
     ) -> None:
         copy("a,b\n1,2\nold\n")
-        self.half_done(quarantines, "new", keep=keep)
-        assert "new" in raws(select)
-        assert Quarantines(tables).recover() == ["t"]
+        half_done("new", if_exists, committed=False)
         assert raws(select) == ["old"]
         assert Quarantines(tables).recover() == []
-
-    def test_of_a_new_table_leaves_nothing(self, tables: Tables, quarantines: Quarantines) -> None:
-        self.half_done(quarantines, "new", keep=False)
-        assert tables.names() == ["t_quarantine"]
-        assert Quarantines(tables).recover() == ["t"]
-        assert tables.names() == []
-
-    def test_is_taken_back_before_the_next_copy_too(
-        self, copy: Copy, quarantines: Quarantines, select: Select
-    ) -> None:
-        copy("a,b\n1,2\nold\n")
-        self.half_done(quarantines, "new", keep=True)
         copy("a,b\n1,2\nnext\n", IfExists.APPEND)
         assert raws(select) == ["old", "next"]
 
-    def test_that_happened_twice_is_taken_back_twice(
-        self, copy: Copy, tables: Tables, quarantines: Quarantines, select: Select
+    def test_of_a_new_table_leaves_nothing(self, tables: Tables, half_done: HalfDone) -> None:
+        half_done("new", IfExists.FAIL, committed=False)
+        assert tables.names() == []
+        assert Quarantines(tables).recover() == []
+        assert TableListing(tables, Quarantines(tables)).page().tables == ()
+
+    @pytest.mark.parametrize(
+        ("if_exists", "kept"), [(IfExists.APPEND, ["old", "new"]), (IfExists.REPLACE, ["new"])]
+    )
+    def test_that_committed_its_table_is_finished_at_the_next_start(
+        self,
+        copy: Copy,
+        tables: Tables,
+        half_done: HalfDone,
+        select: Select,
+        if_exists: IfExists,
+        kept: list[str],
     ) -> None:
         copy("a,b\n1,2\nold\n")
-        self.half_done(quarantines, "one", keep=True)
-        self.half_done(quarantines, "two", keep=True)
-        assert Quarantines(tables).recover() == ["t"]
+        half_done("new", if_exists, committed=True)
         assert raws(select) == ["old"]
+        assert Quarantines(tables).recover() == ["t"]
+        assert raws(select) == kept
+        assert Quarantines(tables).recover() == []
+        assert raws(select) == kept
+
+    def test_is_finished_before_the_next_copy_too(
+        self, copy: Copy, half_done: HalfDone, select: Select
+    ) -> None:
+        half_done("first", IfExists.FAIL, committed=True)
+        half_done("second", IfExists.APPEND, committed=True)
+        copy("a,b\n1,2\nnext\n", IfExists.APPEND)
+        assert raws(select) == ["first", "second", "next"]
+
+    def test_is_not_finished_for_another_table_of_the_name(
+        self, make: Callable[..., None], tables: Tables, half_done: HalfDone
+    ) -> None:
+        half_done("new", IfExists.FAIL, committed=True)
+        tables.drop("t")
+        make("t", pa.table({"x": [1]}))
+        assert Quarantines(tables).recover() == []
+        assert tables.names() == ["t"]
 
     @pytest.mark.parametrize("if_exists", [IfExists.APPEND, IfExists.REPLACE])
-    def test_because_the_table_failed_is_taken_back_at_once(
+    def test_because_the_table_failed_leaves_no_sign(
         self,
         copy: Copy,
         copying: CopyCommand,
@@ -277,20 +318,144 @@ class TestAHalfDoneCopy:
 
         def stop_at_the_commit(_progress: object) -> None:
             # The reports that come from within the commit of the table.
-            if "new" in raws(select):
+            if tables.left_out.waiting("t_quarantine"):
                 raise error(Reason.CANCELLED, "stop")
 
         request = CopyRequest(table="t", source="more.csv", if_exists=if_exists)
         with pytest.raises(ThanosqlError, match="stop"):
             copying.run(request, stop_at_the_commit)
         assert raws(select) == ["old"]
+        assert tables.left_out.waiting("t_quarantine") == []
         assert (tables.describe("t").row_count, tables.describe("t").version) == (1, 1)
 
-    def test_of_a_drop_takes_the_quarantine_along(self, copy: Copy, tables: Tables) -> None:
-        copy("a,b\n1,2\nbad\n")
-        tables.drop("t")
-        assert Quarantines(tables).recover() == ["t"]
-        assert tables.names() == []
+    def test_that_nobody_can_finish_is_forgotten_after_a_week(
+        self, home: TableHome, copy: Copy, tables: Tables, half_done: HalfDone
+    ) -> None:
+        copy("a,b\n1,2\nold\n")
+        half_done("new", IfExists.APPEND, committed=False)
+        assert len(tables.left_out.waiting("t_quarantine")) == 1
+        later = LeftOutRows(home, clock=lambda: time.time() + 8 * 86_400)
+        assert later.waiting("t_quarantine") == []
+        assert tables.left_out.waiting("t_quarantine") == []
+
+
+class TestAnotherProcess:
+    """It has locks of its own, and comes between the two commits of a COPY."""
+
+    @pytest.fixture
+    def between(self, home: TableHome, tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Between:
+        """Let another process act before the commit of the table, or behind it."""
+
+        def act(action: Callable[[Tables], object], *, committed: bool) -> None:
+            append = tables.append
+
+            def acted(*args: Any) -> TableInfo:
+                monkeypatch.undo()
+                if not committed:
+                    action(Tables(home))
+                table = append(*args)
+                if committed:
+                    action(Tables(home))
+                return table
+
+            monkeypatch.setattr(tables, "append", acted)
+
+        return act
+
+    @pytest.mark.parametrize("committed", [False, True])
+    def test_that_starts_takes_nothing_back(
+        self, copy: Copy, select: Select, between: Between, committed: bool
+    ) -> None:
+        copy("a,b\n1,2\nold\n")
+        between(lambda other: Quarantines(other).recover(), committed=committed)
+        assert copy("a,b\n1,2\nnew\n", IfExists.APPEND).table.quarantine == "t_quarantine"
+        assert raws(select) == ["old", "new"]
+
+    @pytest.mark.parametrize("committed", [False, True])
+    def test_that_copies_loses_no_row_and_repeats_none(
+        self, home: TableHome, copy: Copy, select: Select, between: Between, committed: bool
+    ) -> None:
+        def copy_too(other: Tables) -> None:
+            rows = pa.table({"a": [5], "b": [6]})
+            left_out = pa.Table.from_pylist([{"raw": "theirs"}], schema=QUARANTINE)
+            Quarantines(other).commit(
+                "t",
+                Rows(left_out.schema, left_out.to_batches()),
+                lambda mark: other.append(
+                    "t", Rows(rows.schema, rows.to_batches()), (), Operation.COPY, mark
+                ),
+                keep=True,
+            )
+
+        copy("a,b\n1,2\nold\n")
+        between(copy_too, committed=committed)
+        copy("a,b\n3,4\nours\n", IfExists.APPEND)
+        assert sorted(map(str, raws(select))) == ["old", "ours", "theirs"]
+        assert len(select("SELECT * FROM t")) == 3
+
+    def test_that_writes_does_not_keep_the_rows_of_a_copy_that_failed(
+        self, copy: Copy, tables: Tables, select: Select, monkeypatch: pytest.MonkeyPatch, home: TableHome
+    ) -> None:
+        def fail(name: str, *_: object) -> TableInfo:
+            rows = pa.table({"a": [5], "b": [6]})
+            Tables(home).append(name, Rows(rows.schema, rows.to_batches()))
+            raise error(Reason.CONFLICT, "another was quicker")
+
+        copy("a,b\n1,2\nold\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(tables, "append", fail)
+            with pytest.raises(ThanosqlError, match="quicker"):
+                copy("a,b\n3,4\nnew\n", IfExists.APPEND)
+        assert Quarantines(tables).recover() == []
+        assert raws(select) == ["old"]
+
+    def test_that_replaces_the_table_leaves_nothing_of_the_copy_before(
+        self, copy: Copy, select: Select, between: Between
+    ) -> None:
+        def replace(other: Tables) -> None:
+            rows = pa.table({"a": [5], "b": [6]})
+            Quarantines(other).commit(
+                "t",
+                None,
+                lambda mark: other.replace("t", Rows(rows.schema, rows.to_batches()), Operation.COPY, mark),
+                keep=False,
+            )
+
+        copy("a,b\n1,2\n")
+        between(replace, committed=True)
+        copy("a,b\n3,4\nnew\n", IfExists.APPEND)
+        assert select("SELECT * FROM t") == [{"a": 5, "b": 6}]
+
+
+def test_a_copy_whose_outcome_is_unknown_keeps_its_rows_for_later(
+    copy: Copy, tables: Tables, select: Select, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = tables.append
+
+    def landed(*args: Any) -> TableInfo:
+        append(*args)
+        raise error(Reason.STORE_UNAVAILABLE, "nobody knows", outcome="unknown")
+
+    copy("a,b\n1,2\nold\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "append", landed)
+        with pytest.raises(ThanosqlError, match="nobody knows"):
+            copy("a,b\n3,4\nnew\n", IfExists.APPEND)
+    assert Quarantines(tables).recover() == ["t"]
+    assert raws(select) == ["old", "new"]
+
+
+def dying(write: Callable[..., TableInfo], *, committed: bool) -> Callable[..., TableInfo]:
+    """Die at the commit of the table, or behind it; its quarantine is written as ever."""
+
+    def run(name: str, *args: Any) -> TableInfo:
+        if fold(name) != "t":
+            return write(name, *args)
+        if committed:
+            write(name, *args)
+        raise _DeathError
+
+    return run
 
 
 class _DeathError(Exception):

@@ -276,7 +276,7 @@ def test_a_table_is_there_whatever_killed_writers_left_beside_its_versions(
 ) -> None:
     tables.create("people", rows())
     for left in (".tmpAbC123", ".tmpXyZ789", "18446744073709551613.manifest#1"):
-        home._store.write(f"people.lance/_versions/{left}", [b"half"])
+        home.store.write(f"people.lance/_versions/{left}", [b"half"])
     assert tables.names() == ["people"]
     assert tables.replace("people", rows()).version == 2
     assert tables.drop("people")

@@ -20,7 +20,7 @@ from services.storage.core.names import checked, column_not_found, fold
 from services.storage.core.tables.quarantines import Quarantines
 from services.storage.core.tables.rows import Rows
 from services.storage.core.tables.tables import Tables
-from services.storage.core.types import CopyOutcome, CopyProgress, IfExists, Operation, TableInfo
+from services.storage.core.types import CopyMark, CopyOutcome, CopyProgress, IfExists, Operation, TableInfo
 from thanosql_objects.workspace import Workspace
 
 
@@ -101,7 +101,7 @@ class CopyCommand:
         self, name: str, rows: Rows, request: CopyRequest, report: CopyReport
     ) -> tuple[TableInfo, tuple[str, ...]]:
         notices: tuple[str, ...] = ()
-        write = partial(self._tables.create, name, rows, Operation.COPY)
+        write: Callable[[CopyMark], TableInfo] = partial(self._tables.create, name, rows, Operation.COPY)
         adds = request.if_exists is IfExists.APPEND and self._tables.exists(name)
         if request.if_exists is IfExists.REPLACE:
             write = partial(self._tables.replace, name, rows, Operation.COPY)
@@ -112,11 +112,13 @@ class CopyCommand:
         table = self._quarantines.commit(name, report.left_out(), write, keep=adds)
         return table, notices
 
-    def _add(self, name: str, rows: Rows, plan: Fit, held: Any) -> TableInfo:  # Any: lance's dataset
+    def _add(
+        self, name: str, rows: Rows, plan: Fit, held: Any, copy: CopyMark
+    ) -> TableInfo:  # Any: lance's dataset
         if not plan.is_wider:
-            return self._tables.append(name, plan.appended(rows), operation=Operation.COPY)
+            return self._tables.append(name, plan.appended(rows), (), Operation.COPY, copy)
         wider = plan.rewritten(held.to_batches(), rows)
-        return self._tables.replace_version(name, held, wider, Operation.COPY)
+        return self._tables.replace_version(name, held, wider, Operation.COPY, copy)
 
     @contextlib.contextmanager
     def _read(

@@ -10,6 +10,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import lance
@@ -18,8 +19,15 @@ from lance.dataset import LanceOperation, Transaction
 from lance.fragment import write_fragments
 
 from services.storage.core.tables.homes import TableHome
-from services.storage.core.tables.outages import in_short, is_outage, outcome_unknown, store_failed
+from services.storage.core.tables.outages import (
+    in_short,
+    is_outage,
+    outcome_unknown,
+    store_failed,
+    store_unreadable,
+)
 from services.storage.core.tables.rows import Rows
+from services.storage.core.types import CopyMark
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 # Each lost race is a commit of somebody else, so that waiting this long means very many writers.
@@ -27,6 +35,10 @@ _PATIENCE_S = 60.0
 _LONGEST_PAUSE_S = 0.5
 _OUTAGES = 2
 _REPEATS = 10
+_COPY = "copy"
+_KEEPS = "copy_keeps"
+OPERATION = "operation"
+"""Property of a commit that says what made it."""
 _LOST_RACE = "Failed to commit the transaction after"
 
 _T = TypeVar("_T")
@@ -98,6 +110,31 @@ def commit(home: TableHome, folded: str, transaction: Transaction) -> Any:
                 raise _refused(home, folded, transaction, problem) from problem
         time.sleep(random.uniform(0, pause_s))  # noqa: S311 - keeps writers apart, guards nothing
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def marked(transaction: Transaction, operation: str, copy: CopyMark | None) -> Transaction:
+    """Return the transaction with what it says of itself in the history of its table."""
+    properties = {OPERATION: str(operation)}
+    if copy is not None:
+        properties |= {_COPY: copy.copy_id, _KEEPS: str(copy.keeps)}
+    return replace(transaction, transaction_properties=properties)
+
+
+def copies_since(dataset: Any, version: int) -> list[CopyMark]:
+    """Return the COPYs behind a version of a table, newest first, but for those that were cleaned up.
+
+    Raises:
+        ThanosqlError: STORE_UNAVAILABLE.
+    """
+    behind = dataset.version - version
+    try:
+        made = dataset.get_transactions(behind) if behind > 0 else []
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise store_unreadable(problem, "the history of a table") from problem
+    said = [found.transaction_properties for found in made if found is not None]
+    return [
+        CopyMark(copy_id=each[_COPY], keeps=each.get(_KEEPS) == str(True)) for each in said if _COPY in each
+    ]
 
 
 @contextlib.contextmanager

@@ -8,8 +8,9 @@ from typing import Any
 
 from services.storage.core.names import fold
 from services.storage.core.paging import comes_after, page_length
+from services.storage.core.tables.commits import OPERATION
 from services.storage.core.tables.outages import is_outage, store_unreadable
-from services.storage.core.tables.tables import OPERATION, Tables
+from services.storage.core.tables.tables import Tables
 from services.storage.core.types import (
     OpenVersion,
     Operation,

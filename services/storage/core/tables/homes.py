@@ -22,12 +22,18 @@ _LAST = 2**64 - 1
 
 
 class TableHome:
-    """The folders of Lance tables in one place."""
+    """The folders of Lance tables in one place.
+
+    Attributes:
+        uri: The place, as Lance names it.
+        options: What Lance needs to reach it.
+        store: Its files.
+    """
 
     def __init__(self, place: Place) -> None:
         self.uri = place.uri
         self.options = dict(place.options)
-        self._store = place.store
+        self.store = place.store
 
     @property
     def is_remote(self) -> bool:
@@ -40,7 +46,7 @@ class TableHome:
 
     def folders(self) -> list[str]:
         """Return the folded names of all tables, and of what dead writers left, in one look."""
-        folders = (name for name in self._store.folders() if name.endswith(_SUFFIX))
+        folders = (name for name in self.store.folders() if name.endswith(_SUFFIX))
         return sorted(from_file_name(name.removesuffix(_SUFFIX)) for name in folders)
 
     def uncommitted(self) -> Iterator[tuple[str, tuple[ObjectInfo, ...]]]:
@@ -51,7 +57,7 @@ class TableHome:
         """
         for name in self.folders():
             if not self.is_committed(name):
-                files = tuple(self._store.walk(_folder(name)))
+                files = tuple(self.store.walk(_folder(name)))
                 if files and not any(_is_manifest(info.key) for info in files):
                     yield name, files
 
@@ -60,17 +66,21 @@ class TableHome:
         if self.is_committed(folded):
             return False
         for key in keys:
-            self._store.delete(key)
+            self.store.delete(key)
         return True
 
     def is_committed(self, folded: str) -> bool:
         """Tell a table from what a writer left that died before its first commit."""
         # Not one page: what killed writers left there may come before all manifests.
-        return any(_is_manifest(info.key) for info in self._store.walk(f"{_folder(folded)}_versions/"))
+        return any(_is_manifest(info.key) for info in self.store.walk(f"{_folder(folded)}_versions/"))
 
     def table_uri(self, folded: str) -> str:
         """Return what Lance opens."""
         return f"{self.uri}/{_folder(folded)}".rstrip("/")
+
+    def left_out_folder(self, folded: str) -> str:
+        """Return what the keys begin with of rows that are put aside for a table; Lance leaves them alone."""
+        return f"{_folder(folded)}_left_out/"
 
     def open(self, folded: str, version: int | None = None) -> Any:  # Any: lance ships no types
         """Open a table for reading.
@@ -96,13 +106,13 @@ class TableHome:
     def data_files(self) -> Iterator[tuple[str, ObjectInfo]]:
         """Yield every file with rows of a table, whatever version has it, or none, behind its address."""
         for name in self.folders():
-            for info in self._store.walk(f"{_folder(name)}data/"):
+            for info in self.store.walk(f"{_folder(name)}data/"):
                 if info.key.endswith(_SUFFIX):
                     yield f"{self.uri}/{info.key}", info
 
     def has_data_file(self, uri: str) -> bool:
         """Tell whether a file with rows is still there."""
-        return self._store.exists(uri.removeprefix(f"{self.uri}/"))
+        return self.store.exists(uri.removeprefix(f"{self.uri}/"))
 
     def remove(self, folded: str) -> bool:
         """Remove a table, the newest version last, so that it is there until it is gone; say if it was there.
@@ -114,7 +124,7 @@ class TableHome:
             ThanosqlError: Why it is there still, or that nobody knows.
         """
         try:
-            keys = [info.key for info in self._store.walk(_folder(folded))]
+            keys = [info.key for info in self.store.walk(_folder(folded))]
         except ThanosqlError as problem:
             raise drop_failed(problem, folded, versions_gone=0) from problem
         manifests = sorted(filter(_is_manifest, keys), key=_version)
@@ -122,7 +132,7 @@ class TableHome:
             return False
         for gone, key in enumerate(manifests):
             try:
-                self._store.delete(key)
+                self.store.delete(key)
             except ThanosqlError as problem:
                 if key != manifests[-1]:
                     raise drop_failed(problem, folded, versions_gone=gone + 1) from problem
@@ -130,7 +140,7 @@ class TableHome:
         try:
             for key in keys:
                 if not _is_manifest(key):
-                    self._store.delete(key)
+                    self.store.delete(key)
         except ThanosqlError as problem:
             _log.warning("files_of_dropped_table_left", table=folded, error=str(problem)[:200])
         return True

@@ -1,22 +1,25 @@
-"""Rows that COPY could not read: a table of them beside each table, committed with it or not at all.
+"""Rows that COPY could not read: a table of them beside each table, which follows its table.
 
-LanceDB has no commit over two tables. The quarantine is committed first, with the version that its
-table has at that moment. As long as the table still has that version, the copy did not happen, and
-the commit of the quarantine is taken back: at once after a failure, at the next start after a death.
+LanceDB has no commit over two tables. The rows are put aside first, then the table is committed, with a mark
+of the COPY, and then they become the quarantine's. Whether the COPY happened stands in the history of its
+table and nowhere else: any process may finish what another left half done, and nothing is ever taken back.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import structlog
 
 from services.storage.core.names import fold
-from services.storage.core.tables.outages import drop_failed
+from services.storage.core.tables.left_out import LeftOut, new_copy
+from services.storage.core.tables.outages import drop_failed, panics_told
 from services.storage.core.tables.rows import Rows
 from services.storage.core.tables.tables import Tables
-from services.storage.core.types import Operation, TableInfo
+from services.storage.core.types import CopyMark, Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("storage")
@@ -32,8 +35,11 @@ QUARANTINE = pa.schema(
 )
 _SUFFIX = "_quarantine"
 _OWNER = "thanosql.quarantine_of"
-_BEFORE = "thanosql.table_version_before"
-_OVER = "thanosql.quarantine_over"
+_COPIES = "thanosql.copies"
+# Of the newest COPYs only: what is put aside for one is removed as soon as it is in here.
+_MOST_COPIES = 100
+_TRIES = 10
+_FAILURES = (ThanosqlError, OSError, RuntimeError, ValueError)
 
 
 class Quarantines:
@@ -44,46 +50,57 @@ class Quarantines:
 
     def of(self, name: str) -> str:
         """Return the name of a table's quarantine, or an empty string if it has none."""
-        return self._found(fold(name))
+        return quarantine_name(fold(name)) if self._found(fold(name)) is not None else ""
 
     def commit(
-        self, name: str, left_out: Rows | None, write: Callable[[], TableInfo], *, keep: bool
+        self, name: str, left_out: Rows | None, write: Callable[[CopyMark], TableInfo], *, keep: bool
     ) -> TableInfo:
-        """Commit a quarantine and its table, or neither; the caller holds the right to write the table.
+        """Commit a table and its quarantine, or neither; the caller holds the right to write the table.
 
         Args:
             name: The table.
             left_out: The rows for the quarantine, if there are any.
-            write: Commits the table.
+            write: Commits the table, with a mark.
             keep: Whether the rows that are in quarantine already stay there.
 
         Raises:
             ThanosqlError: TABLE_ALREADY_EXISTS if the quarantine's name is taken; what `write` raises.
         """
+        quarantine, copy = quarantine_name(fold(name)), new_copy(keeps=keep)
+        with self._tables.writing(quarantine):
+            self.make_way(name)
+            self._settle(fold(name))
+            is_known = bool(self.of(name))
+            if left_out is None and (keep or not is_known):
+                return self._described(write(copy))
+            if not is_known:
+                self.require_free(name)
+            aside = self._put_aside(fold(name), copy, left_out)
+            try:
+                table = write(copy)
+            except ThanosqlError as problem:
+                if "outcome" not in problem.metadata:
+                    self._forget(aside)
+                raise
+            if not self._is_settled(fold(name)):
+                return replace(table, quarantine=quarantine)
+            return self._described(table)
+
+    def make_way(self, name: str) -> None:
+        """Drop the quarantine of a table that is gone, before there is another one of its name.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE.
+        """
         quarantine = quarantine_name(fold(name))
         with self._tables.writing(quarantine):
-            self._settle(fold(name))
-            known = self._found(fold(name))
-            if left_out is None and (keep or not known):
-                return self._described(write())
-            if not known:
-                self.require_free(name)
-            self._put(fold(name), left_out, self._kept(known) if keep and known else iter(()))
-            try:
-                table = write()
-            except BaseException:
-                # What fails here too is settled before the next copy, or at the next start.
-                with contextlib.suppress(ThanosqlError, OSError, RuntimeError, ValueError):
-                    self._settle(fold(name))
-                raise
-            if left_out is None:
-                self._forget(quarantine)
-            return self._described(table)
+            if self._found(fold(name)) is not None and not self._tables.exists(name):
+                self._tables.drop(quarantine)
 
     def require_free(self, name: str) -> None:
         """Raise TABLE_ALREADY_EXISTS if a table of the user has the name of a table's quarantine."""
         quarantine = quarantine_name(fold(name))
-        if self._tables.exists(quarantine) and not self._found(fold(name)):
+        if self._tables.exists(quarantine) and not self.of(name):
             raise _taken(name, quarantine)
 
     def drop(self, name: str) -> bool:
@@ -95,7 +112,7 @@ class Quarantines:
                 raise drop_failed(problem.__cause__ or problem, fold(name), versions_gone=0) from problem
             dropped = self._tables.drop(name)
             if dropped and quarantine:
-                self._forget(quarantine)
+                self._drop_if_possible(quarantine)
             return dropped
 
     def describe(self, name: str) -> TableInfo:
@@ -103,81 +120,109 @@ class Quarantines:
         return self._described(self._tables.describe(name))
 
     def recover(self) -> list[str]:
-        """Take back what was left half done, drop what has outlived its table; return the tables' names."""
-        mended = []
-        for quarantine in self._tables.names():
-            owner = quarantined_name(quarantine)
-            if not owner or not self._found(owner):
-                continue
-            with self._tables.writing(owner), self._tables.writing(quarantine):
-                if not self._tables.exists(owner):
-                    self._tables.drop(quarantine)
-                elif not self._settle(owner):
-                    continue
-                mended.append(owner)
-        return mended
+        """Finish what was left half done, drop what has outlived its table; return the tables' names.
+
+        What cannot be done now is logged, and done in the next round.
+        """
+        owners = [quarantined_name(name) for name in self._tables.folders()]
+        return [owner for owner in owners if owner and self._is_mended(owner)]
+
+    def _is_mended(self, owner: str) -> bool:
+        quarantine = quarantine_name(owner)
+        try:
+            with (
+                panics_told(f"table {quarantine!r}"),
+                self._tables.writing(owner),
+                self._tables.writing(quarantine),
+            ):
+                # In this order: a quarantine is there only if its table has been there before it.
+                if self.of(owner) and not self._tables.exists(owner):
+                    return self._tables.drop(quarantine)
+                return self._settle(owner)
+        except _FAILURES as problem:
+            _log.warning("quarantine_not_settled", table=owner, error=str(problem)[:200])
+            return False
 
     def _described(self, table: TableInfo) -> TableInfo:
         return replace(table, quarantine=self.of(table.name))
 
-    def _found(self, name: str) -> str:
-        """Tell a quarantine from a table of a user, which may have its name and columns, but no remark."""
-        quarantine = quarantine_name(name)
-        dataset = self._tables.found(quarantine)
+    def _found(self, name: str) -> Any | None:  # Any: lance ships no types
+        """Open a quarantine; a table of a user may have its name and columns, but no remark."""
+        dataset = self._tables.found(quarantine_name(name))
         if dataset is None:
-            return ""
+            return None
         is_ours = dataset.schema.equals(QUARANTINE) and _remark(dataset.schema, _OWNER) == name
-        return quarantine if is_ours else ""
+        return dataset if is_ours else None
 
-    def _forget(self, quarantine: str) -> None:
-        """Drop a quarantine after the change of its table; what fails now is done at the next start."""
+    def _put_aside(self, name: str, copy: CopyMark, left_out: Rows | None) -> LeftOut:
+        rows = left_out or Rows(QUARANTINE, ())
+        before = self._tables.version(name)
+        return self._tables.left_out.put(quarantine_name(name), copy.copy_id, before, rows)
+
+    def _forget(self, aside: LeftOut) -> None:
+        """Forget the rows of a COPY that did not happen; no commit will ever name them, if that fails."""
+        with contextlib.suppress(*_FAILURES):
+            self._tables.left_out.remove(aside)
+
+    def _drop_if_possible(self, quarantine: str) -> None:
+        """Drop a quarantine after its table; what fails now is done before there is another such table."""
         try:
             self._tables.drop(quarantine)
-        except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
+        except _FAILURES as problem:
             _log.warning("quarantine_not_dropped", quarantine=quarantine, error=str(problem)[:200])
 
-    def _put(self, name: str, left_out: Rows | None, kept: Iterator[pa.RecordBatch]) -> None:
-        def batches() -> Iterator[pa.RecordBatch]:
-            yield from kept
-            yield from left_out.reader() if left_out is not None else ()
-
-        remarks = {_OWNER: name, _BEFORE: str(self._tables.version(name))}
-        if left_out is None:
-            remarks[_OVER] = "true"
-        self._tables.replace(quarantine_name(name), Rows(QUARANTINE, batches(), remarks), Operation.COPY)
-
-    def _kept(self, quarantine: str) -> Iterator[pa.RecordBatch]:
-        yield from self._tables.dataset(quarantine).to_batches()
+    def _is_settled(self, name: str) -> bool:
+        """Settle after the commit of the table; what fails now is done later, and the COPY has happened."""
+        try:
+            return self._settle(name)
+        except _FAILURES as problem:
+            _log.warning("quarantine_not_settled", table=name, error=str(problem)[:200])
+            return False
 
     def _settle(self, name: str) -> bool:
-        """Take back a quarantine whose table was not committed, drop one that is over; say if it was so."""
-        quarantine = self._found(name)
-        ahead = bool(quarantine) and self._is_ahead(quarantine, name)
-        if not quarantine or not (ahead or self._is_over(quarantine)):
+        """Give the quarantine the rows of each COPY that has happened, and say whether there was any."""
+        aside = {each.copy_id: each for each in self._tables.left_out.waiting(quarantine_name(name))}
+        if not aside:
             return False
-        version = self._last_settled(quarantine, name) if ahead else 0
-        if version:
-            self._tables.restore(quarantine, version)
+        first = min(each.version_before for each in aside.values())
+        happened = _happened(self._tables.copies_since(name, first))
+        settled = [(copy, is_over) for copy, is_over in happened if copy.copy_id in aside]
+        for copy, is_over in reversed(settled):
+            if not is_over:
+                self._give(name, aside[copy.copy_id], keeps=copy.keeps)
+            self._tables.left_out.remove(aside[copy.copy_id])
+        return bool(settled)
+
+    def _give(self, name: str, aside: LeftOut, *, keeps: bool) -> None:
+        """Give the quarantine the rows of one COPY; begun anew where another process is at the same."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._give_once(name, aside, keeps=keeps)
+            except ThanosqlError as problem:
+                outrun = problem.reason in (Reason.CONFLICT, Reason.TABLE_ALREADY_EXISTS)
+                if not outrun or tries == _TRIES:
+                    raise
+
+    def _give_once(self, name: str, aside: LeftOut, *, keeps: bool) -> None:
+        tables, quarantine = self._tables, quarantine_name(name)
+        held = self._found(name)
+        copies = _remark(held.schema, _COPIES).split() if held is not None else []
+        if aside.copy_id in copies or not tables.left_out.is_there(aside):
+            return  # Another process was quicker.
+        rows = tables.left_out.batches(aside)
+        first = next(rows, None)
+        if first is None:
+            tables.drop(quarantine)
+            return
+        kept = held.to_batches() if held is not None and keeps else ()
+        remarks = {_OWNER: name, _COPIES: " ".join([*copies, aside.copy_id][-_MOST_COPIES:])}
+        given = Rows(QUARANTINE, itertools.chain(kept, [first], rows), remarks)
+        if held is None:
+            tables.create(quarantine, given, Operation.COPY)
         else:
-            self._tables.drop(quarantine)
-        return True
-
-    def _last_settled(self, quarantine: str, name: str) -> int:
-        newest = int(self._tables.dataset(quarantine).version)
-        for version in range(newest - 1, 0, -1):
-            with contextlib.suppress(ValueError):  # Old versions are cleaned away.
-                if not self._is_ahead(quarantine, name, version):
-                    return version
-        return 0
-
-    def _is_ahead(self, quarantine: str, name: str, version: int | None = None) -> bool:
-        tables = self._tables
-        dataset = tables.dataset_at(quarantine, version) if version else tables.dataset(quarantine)
-        return _remark(dataset.schema, _BEFORE) == str(tables.version(name))
-
-    def _is_over(self, quarantine: str) -> bool:
-        dataset = self._tables.dataset(quarantine)
-        return bool(_remark(dataset.schema, _OVER)) and dataset.count_rows() == 0
+            tables.replace_version(quarantine, held, given, Operation.COPY)
 
 
 def quarantine_name(folded: str) -> str:
@@ -189,6 +234,14 @@ def quarantined_name(folded: str) -> str:
     """Return the name of the table whose quarantine has this name; empty where none can have it."""
     owner = folded.removesuffix(_SUFFIX)
     return owner if owner != folded else ""
+
+
+def _happened(copies: Iterable[CopyMark]) -> Iterator[tuple[CopyMark, bool]]:
+    """Yield COPYs, newest first, each with whether a later one has replaced the table."""
+    is_over = False
+    for copy in copies:
+        yield copy, is_over
+        is_over = is_over or not copy.keeps
 
 
 def _remark(schema: pa.Schema, key: str) -> str:

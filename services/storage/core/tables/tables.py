@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,23 @@ import structlog
 from lance.dataset import LanceOperation, Transaction
 
 from services.storage.core.names import checked, fold, table_not_found
-from services.storage.core.tables.commits import commit, in_place_of, repeated, translated, written
+from services.storage.core.tables.commits import (
+    commit,
+    copies_since,
+    in_place_of,
+    marked,
+    repeated,
+    translated,
+    written,
+)
+from services.storage.core.tables.describing import described_as
 from services.storage.core.tables.handles import TableHandles
 from services.storage.core.tables.homes import TableHome, directory_home
+from services.storage.core.tables.left_out import LeftOutRows
 from services.storage.core.tables.locks import NameLocks
 from services.storage.core.tables.readers import DoomedError, Readers
 from services.storage.core.tables.rows import Rows, aligned
-from services.storage.core.types import ColumnInfo, Operation, TableInfo
+from services.storage.core.types import CopyMark, Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("storage")
@@ -26,8 +35,6 @@ _MANY_PIECES = 16
 _EVER = timedelta(days=36_500)
 _COPY_OVER = "use OPTIONS (overwrite=True) to replace it, or if_exists='append' to add to it"
 _CREATE_OVER = "write CREATE OR REPLACE TABLE, or choose another name"
-OPERATION = "operation"
-"""Property of a commit that says what made it."""
 
 
 class Tables:
@@ -38,10 +45,14 @@ class Tables:
 
     Args:
         home: Where they are; a path means a directory.
+
+    Attributes:
+        left_out: What COPY left out, until it is known whether it happened.
     """
 
     def __init__(self, home: TableHome | Path) -> None:
         self._home = home if isinstance(home, TableHome) else directory_home(home)
+        self.left_out = LeftOutRows(self._home)
         self._readers = Readers()
         self._locks = NameLocks()
         self._handles = TableHandles(self._home)
@@ -100,12 +111,12 @@ class Tables:
 
     def describe(self, name: str) -> TableInfo:
         """Describe a table as it is now."""
-        return _described(fold(name), self.dataset(name))
+        return described_as(fold(name), self.dataset(name))
 
     def described(self, name: str) -> TableInfo | None:
         """Describe a table as it is now; None where there is no such table."""
         dataset = self.found(name)
-        return None if dataset is None else _described(fold(name), dataset)
+        return None if dataset is None else described_as(fold(name), dataset)
 
     def require_absent(self, name: str, operation: Operation = Operation.CREATE) -> None:
         """Raise TABLE_ALREADY_EXISTS if there is a table of that name, with what its maker may do."""
@@ -114,7 +125,9 @@ class Tables:
             message = f"table {fold(name)!r} exists already; {hint}"
             raise error(Reason.TABLE_ALREADY_EXISTS, message, table=fold(name))
 
-    def create(self, name: str, rows: Rows, operation: Operation = Operation.CREATE) -> TableInfo:
+    def create(
+        self, name: str, rows: Rows, operation: Operation = Operation.CREATE, copy: CopyMark | None = None
+    ) -> TableInfo:
         """Make a table.
 
         Raises:
@@ -125,22 +138,28 @@ class Tables:
             rows.check_names()
             try:
                 made = written(self._home, fold(name), rows)
-                return self._committed(name, Transaction(0, made.operation), operation)
+                return self._committed(name, Transaction(0, made.operation), operation, copy)
             except ThanosqlError as problem:
                 if problem.reason is Reason.CONFLICT:
                     self.require_absent(name, operation)
                 raise
 
-    def replace(self, name: str, rows: Rows, operation: Operation = Operation.REPLACE) -> TableInfo:
+    def replace(
+        self, name: str, rows: Rows, operation: Operation = Operation.REPLACE, copy: CopyMark | None = None
+    ) -> TableInfo:
         """Make a table in the place of the one of that name, if there is one; its history goes on."""
         with self.writing(checked(name)):
             rows.check_names()
             made = written(self._home, fold(name), rows)
             return repeated(
-                lambda: self._committed(name, Transaction(self.version(name), made.operation), operation)
+                lambda: self._committed(
+                    name, Transaction(self.version(name), made.operation), operation, copy
+                )
             )
 
-    def replace_version(self, name: str, dataset: Any, rows: Rows, operation: Operation) -> TableInfo:
+    def replace_version(
+        self, name: str, dataset: Any, rows: Rows, operation: Operation, copy: CopyMark | None = None
+    ) -> TableInfo:
         """Make a table in the place of one version, if that is still the newest.
 
         Raises:
@@ -148,7 +167,7 @@ class Tables:
         """
         with self.writing(fold(name)):
             made = written(self._home, fold(name), rows)
-            return self._committed(name, Transaction(dataset.version, made.operation), operation)
+            return self._committed(name, Transaction(dataset.version, made.operation), operation, copy)
 
     def rewrite(self, name: str, dataset: Any, rows: Rows, operation: Operation) -> TableInfo:
         """Put rows in the place of those of one version; rows that were added since then stay.
@@ -184,6 +203,7 @@ class Tables:
         rows: Rows,
         columns: Iterable[str] = (),
         operation: Operation = Operation.INSERT,
+        copy: CopyMark | None = None,
     ) -> TableInfo:
         """Add rows; columns that they lack become null.
 
@@ -193,6 +213,7 @@ class Tables:
             columns: Names of the table's columns that the rows fill, in order. None given, the rows
                 are matched by their own names.
             operation: What the version says that it was made by.
+            copy: And by which COPY.
 
         Raises:
             ThanosqlError: TABLE_NOT_FOUND, COLUMN_NOT_FOUND, INVALID_DATA, CONFLICT when another
@@ -202,7 +223,16 @@ class Tables:
             dataset = self.dataset(name)
             fitting = aligned(rows, dataset.schema, tuple(columns))
             added = written(self._home, fold(name), fitting, dataset)
-            return self._committed(name, added, operation)
+            return self._committed(name, added, operation, copy)
+
+    def copies_since(self, name: str, version: int) -> list[CopyMark]:
+        """Return the COPYs into a table behind one of its versions, newest first.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE.
+        """
+        dataset = self.found(name)
+        return [] if dataset is None else copies_since(dataset, version)
 
     def drop(self, name: str) -> bool:
         """Drop a table with its history, and say whether there was one."""
@@ -265,10 +295,12 @@ class Tables:
         """Return the names of the tables that threads of this process write, or wait to write."""
         return self._locks.names()
 
-    def _committed(self, name: str, transaction: Transaction, operation: str) -> TableInfo:
-        saying = replace(transaction, transaction_properties={OPERATION: str(operation)})
+    def _committed(
+        self, name: str, transaction: Transaction, operation: str, copy: CopyMark | None = None
+    ) -> TableInfo:
         # Described from what the commit returned: a store that fails after it has still kept the rows.
-        table = _described(fold(name), commit(self._home, fold(name), saying))
+        dataset = commit(self._home, fold(name), marked(transaction, operation, copy))
+        table = described_as(fold(name), dataset)
         if table.version % _COMMITS_BETWEEN_COMPACTIONS == 0:
             self._compact_if_possible(name)
         return table
@@ -279,15 +311,3 @@ class Tables:
             self.compact(name)
         except (ThanosqlError, OSError, RuntimeError, ValueError) as problem:
             _log.warning("table_not_compacted", error=str(problem)[:200])
-
-
-def _described(folded: str, dataset: Any) -> TableInfo:
-    # What the manifest says, which was read when the dataset was opened: nothing is asked of the store.
-    committed: datetime = dataset.get_version()["timestamp"]
-    return TableInfo(
-        name=folded,
-        row_count=dataset.count_rows(),
-        columns=tuple(ColumnInfo(name=field.name, type=str(field.type)) for field in dataset.schema),
-        version=dataset.version,
-        update_time_s=committed.timestamp(),
-    )
