@@ -30,7 +30,7 @@ def test_every_statement_works_with_recordings_that_copy_took_into_keeping(
 ) -> None:
     told = sql(deployment, "COPY calls OPTIONS(store_audio=True, overwrite=True) FROM 'mixed.csv'")
     assert told.returncode == 0, told.stderr
-    assert "2 recordings are kept by their content" in told.stderr
+    assert "2 rows name recordings kept by content" in told.stderr
     rows = json.loads(sql(deployment, "SELECT * FROM calls ORDER BY duration DESC").stdout)
     tone = (workspace / "audio" / "tone.wav").read_bytes()
     key = rows[0]["audio_path"]

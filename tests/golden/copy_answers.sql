@@ -345,7 +345,7 @@ COPY u OPTIONS(store_audio=True) FROM 'audio'
 --| source_path  string
 --| audio_sha256  string
 --| 1 row copied into u, 1 row left out: see u_quarantine
---| notice: 1 recording is kept by its content: 1 was stored now, 3244 bytes; 0 were there already
+--| notice: 1 row names a recording kept by content: 1 was stored now, 3244 bytes
 --| row 0  audio/text.wav: the recording cannot be read: Format not recognised AUDIO_UNREADABLE
 
 --# what EXPLAIN says of them

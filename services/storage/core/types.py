@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from thanosql_runtime.errors import Reason
 
@@ -113,6 +113,18 @@ class IfExists(enum.Enum):
     FAIL = "fail"
     REPLACE = "replace"
     APPEND = "append"
+
+
+class RowPlace(NamedTuple):
+    """Where a row stands in what is copied.
+
+    Attributes:
+        row: Its number, from 0.
+        line: Its first line in the source, from 1; None where nobody knows, or a source has no lines.
+    """
+
+    row: int
+    line: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ async def test_a_tree_is_kept_once_and_read_by_its_keys(rig: Rig) -> None:
     result = await rig.client.copy("t", "libri", store_audio=True)
     # Both recordings of the tree are the same silence.
     told = result.notices[0].message
-    assert told.startswith("2 recordings are kept by their content: 1 was stored now")
+    assert told.startswith("2 rows name recordings kept by content: 1 was stored now")
     rows = (await rig.client.query("SELECT * FROM t", "t")).to_pylist()
     recording = await content(rig, FIRST)
     sha256 = hashlib.sha256(recording).hexdigest()

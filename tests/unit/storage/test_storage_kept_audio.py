@@ -73,9 +73,7 @@ def test_a_folder_names_its_recordings_where_they_are_kept(
         }
     ]
     assert (tmp_path / "objects" / key).read_bytes() == (files / "a" / "one.wav").read_bytes()
-    assert outcome.notices == (
-        "1 recording is kept by its content: 1 was stored now, 1644 bytes; 0 were there already",
-    )
+    assert outcome.notices == ("1 row names a recording kept by content: 1 was stored now, 1644 bytes",)
 
 
 def test_the_same_bytes_are_stored_once_under_whatever_names(
@@ -128,6 +126,45 @@ def test_rows_of_any_file_name_their_recordings_where_they_are_kept(
     assert [row["reason"] for row in left_out] == ["AUDIO_NOT_FOUND"] * 2
     assert json.loads(str(left_out[0]["raw"])) == records[1]
     assert left_out[1]["message"] == "column 'Recording' names no recording"
+
+
+@pytest.mark.parametrize(
+    ("source", "content", "lines"),
+    [
+        ("t.csv", 'audio_path,n\n\none.wav,1\nshort\nnone.wav,"3\n"\n,4\none.wav,5\n', [4, 5, 7]),
+        ("t.tsv", "audio_path\tn\nnone.wav\t1\nshort\none.wav\t2\n", [2, 3]),
+        ("t.jsonl", '{"audio_path":"one.wav"}\n[]\n\n{"audio_path":"none.wav"}\n', [2, 4]),
+        ("t.json", '[{"audio_path":"one.wav"},\n1,\n{"audio_path":"none.wav"}]', [2, 3]),
+    ],
+)
+def test_a_row_left_out_for_its_recording_has_its_line_in_the_source(
+    copying: CopyCommand, files: Path, select: Select, source: str, content: str, lines: list[int]
+) -> None:
+    record(files / "one.wav")
+    (files / source).write_text(content)
+    stored(copying, source)
+    left_out = select("SELECT line, raw FROM t_quarantine ORDER BY line")
+    assert [row["line"] for row in left_out] == lines
+
+
+def test_a_row_left_out_for_its_recording_is_numbered_as_in_the_source(
+    copying: CopyCommand, files: Path
+) -> None:
+    record(files / "one.wav")
+    (files / "t.csv").write_text("audio_path,n\nshort\none.wav,1\n,2\nnone.wav,3\n")
+    told = stored(copying, "t.csv").quarantined
+    assert [(problem.row, problem.subject) for problem in told] == [
+        (0, "line 2"),
+        (2, "line 4"),
+        (3, "none.wav"),
+    ]
+
+
+def test_rows_that_name_one_recording_are_told_as_rows(copying: CopyCommand, files: Path) -> None:
+    record(files / "one.wav")
+    (files / "t.csv").write_text("audio_path\n" + "one.wav\n" * 3)
+    outcome = stored(copying, "t.csv")
+    assert outcome.notices == ("3 rows name recordings kept by content: 1 was stored now, 3244 bytes",)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def renamed(rows: Rows) -> Rows:
     fields = [field.with_name(name) for field, name in zip(rows.schema, names, strict=True)]
     schema = pa.schema(fields)
     batches = (pa.record_batch(batch.columns, schema=schema) for batch in rows.reader())
-    return Rows(schema, batches)
+    return Rows(schema, batches, places=rows.places)
 
 
 class TypeGuess:

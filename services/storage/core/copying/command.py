@@ -158,15 +158,7 @@ def require_folder_column(request: CopyRequest) -> None:
 
 
 def _kept(stored: Stored) -> str:
-    are = (
-        "1 recording is kept by its"
-        if stored.recordings == 1
-        else f"{stored.recordings} recordings are kept by their"
-    )
-    there = stored.recordings - stored.added
-    added = f"{stored.added} {_was(stored.added)} stored now, {stored.added_bytes} bytes"
-    return f"{are} content: {added}; {there} {_was(there)} there already"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
+    # Several rows may name one recording.
+    name = "1 row names a recording" if stored.rows == 1 else f"{stored.rows} rows name recordings"
+    was = "was" if stored.added == 1 else "were"
+    return f"{name} kept by content: {stored.added} {was} stored now, {stored.added_bytes} bytes"

@@ -18,7 +18,7 @@ from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sources import unreadable
 from services.storage.core.spooling import Spool
 from services.storage.core.tables.rows import Rows
-from services.storage.core.types import RowProblem
+from services.storage.core.types import RowPlace, RowProblem
 from thanosql_runtime.errors import Reason, error
 
 _BLOCK_BYTES = 1 << 20
@@ -46,7 +46,8 @@ def read_delimited(delimiter: str, path: Path, name: str, report: CopyReport) ->
         spool.finish()
         report.require_rows(spool.row_count, name)
         typed = pa.schema([field.with_type(g.type) for field, g in zip(schema, guesses, strict=True)])
-        yield Rows(typed, (_typed(batch, typed) for batch in spool.batches()))
+        batches = (_typed(batch, typed) for batch in spool.batches())
+        yield Rows(typed, batches, places=_places(source, len(names)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,22 +131,31 @@ def _quarantine(source: _Source, bad: RecordSpool, report: CopyReport) -> None:
     """Report the bad rows by their lines, which only a second reading can tell."""
     if not bad.row_count:
         return
-    lines = _lines_of_width_other_than(source, len(source.header.names))
+    width = len(source.header.names)
+    lines = (line for line, fields in _lines(source) if fields != width)
     for record in bad.records():
         line = next(lines, None)
         subject = f"line {line}" if line else f"row {record['row'] + 1}"
         report.quarantine(RowProblem(**record, subject=subject, source=source.name, line=line))
 
 
-def _lines_of_width_other_than(source: _Source, width: int) -> Iterator[int]:
+def _places(source: _Source, width: int) -> Iterator[RowPlace]:
+    """Yield where the rows of the header's width stand, which only another reading can tell."""
+    for row, (line, fields) in enumerate(_lines(source)):
+        if fields == width:
+            yield RowPlace(row, line)
+
+
+def _lines(source: _Source) -> Iterator[tuple[int, int]]:
+    """Yield the first line of each row, and how many fields it has."""
     with source.path.open(encoding="utf-8", newline="") as file:
         file.seek(source.header.size_bytes)
         reader = csv.reader(file, delimiter=source.delimiter)
         line = source.header.lines + 1
         try:
             for fields in reader:
-                if fields and len(fields) != width:
-                    yield line
+                if fields:
+                    yield line, len(fields)
                 line = source.header.lines + reader.line_num + 1
         except csv.Error:
             return  # Arrow reads longer fields than this reader, so the rows after one have no line.

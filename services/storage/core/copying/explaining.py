@@ -185,7 +185,7 @@ class _Head:
 
     def __init__(self, rows: Rows, most: int) -> None:
         self.is_whole = True
-        self.rows = Rows(rows.schema, self._batches(rows, most))
+        self.rows = Rows(rows.schema, self._batches(rows, most), places=rows.places)
 
     def _batches(self, rows: Rows, left: int) -> Iterator[pa.RecordBatch]:
         for batch in rows.reader():

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,12 @@ from services.storage.core.copying.report import CopyReport
 from services.storage.core.copying.sources import JSON_TEXT, shown, unreadable
 from services.storage.core.names import quoted
 from services.storage.core.tables.rows import Rows
-from services.storage.core.types import RowProblem
+from services.storage.core.types import RowPlace, RowProblem
 from thanosql_objects.scratch import ScratchFolder
 from thanosql_runtime.errors import Reason, error
 
 _BATCH_ROWS = 8192
+_PLACE = struct.Struct("<qq")
 _NO_OBJECT = "not a JSON object"
 _NESTED_TOO_DEEPLY = "not JSON that can be kept: nested too deeply"
 _MAX_RECORD_BYTES = 64 << 20
@@ -117,19 +119,29 @@ def _element_records(file: TextIO) -> Iterator[_Record]:
 def _kept_records(records: Iterator[_Record], name: str, total: int, report: CopyReport) -> Iterator[Rows]:
     """Give the records that are rows, read by DuckDB from a file that holds no others."""
     with ScratchFolder("json") as folder:
-        clean = Path(folder) / "records.jsonl"
+        clean, places = Path(folder) / "records.jsonl", Path(folder) / "places"
         try:
-            rows = _keep(records, clean, name, total, report)
+            with places.open("wb") as noted:
+                rows = _keep(records, clean, noted, name, total, report)
         except BrokenJsonError as problem:
             raise unreadable(name, problem) from problem
         report.require_rows(rows, name)
         if not rows:
             raise error(Reason.INVALID_DATA, f"{shown(name)} holds no JSON object", path=name)
         with _read_json(clean, name) as read:
+            read.places = _noted_places(places)
             yield read
 
 
-def _keep(records: Iterator[_Record], clean: Path, name: str, total: int, report: CopyReport) -> int:
+def _noted_places(path: Path) -> Iterator[RowPlace]:
+    with path.open("rb") as file:
+        while noted := file.read(_PLACE.size):
+            yield RowPlace(*_PLACE.unpack(noted))
+
+
+def _keep(
+    records: Iterator[_Record], clean: Path, places: BinaryIO, name: str, total: int, report: CopyReport
+) -> int:
     done = rows = number = 0
     report.advance(rows=0, done=0, total=total)
     with clean.open("w", encoding="utf-8", newline="") as goal:
@@ -144,6 +156,7 @@ def _keep(records: Iterator[_Record], clean: Path, name: str, total: int, report
                 )  # fmt: skip
             elif record.text:
                 goal.write(record.text + "\n")
+                places.write(_PLACE.pack(number, record.line))
                 rows += 1
             number += bool(record.text)
             if number % _BATCH_ROWS == 0:

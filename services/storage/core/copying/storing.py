@@ -13,7 +13,7 @@ from services.storage.core.copying.report import CopyReport
 from services.storage.core.names import column_not_found, find_column
 from services.storage.core.spooling import Spool
 from services.storage.core.tables.rows import Rows
-from services.storage.core.types import Recording, RowProblem
+from services.storage.core.types import Recording, RowPlace, RowProblem
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -50,10 +50,10 @@ class AudioRows:
         """
         column = self._column(rows.schema)
         with Spool(self.reading.schema(rows.schema)) as spool:
-            first = 0
+            first, places = 0, iter(rows.places or ())
             with rows.guarded():
                 for batch in rows.reader():
-                    spool.write(self._stored(batch, column, first, spool, report))
+                    spool.write(self._stored(batch, column, first, places, spool, report))
                     first += batch.num_rows
             spool.finish()
             if is_whole():
@@ -85,19 +85,26 @@ class AudioRows:
         return list(self.reading.schema(pa.schema([])).names)
 
     def _stored(
-        self, batch: pa.RecordBatch, column: str, first: int, spool: Spool, report: CopyReport
+        self,
+        batch: pa.RecordBatch,
+        column: str,
+        first: int,
+        places: Iterator[RowPlace],
+        spool: Spool,
+        report: CopyReport,
     ) -> pa.RecordBatch:
         paths = batch.column(column).to_pylist()
         kept: list[int] = []
         recordings: list[Recording] = []
         found_at = looked(self._look, enumerate(paths), lambda item: item[1], self.reading.stop)
         for (index, path), found in found_at:
+            place = next(places, RowPlace(first + index, None))
             if isinstance(found, Recording):
                 kept.append(index)
                 recordings.append(found)
             else:
                 record = batch.slice(index, 1).to_pylist()[0]
-                report.quarantine(self._broken(first + index, path, found, record))
+                report.quarantine(self._broken(place, path, found, record))
             report.advance(rows=spool.row_count + len(kept), done=first + index + 1, total=0, unit="rows")
         return self._filled(batch.take(pa.array(kept, pa.int64())), column, recordings, spool.schema)
 
@@ -112,10 +119,11 @@ class AudioRows:
             raise
 
     def _broken(
-        self, row: int, path: str | None, problem: ThanosqlError, record: Mapping[str, object]
+        self, place: RowPlace, path: str | None, problem: ThanosqlError, record: Mapping[str, object]
     ) -> RowProblem:
+        unnamed = f"row {place.row + 1}" if place.line is None else f"line {place.line}"
         return RowProblem(
-            row=row, subject=path or f"row {row + 1}", source=self.source,
+            row=place.row, line=place.line, subject=path or unnamed, source=self.source,
             reason=problem.reason, message=problem.message,
             raw=json.dumps(record, ensure_ascii=False, default=str),
         )  # fmt: skip

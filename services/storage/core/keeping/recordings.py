@@ -32,10 +32,16 @@ _MOST_KNOWN = 10_000
 
 
 class Stored:
-    """What one copy took into keeping; safe to use from many threads."""
+    """What one copy took into keeping; safe to use from many threads.
+
+    Attributes:
+        rows: How many rows name a recording that is kept.
+        added: How many recordings were not there before.
+        added_bytes: Their length.
+    """
 
     def __init__(self) -> None:
-        self.recordings = 0
+        self.rows = 0
         self.added = 0
         self.added_bytes = 0
         self._guard = threading.Lock()
@@ -75,9 +81,9 @@ class Stored:
             self._known[recording.path, info.revision] = recording
 
     def count(self, size_bytes: int, *, added: bool) -> None:
-        """Count a recording, and whether it was not there before."""
+        """Count the recording of a row, and whether it was not there before."""
         with self._guard:
-            self.recordings += 1
+            self.rows += 1
             self.added += added
             self.added_bytes += size_bytes if added else 0
 

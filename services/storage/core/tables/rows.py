@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from services.storage.core.names import check_column_name, column_not_found, fold
 from services.storage.core.tables.outages import in_short, is_outage, store_failed
 from services.storage.core.tables.plain import plain_batch, plain_schema
+from services.storage.core.types import RowPlace
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -23,13 +24,24 @@ class Rows:
         schema: Columns of every batch.
         batches: The rows.
         remarks: Kept with the schema of a table that is made of these rows.
+        places: Where each row stands in what is copied; None where that is their order.
+
+    Attributes:
+        schema: The columns.
+        row_count: How many rows have passed.
+        places: As given.
     """
 
     def __init__(
-        self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], remarks: Mapping[str, str] | None = None
+        self,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        remarks: Mapping[str, str] | None = None,
+        places: Iterable[RowPlace] | None = None,
     ) -> None:
         self.schema = plain_schema(schema).with_metadata(remarks)
         self.row_count = 0
+        self.places = places
         self._batches = batches
         self._failure: Exception | None = None
 
