@@ -12,7 +12,7 @@ TYPED := services libs sdk/thanosql scripts benchmarks
 WORKSPACE ?= examples
 DATASET ?= tutorial_data/librispeech_data
 
-.PHONY: help setup demo serve notebook test check format lint types imports protos protos-check lock bench tutorial-data base-model clean
+.PHONY: help setup demo serve notebook test check format lint types imports protos protos-check lock bench tutorial-data base-model base-model-small clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -70,9 +70,11 @@ bench: setup ## Run every benchmark; prints ratios against peers of the same run
 tutorial-data: setup ## Make the tutorial's recordings again (needs espeak-ng, flite and festival)
 	$(RUN) scripts/make_tutorial_data.py
 
-base-model: setup ## Train the bundled recogniser again: hours; what it needs is in docs/base-model.md
-	for step in prepare cut train log; do $(RUN) -m scripts.train_base_model $$step || exit; done
-	$(RUN) -m scripts.measure_base_model --write
+base-model: setup ## Make the bundled recogniser again: hours; what it needs is in docs/base-model.md
+	$(RUN) -m scripts.train_base_model
+
+base-model-small: setup ## Every step of base-model on little data, in build/: ten minutes
+	$(RUN) -m scripts.train_base_model --small
 
 clean: ## Remove what was made here: .venv, caches, build outputs
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info sdk/*.egg-info build dist

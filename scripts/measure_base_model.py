@@ -3,6 +3,8 @@
 python -m scripts.measure_base_model                  # print every figure
 python -m scripts.measure_base_model --write          # and fill in the model card
 
+The last step of scripts/train_base_model.py does the same.
+
 Recordings of people come from --shared; what needs them is left out where they are not there.
 """
 
@@ -22,8 +24,10 @@ from scripts.base_model.augment import RATE_HZ, artificial_noise
 from thanosql import LocalServer, ThanoSQL
 
 ROOT = Path(__file__).parents[1]
-CARD = ROOT / "models" / "wav2vec2_en_small" / "README.md"
+BUNDLED = ROOT / "models" / "wav2vec2_en_small"
+CARD = BUNDLED / "README.md"
 MODEL = "tutorial_audio_recognition"
+PARTS = ("scores", "tasks", "noise")  # places of the card, too
 TUTORIAL = "tutorial_data/librispeech_data"
 NOISE_CLIPS, NOISE_CLIP_S = 60, 10.0
 NOISE_RECORDINGS = ("noise/traffic.wav", "formats/speechbrain__noise5.wav")
@@ -93,17 +97,37 @@ TUTORIAL_TASK = Task(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A whole system that runs, with the model to measure behind Wav2Vec2En.
+
+    Attributes:
+        db: Its client.
+        rows: Most rows of a table that are used; None for all.
+    """
+
+    db: ThanoSQL
+    rows: int | None = None
+
+    def select(self, held_out: HeldOut, table: str) -> str:
+        """Return the query for the rows of a table that are meant."""
+        where = f" WHERE {held_out.where}" if held_out.where else ""
+        limit = f" LIMIT {self.rows}" if self.rows else ""
+        return f"SELECT * FROM {table}{where}{limit}"
+
+
 @contextmanager
-def system(workspace: Path) -> Iterator[ThanoSQL]:
+def system(workspace: Path, model: Path, rows: int | None = None) -> Iterator[Bench]:
     """Start everything in one process, for paths below a folder."""
-    with LocalServer(workspace=workspace) as server, server.client() as db:
-        yield db
+    environment = {"THANOSQL_STORAGE__BUNDLED_CHECKPOINT": str(model)}
+    with LocalServer(workspace=workspace, environment=environment) as server, server.client() as db:
+        yield Bench(db=db, rows=rows)
 
 
-def score(db: ThanoSQL, held_out: HeldOut, model: str = MODEL) -> list[str]:
+def score(bench: Bench, held_out: HeldOut, model: str = MODEL) -> list[str]:
     """Return a row of the card: recordings, minutes, WER, CER, audio seconds a second."""
-    db.execute(f"COPY measured OPTIONS(overwrite=True) FROM '{held_out.csv}'")
-    result = db.execute(f"EVALUATE USING {model} AS {_selection(held_out, 'measured')}")
+    bench.db.execute(f"COPY measured OPTIONS(overwrite=True) FROM '{held_out.csv}'")
+    result = bench.db.execute(f"EVALUATE USING {model} AS {bench.select(held_out, 'measured')}")
     scores = result.scores
     if scores is None:
         raise RuntimeError(f"no scores for {held_out.csv}: {result.message}")
@@ -117,46 +141,47 @@ def score(db: ThanoSQL, held_out: HeldOut, model: str = MODEL) -> list[str]:
     ]
 
 
-def fine_tune(db: ThanoSQL, task: Task, before: list[str]) -> list[str]:
+def fine_tune(bench: Bench, task: Task, before: list[str]) -> list[str]:
     """Return a row of the card: error rates before (see `score`) and after BUILD, and how long that took."""
-    db.execute(f"COPY learned OPTIONS(overwrite=True) FROM '{task.train.csv}'")
+    bench.db.execute(f"COPY learned OPTIONS(overwrite=True) FROM '{task.train.csv}'")
     options = ", ".join(filter(None, (task.options, "overwrite=True")))
-    built = db.execute(
-        f"BUILD MODEL tuned USING Wav2Vec2En OPTIONS ({options}) AS {_selection(task.train, 'learned')}"
-    )
-    after = score(db, task.test, "tuned")
+    learned = bench.select(task.train, "learned")
+    built = bench.db.execute(f"BUILD MODEL tuned USING Wav2Vec2En OPTIONS ({options}) AS {learned}")
+    after = score(bench, task.test, "tuned")
     return [task.title, task.options, before[3], after[3], before[4], after[4], f"{built.elapsed_s:.0f}"]
 
 
-def words_in_noise(shared: Path) -> list[str]:
+def words_in_noise(shared: Path, model: Path, clips: int) -> list[str]:
     """Return rows of the card: how many words the model hears where nobody speaks."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder)
-        _write_noise(workspace)
-        rows = [_words_heard(workspace, "artificial: hiss, rumble, bands, hum, clicks, gusts, silence")]
+        _write_noise(workspace, clips)
+        rows = [
+            _words_heard(workspace, model, "artificial: hiss, rumble, bands, hum, clicks, gusts, silence")
+        ]
     if all((shared / name).exists() for name in NOISE_RECORDINGS):
         with tempfile.TemporaryDirectory() as folder:
             workspace = Path(folder)
             for number, name in enumerate(NOISE_RECORDINGS):
                 samples, rate_hz = sf.read(shared / name)
                 sf.write(workspace / f"{number}.wav", samples, rate_hz)
-            rows.append(_words_heard(workspace, "recorded: a street, a room (neither was trained on)"))
+            rows.append(_words_heard(workspace, model, "recorded: a street, a room (neither was trained on)"))
     return report.table(("noise", "clips", "seconds", "words heard", "clips with words"), rows)
 
 
-def _write_noise(workspace: Path) -> None:
+def _write_noise(workspace: Path, clips: int) -> None:
     random = np.random.default_rng(20)
-    for number in range(NOISE_CLIPS):
+    for number in range(clips):
         samples = artificial_noise(int(NOISE_CLIP_S * RATE_HZ), random)
         sf.write(workspace / f"{number:03d}.wav", np.clip(samples, -1, 1), RATE_HZ)
 
 
-def _words_heard(workspace: Path, title: str) -> list[str]:
+def _words_heard(workspace: Path, model: Path, title: str) -> list[str]:
     paths = sorted(path.name for path in workspace.glob("*.wav"))
     (workspace / "noise.csv").write_text("audio_path\n" + "\n".join(paths) + "\n")
-    with system(workspace) as db:
-        db.execute("COPY noise FROM 'noise.csv'")
-        result = db.execute(f"PREDICT USING {MODEL} AS SELECT * FROM noise")
+    with system(workspace, model) as bench:
+        bench.db.execute("COPY noise FROM 'noise.csv'")
+        result = bench.db.execute(f"PREDICT USING {MODEL} AS SELECT * FROM noise")
     if result.row_error_count:
         raise RuntimeError(f"{result.row_error_count} clips could not be heard: {result.row_errors[0]}")
     heard = [str(row["predicted"] or "").split() for row in result.rows]
@@ -164,32 +189,36 @@ def _words_heard(workspace: Path, title: str) -> list[str]:
     return [title, str(len(paths)), f"{seconds:.0f}", str(sum(map(len, heard))), str(sum(map(bool, heard)))]
 
 
-def _selection(held_out: HeldOut, table: str) -> str:
-    return f"SELECT * FROM {table}" + (f" WHERE {held_out.where}" if held_out.where else "")
-
-
 def _rows(
-    db: ThanoSQL, parts: frozenset[str], held_outs: tuple[HeldOut, ...], tasks: tuple[Task, ...]
+    bench: Bench, parts: frozenset[str], held_outs: tuple[HeldOut, ...], tasks: tuple[Task, ...]
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Return rows of the scores and of the tasks; what both ask of the model is measured once."""
-    scored = cache(partial(score, db))
+    scored = cache(partial(score, bench))
     return (
         [scored(held_out) for held_out in held_outs] if "scores" in parts else [],
-        [fine_tune(db, task, scored(task.test)) for task in tasks] if "tasks" in parts else [],
+        [fine_tune(bench, task, scored(task.test)) for task in tasks] if "tasks" in parts else [],
     )
 
 
-def measure(shared: Path, parts: frozenset[str]) -> dict[str, list[str]]:
-    """Return the tables of the card by name, each a list of lines."""
+def measure(
+    shared: Path, parts: frozenset[str], *, model: Path = BUNDLED, rows: int | None = None
+) -> dict[str, list[str]]:
+    """Return the tables of the card by name, each a list of lines.
+
+    Args:
+        shared: Recordings of people; what needs them is left out where they are not there.
+        parts: Of `PARTS`.
+        model: The model folder that is measured.
+        rows: Most rows of a table, and most clips of noise; None for all.
+    """
     scores: list[list[str]] = []
     tasks: list[list[str]] = []
     if shared.exists():
-        with system(shared) as db:
-            rows = _rows(db, parts, (LIBRISPEECH, LIBRISPEECH_TEST, AN4, FSDD), TASKS)
-            scores, tasks = scores + rows[0], tasks + rows[1]
-    with system(ROOT / "examples") as db:
-        rows = _rows(db, parts, (TUTORIAL_TEST,), (TUTORIAL_TASK,))
-        scores, tasks = scores + rows[0], tasks + rows[1]
+        with system(shared, model, rows) as bench:
+            scores, tasks = _rows(bench, parts, (LIBRISPEECH, LIBRISPEECH_TEST, AN4, FSDD), TASKS)
+    with system(ROOT / "examples", model, rows) as bench:
+        tutorial = _rows(bench, parts, (TUTORIAL_TEST,), (TUTORIAL_TASK,))
+        scores, tasks = scores + tutorial[0], tasks + tutorial[1]
     tables = {
         "scores": report.table(("recordings", "clips", "minutes", "WER", "CER", "audio s/s"), scores),
         "tasks": report.table(
@@ -197,7 +226,7 @@ def measure(shared: Path, parts: frozenset[str]) -> dict[str, list[str]]:
         ),
     }
     if "noise" in parts:
-        tables["noise"] = words_in_noise(shared)
+        tables["noise"] = words_in_noise(shared, model, min(rows or NOISE_CLIPS, NOISE_CLIPS))
     return {name: lines for name, lines in tables.items() if name in parts}
 
 
@@ -207,15 +236,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--write", action="store_true", help=f"fill in {CARD.relative_to(ROOT)}")
     parser.add_argument(
-        "--parts", nargs="+", choices=("scores", "tasks", "noise"), default=("scores", "tasks", "noise")
+        "--write",
+        type=Path,
+        nargs="?",
+        const=CARD,
+        metavar="CARD",
+        help=f"fill in this page, by default {CARD.relative_to(ROOT)}",
     )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--model", type=Path, default=BUNDLED, help="the model folder to measure")
+    parser.add_argument("--rows", type=int, help="most rows of a table; all by default")
     arguments = parser.parse_args()
-    for name, lines in measure(arguments.shared, frozenset(arguments.parts)).items():
+    parts = frozenset(arguments.parts)
+    measured = measure(arguments.shared, parts, model=arguments.model.resolve(), rows=arguments.rows)
+    for name, lines in measured.items():
         print("\n".join(lines), flush=True)
         if arguments.write:
-            report.fill(CARD, name, lines)
+            report.fill(arguments.write, name, lines)
 
 
 if __name__ == "__main__":

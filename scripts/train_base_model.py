@@ -1,100 +1,88 @@
-"""Train the small bundled recogniser, models/wav2vec2_en_small, on a CPU.
+"""Make the small bundled recogniser, models/wav2vec2_en_small, from recordings and synthesizers.
 
-python -m scripts.train_base_model prepare    # decode and synthesize once, into the work folder
-python -m scripts.train_base_model cut        # find the pauses in long recordings with the published model
-python -m scripts.train_base_model train      # resumes from the work folder's last checkpoint
-python -m scripts.train_base_model log        # put the log of the run into docs/base-model.md
+python -m scripts.train_base_model            # every step that is not done yet
+python -m scripts.train_base_model --small    # a rehearsal in a folder of its own: about ten minutes
+python -m scripts.train_base_model prepare    # one step alone, whether it is done or not
 
-scripts/measure_base_model.py measures what came out, through the whole system.
+A call that was interrupted, also by kill -9, is made again: it goes on where the last one was.
 """
 
 import argparse
-import random
-import time
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from scripts.base_model import cache, phonemes, pieces, report, scoring, sources, training
-from scripts.base_model.plan import Plan
-from thanosql_ctc.checkpoint import load_checkpoint
+from scripts.base_model import courses, recipe
+from scripts.base_model.recipe import Recipe
+from scripts.base_model.steps import alone
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "models" / "wav2vec2_en_small"
-# Two others, traffic.wav and speechbrain__noise5.wav, are kept for measuring.
-NOISES = ("noise/cafe.wav", "noise/fridge.wav", "formats/speechbrain__noise4.wav")
 
 
-def prepare(arguments: argparse.Namespace) -> None:
-    """Fill the work folder's cache."""
-    started = time.monotonic()
-    utterances = sources.real_speech(arguments.shared, ROOT / "examples")
-    utterances += sources.synthetic_speech(utterances, arguments.synthetic, arguments.seed)
-    random.Random(arguments.seed).shuffle(utterances)  # noqa: S311 - an order, not a secret
-    cache.build(utterances, arguments.work / "cache", workers=3)
-    entries = cache.Cache(arguments.work / "cache").entries
-    pronounced = phonemes.look_up(entry.text for entry in entries if entry.split == "train")
-    phonemes.write(arguments.work / "phonemes.json", pronounced)
-    seconds: dict[tuple[str, str], float] = {}
-    for entry in entries:
-        key = (entry.split, entry.source)
-        seconds[key] = seconds.get(key, 0.0) + entry.seconds
-    for (split, source), total in sorted(seconds.items()):
-        print(f"{split:18} {source:18} {total / 3600:6.2f} h")
-    print(f"took {time.monotonic() - started:.0f} s")
+def course_of(arguments: argparse.Namespace) -> courses.Course:
+    """Return the course with what was asked for otherwise."""
+    course = courses.small(courses.TWO_CORES) if arguments.small else courses.TWO_CORES
+    asked = {
+        "minutes": arguments.minutes,
+        "peak_learning_rate": arguments.learning_rate,
+        "synthetic": arguments.synthetic,
+    }
+    return replace(course, **{name: value for name, value in asked.items() if value is not None})
 
 
-def cut(arguments: argparse.Namespace) -> None:
-    """Find where readers pause, so that the training may cut long utterances there."""
-    torch.set_num_threads(1)
-    heard = cache.Cache(arguments.work / "cache")
-    model = load_checkpoint(arguments.model).model
-    entries = [entry for entry in heard.split("train") if entry.source == "librispeech"]
-    found = pieces.find_cuts(heard, entries, lambda entry: scoring.log_probs(model, heard.samples(entry)))
-    pieces.write_cuts(arguments.work / "cuts.json", found)
-    cuts = sum(map(len, found.values()))
-    print(f"{cuts} pauses in {len(entries)} recordings of {sum(one.seconds for one in entries) / 3600:.1f} h")
-
-
-def train(arguments: argparse.Namespace) -> None:
-    """Train for the given time and publish."""
-    plan = Plan(
-        work=arguments.work,
-        model_folder=arguments.model,
-        start=arguments.start,
-        noises=tuple(arguments.shared / name for name in NOISES),
-        budget_s=arguments.minutes * 60,
-        peak_learning_rate=arguments.learning_rate,
+def recipe_of(arguments: argparse.Namespace) -> Recipe:
+    """Return the recipe; a small one leaves everything outside its work folder as it is."""
+    work = (
+        arguments.work or ROOT / "build" / ("base_model_small" if arguments.small else "base_model")
+    ).resolve()
+    scratch = arguments.small or arguments.model is not None
+    model = (arguments.model or (work / "model" if arguments.small else MODEL)).resolve()
+    return Recipe(
+        shared=arguments.shared.resolve(),
+        examples=ROOT / "examples",
+        work=work,
+        model=model,
+        aligner=arguments.aligner.resolve(),
+        page=work / "log.md" if scratch else ROOT / "docs" / "base-model.md",
+        card=work / "card.md" if scratch else MODEL / "README.md",
+        course=course_of(arguments),
         seed=arguments.seed,
+        start=arguments.start and arguments.start.resolve(),
+        replace=arguments.replace,
     )
-    training.train(plan)
 
 
-def log(arguments: argparse.Namespace) -> None:
-    """Put the log into the page about the model."""
-    lines = report.log_table(arguments.work / "log.csv")
-    report.fill(ROOT / "docs" / "base-model.md", "log", lines)
-    print("\n".join(lines))
-
-
-def main() -> None:
-    """Run one of the steps."""
+def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("step", choices=("prepare", "cut", "train", "log"))
+    parser.add_argument("step", nargs="?", choices=tuple(recipe.STEPS), help="only this one; all by default")
+    parser.add_argument("--small", action="store_true", help="little of everything, in a folder of its own")
     parser.add_argument(
         "--shared", type=Path, default=ROOT.parent / "shared" / "data", help="recordings of people"
     )
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "base_model", help="cache, checkpoints")
-    parser.add_argument("--model", type=Path, default=MODEL, help="the model folder that is read and written")
+    parser.add_argument("--work", type=Path, help="cache, checkpoint, log; build/base_model by default")
+    parser.add_argument("--model", type=Path, help="publish here, and leave the project's pages as they are")
+    parser.add_argument("--aligner", type=Path, default=MODEL, help="the model that finds pauses")
     parser.add_argument("--start", type=Path, help="begin with the weights of this model folder")
-    parser.add_argument("--synthetic", type=int, default=36_000, help="synthetic utterances to make")
-    parser.add_argument("--minutes", type=float, default=100.0, help="time of training")
-    parser.add_argument("--learning-rate", type=float, default=9e-4, help="its highest value")
+    parser.add_argument("--replace", action="store_true", help="publish over a model that reads better")
+    parser.add_argument("--synthetic", type=int, help="synthetic utterances to make")
+    parser.add_argument("--minutes", type=float, help="time of training")
+    parser.add_argument("--learning-rate", type=float, help="its highest value")
     parser.add_argument("--seed", type=int, default=2)
-    arguments = parser.parse_args()
-    {"prepare": prepare, "cut": cut, "train": train, "log": log}[arguments.step](arguments)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Do one step, or all that are not done."""
+    arguments = parse()
+    wanted = recipe_of(arguments)
+    with alone(wanted.work):
+        if arguments.step:
+            recipe.STEPS[arguments.step](wanted)
+        else:
+            recipe.follow(wanted)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile as sf
 import soxr
+
+from thanosql_audio.decoding import decode
 
 RATE_HZ = 16_000
 _KNOTS = 7
@@ -181,8 +182,4 @@ def _hum(count: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
 
 def read_noises(paths: Sequence[Path]) -> list[Samples]:
     """Read recordings of noise, all channels mixed, at 16 kHz."""
-    heard = []
-    for path in paths:
-        samples, rate_hz = sf.read(path, dtype="float32", always_2d=True)
-        heard.append(soxr.resample(samples.mean(axis=1), rate_hz, RATE_HZ).astype(np.float32))
-    return heard
+    return [decode(path.read_bytes(), sample_rate_hz=RATE_HZ).samples for path in paths]

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile as sf
-import soxr
 
 from scripts.base_model.augment import RATE_HZ
 from scripts.base_model.sources import Utterance
-from scripts.tutorial_data.engines import synthesize
+from scripts.tutorial_data.engines import speak
+from thanosql_audio.decoding import decode
+from thanosql_runtime.errors import Reason, ThanosqlError
+from thanosql_runtime.whole_files import write_whole
 
 LONGEST_S = 17.0
 
@@ -57,7 +58,7 @@ class Cache:
 
 
 def build(utterances: list[Utterance], folder: Path, workers: int) -> None:
-    """Add to the cache what it does not hold yet; utterances longer than 17 s are left out.
+    """Add to the cache what it does not hold yet; silent utterances and those over 17 s are left out.
 
     A call that is interrupted loses at most what it was about to write.
 
@@ -68,21 +69,30 @@ def build(utterances: list[Utterance], folder: Path, workers: int) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     lines = folder / "entries.jsonl"
-    lines.touch()
-    held = [Entry(**json.loads(line)) for line in lines.read_text(encoding="utf-8").splitlines()]
+    held = _held(lines)
     known = {_key(entry.source, entry.split, entry.text, entry.voice) for entry in held}
     first = max((entry.first + entry.count for entry in held), default=0)
     missing = [one for one in utterances if _key(one.source, one.split, one.text, one.speaker) not in known]
     with (folder / "samples.int16").open("ab") as samples, lines.open("a", encoding="utf-8") as entries:
         samples.truncate(2 * first)
         for utterance, heard in zip(missing, _heard(missing, workers), strict=True):
-            if len(heard) > LONGEST_S * RATE_HZ:
+            if not 0 < len(heard) <= LONGEST_S * RATE_HZ:
                 continue
             samples.write(heard.tobytes())
             samples.flush()
             entries.write(json.dumps(asdict(_entry(utterance, first, len(heard)))) + "\n")
             entries.flush()
             first += len(heard)
+
+
+def _held(lines: Path) -> list[Entry]:
+    """Read the entries, and take away a last one that was being written when its process ended."""
+    lines.touch()
+    text = lines.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        write_whole(lines, whole.encode())
+    return [Entry(**json.loads(line)) for line in whole.splitlines()]
 
 
 def _entry(utterance: Utterance, first: int, count: int) -> Entry:
@@ -107,11 +117,15 @@ def _heard(utterances: list[Utterance], workers: int) -> Iterator[npt.NDArray[np
 
 def _hear(utterance: Utterance) -> npt.NDArray[np.int16]:
     if utterance.voice is not None:
-        samples, rate_hz = synthesize(utterance.spoken, utterance.voice)
+        recorded = speak(utterance.spoken, utterance.voice)
     elif utterance.path is not None:
-        read, rate_hz = sf.read(utterance.path, dtype="float32", always_2d=True)
-        samples = read.mean(axis=1)
+        recorded = utterance.path.read_bytes()
     else:
         raise ValueError(f"neither a voice nor a recording for {utterance.text!r}")
-    heard = soxr.resample(samples, rate_hz, RATE_HZ) if rate_hz != RATE_HZ else samples
+    try:
+        heard = decode(recorded, sample_rate_hz=RATE_HZ).samples
+    except ThanosqlError as failure:
+        if failure.reason is not Reason.AUDIO_EMPTY:
+            raise
+        return np.zeros(0, np.int16)  # some synthesizers have nothing to say about some words
     return (np.clip(heard, -1, 1) * 32767).astype(np.int16)

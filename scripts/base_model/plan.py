@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.base_model import network
+from scripts.base_model import network, syllabus
 
 _WARM = 0.03
 _FINALLY = 0.01
@@ -16,7 +16,6 @@ class Plan:
 
     Attributes:
         work: The folder of the cache, the checkpoint and the log.
-        model_folder: Where the model is published, with every report.
         budget_s: Seconds of training; what the learning rate and the stages go by.
         ranks: Processes, one for each core.
         noises: Recordings without speech, mixed into the others.
@@ -26,10 +25,10 @@ class Plan:
         report_s: Seconds of training from report to report.
         seed: Of everything that is drawn.
         shape: Of a model that begins with random weights.
+        stages: What is heard when.
     """
 
     work: Path
-    model_folder: Path
     budget_s: float
     ranks: int = 2
     noises: tuple[Path, ...] = ()
@@ -39,6 +38,7 @@ class Plan:
     report_s: float = 400.0
     seed: int = 2
     shape: network.Shape = field(default_factory=network.Shape)
+    stages: syllabus.Stages = syllabus.STAGES
 
 
 def learning_rate(share: float, peak: float) -> float:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from thanosql_runtime.whole_files import write_whole
+
 
 def fill(page: Path, name: str, lines: list[str]) -> None:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->`.
@@ -17,7 +19,13 @@ def fill(page: Path, name: str, lines: list[str]) -> None:
     filled, found = marks.subn(lambda marked: marked[1] + "\n".join(lines) + "\n" + marked[2], text)
     if found != 1:
         raise ValueError(f"{page} needs exactly one pair of marks called {name!r}, it has {found}")
-    page.write_text(filled, encoding="utf-8")
+    write_whole(page, filled.encode())
+
+
+def lay_out(page: Path, names: Sequence[str]) -> None:
+    """Make a page of empty places for `fill` where there is no page."""
+    if not page.exists():
+        write_whole(page, "".join(f"<!-- {name} -->\n<!-- /{name} -->\n\n" for name in names).encode())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -65,6 +65,8 @@ def synthetic_speech(recordings: list[Utterance], count: int, seed: int) -> list
     Raises:
         RuntimeError: A package with words or a book is missing.
     """
+    if not count:
+        return []
     rng = random.Random(seed)  # noqa: S311 - a choice of voices, not a secret
     books = [one.text for one in recordings if one.source == "librispeech" and one.split == "train"]
     lines = [

@@ -1,19 +1,16 @@
 """What one epoch hears: which recordings, how often, cut where, and how long the longest may be."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scripts.base_model.augment import RATE_HZ
+from scripts.base_model.augment import RATE_HZ, Chances
 from scripts.base_model.cache import Cache, Entry
 from scripts.base_model.pieces import Cut, Piece, divide, whole
 from thanosql_ctc.greedy import frames_needed
 from thanosql_ctc.waveform import MARGIN_S, SHORT_S
 
-FRAME_S = 0.03
-# What the convolutions need to hear for one frame.
-_FIRST_FRAME_S = 0.115
-_FASTEST = 1.16
 _LONGEST_SILENCE_S = 0.5
 
 
@@ -57,12 +54,14 @@ class Stage:
     mix: Mix = field(default_factory=Mix)
 
 
+Stages = tuple[Stage, ...]
+
 # Short pieces first break the plateau on which a CTC model says nothing but blanks. A model that cannot read
 # its own training speech yet learns faster from speech as it is; once it can, hardness and many voices keep
 # it from learning 26 readers by heart. At the end, speech as it will be heard.
 _READERS = Mix(librispeech=4.0, speechocean=0.5, an4=4.0, synthetic=0.35)
 _BETWEEN = Mix(librispeech=3.0, speechocean=1.0, an4=3.0, synthetic=0.6)
-STAGES = (
+STAGES: Stages = (
     Stage(start=0.0, longest_s=3.0, hardness=0.1, mix=_READERS),
     Stage(start=0.03, longest_s=6.0, hardness=0.1, mix=_READERS),
     Stage(start=0.08, longest_s=17.0, hardness=0.2, mix=_READERS),
@@ -75,28 +74,41 @@ STAGES = (
 WARM_START = 0.3
 
 
-def stage(share: float) -> Stage:
+def stage(stages: Stages, share: float) -> Stage:
     """Return the stage at this share of the time."""
-    return max((one for one in STAGES if share >= one.start), key=lambda one: one.start)
+    return max((one for one in stages if share >= one.start), key=lambda one: one.start)
 
 
 def epoch(
-    cache: Cache, cuts: dict[int, list[Cut]], mix: Mix, limit_s: float, random: np.random.Generator
+    cache: Cache,
+    cuts: dict[int, list[Cut]],
+    stage: Stage,
+    frames: Callable[[int], int],
+    random: np.random.Generator,
 ) -> list[Piece]:
-    """Choose what to hear, in the order of the sources."""
+    """Choose what to hear, in the order of the sources.
+
+    Args:
+        cache: Holds the speech.
+        cuts: Pauses by the place of an utterance in the cache.
+        stage: Says how often each source is heard, and how long a piece may be.
+        frames: Counts the network's frames in a number of samples.
+        random: Draws.
+    """
+    mix, limit_s = stage.mix, stage.longest_s
     pieces: list[Piece] = []
     for entry in cache.split("train"):
         for _ in range(_times(getattr(mix, entry.source), random)):
             found = cuts.get(entry.first, [])
             pieces += [_with_silence(piece, mix, random) for piece in _said(entry, found, mix, random)]
-    pieces = [piece for piece in pieces if piece.seconds <= limit_s and fits(piece)]
+    pieces = [piece for piece in pieces if piece.seconds <= limit_s and fits(piece, frames)]
     return pieces + [_noise(limit_s, random) for _ in range(int(mix.noise * len(pieces)))]
 
 
-def fits(piece: Piece) -> bool:
+def fits(piece: Piece, frames: Callable[[int], int]) -> bool:
     """CTC needs a frame for each letter, when the piece is played at its fastest too."""
-    frames = int((piece.seconds / _FASTEST - _FIRST_FRAME_S) / FRAME_S) + 1
-    return bool(piece.text) and frames >= frames_needed(piece.text)
+    heard = int(piece.seconds * RATE_HZ / Chances().fastest)
+    return bool(piece.text) and frames(heard) >= frames_needed(piece.text)
 
 
 def _times(often: float, random: np.random.Generator) -> int:

@@ -4,6 +4,7 @@ Each call starts the synthesizer's own program (`espeak-ng`, `flite`, `text2wave
 nothing but the installed packages and the arguments.
 """
 
+import io
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -47,11 +48,20 @@ def synthesize(text: str, voice: Voice) -> tuple[Samples, int]:
     Raises:
         RuntimeError: The synthesizer is missing or refused the text.
     """
+    samples, rate = sf.read(io.BytesIO(speak(text, voice)), dtype="float32", always_2d=True)
+    return samples.mean(axis=1).astype(np.float32), int(rate)
+
+
+def speak(text: str, voice: Voice) -> bytes:
+    """Return what `synthesize` returns as the synthesizer wrote it: a wav file.
+
+    Raises:
+        RuntimeError: As for `synthesize`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
         _run(_command(text, voice, path), text)
-        samples, rate = sf.read(path, dtype="float32", always_2d=True)
-    return samples.mean(axis=1).astype(np.float32), int(rate)
+        return path.read_bytes()
 
 
 def _command(text: str, voice: Voice, path: Path) -> list[str]:

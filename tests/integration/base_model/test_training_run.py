@@ -21,7 +21,6 @@ RATE_HZ = 16_000
 def plan(folder: Path, budget_s: float) -> Plan:
     return Plan(
         work=folder / "work",
-        model_folder=folder / "model",
         budget_s=budget_s,
         batch_s=8.0,
         report_s=1000.0,

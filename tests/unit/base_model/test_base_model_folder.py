@@ -71,6 +71,18 @@ def test_published_model_is_the_model_that_was_trained(tmp_path: Path) -> None:
     samples = torch.randn(1, 8000)
     with torch.inference_mode():
         torch.testing.assert_close(loaded(samples).logits, model(samples).logits, rtol=0.05, atol=0.05)
+    processor = Wav2Vec2Processor.from_pretrained(tmp_path / "model", local_files_only=True)
+    assert processor.tokenizer.decode([11, 5, 15, 0, 15, 8, 4, 11, 10]) == "HELLO HI"
+    assert loaded.dtype == torch.float32
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_published_model_leaves_the_page_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "README.md").write_text("its card")
+    for seed in (3, 4):
+        publishing.publish(network.create(network.Shape(hidden=64, layers=2), seed), tmp_path / "model")
+    assert (tmp_path / "model" / "README.md").read_text() == "its card"
     assert not list(tmp_path.glob(".*"))
 
 

@@ -55,6 +55,8 @@ def test_cache_adds_what_is_missing_and_hears_nothing_twice(tmp_path: Path) -> N
     build(found[:1], tmp_path / "cache", workers=2)
     with (tmp_path / "cache" / "samples.int16").open("ab") as interrupted:
         interrupted.write(b"half an utterance")
+    with (tmp_path / "cache" / "entries.jsonl").open("a") as interrupted_line:
+        interrupted_line.write('{"first": 16000, "cou')
     build(found, tmp_path / "cache", workers=2)
     build(found, tmp_path / "cache", workers=2)
     cache = Cache(tmp_path / "cache")
@@ -85,7 +87,7 @@ def test_learning_rate_rises_then_falls_to_almost_nothing() -> None:
 
 
 def test_curriculum_goes_from_short_to_long() -> None:
-    limits_s = [syllabus.stage(share).longest_s for share in np.linspace(0, 1, 101)]
+    limits_s = [syllabus.stage(syllabus.STAGES, share).longest_s for share in np.linspace(0, 1, 101)]
     assert limits_s == sorted(limits_s)
     assert limits_s[0] <= 3 < 10 < limits_s[-1]
 
