@@ -12,6 +12,11 @@ from services.storage.core.names import quoted
 from services.storage.core.queries.loose_filters import FilteredRows
 
 
+def extracts_view(extracts: Iterable[Extract]) -> str:
+    """Write the rows of extracts, one behind the other, as SQL for a DuckDB that has all of them open."""
+    return " UNION ALL ".join(f"(FROM {extract.alias}.{ROWS})" for extract in extracts)
+
+
 def show_parts(
     connection: Any,  # Any: DuckDB ships no types
     spellings: Iterable[str],

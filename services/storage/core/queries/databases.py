@@ -7,7 +7,7 @@ connection of its own, with which its temporary tables and all that it was given
 import contextlib
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import structlog
 
 from services.storage.core.extracts.extract_files import Extract, attach, detach, is_damage
 from services.storage.core.extracts.extracts import Extracts
+from services.storage.core.names import quoted
 from services.storage.core.queries.connections import QueryLimits, lock, open_connection
 from services.storage.core.queries.outgoing import Scale
 from services.storage.core.watching import Watcher
@@ -44,6 +45,7 @@ class Database:
     def __init__(self, limits: QueryLimits, extracts: Extracts | None = None) -> None:
         self._extracts = extracts
         self._open: dict[Extract, int] = {}
+        self._shown: dict[str, str] = {}
         self._links: Path | None = None
         with contextlib.ExitStack() as stack:
             spill = stack.enter_context(ScratchFolder("query"))
@@ -71,13 +73,31 @@ class Database:
 
     def open_extracts(self, extracts: Collection[Extract]) -> frozenset[Extract]:
         """Open these extracts and no others, and say which of them can be read."""
-        for extract in [extract for extract in self._open if extract not in extracts]:
+        superfluous = [extract for extract in self._open if extract not in extracts]
+        if superfluous:
+            self.show({})  # Some views may read them.
+        for extract in superfluous:
             del self._open[extract]
             detach(self._root, extract)
         for extract in extracts:
             if extract not in self._open:
                 self._attach(extract)
         return frozenset(self._open)
+
+    def show(self, views: Mapping[str, str]) -> None:
+        """Let queries read these views, SQL by names, and no others.
+
+        They stay, for the next query may read the same ones: to make one takes as long as to plan a query.
+        """
+        # DuckDB takes names for the same that differ in the case of ASCII letters.
+        wanted = {name.encode().lower().decode(): sql for name, sql in views.items()}
+        for name in [name for name, sql in self._shown.items() if wanted.get(name) != sql]:
+            del self._shown[name]
+            self._root.execute(f"DROP VIEW {quoted(name)}")
+        for name, sql in wanted.items():
+            if name not in self._shown:
+                self._root.execute(f"CREATE VIEW {quoted(name)} AS {sql}")
+                self._shown[name] = sql
 
     def report_damage(self) -> None:
         """Have the extracts deleted that are open: one of them is not what was written."""
@@ -131,6 +151,10 @@ class Loan:
         self.is_clean = False
         self._database = database
         self._databases = databases
+
+    def show(self, views: Mapping[str, str]) -> None:
+        """Let the query read these views, SQL by names, and none of the queries before it."""
+        self._database.show(views)
 
     def report_damage(self) -> None:
         """Have the extracts deleted that the query read: one of them is not what was written."""

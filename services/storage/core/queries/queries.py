@@ -1,7 +1,7 @@
 """SQL over the tables: every query is checked, opens what it reads, and has a DuckDB for itself."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pyarrow.dataset as pads
@@ -10,16 +10,18 @@ from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.names import fold
 from services.storage.core.queries.connections import QueryLimits, register
 from services.storage.core.queries.databases import Databases
+from services.storage.core.queries.known_tables import KnownTables
 from services.storage.core.queries.running import Prepare, RunningQuery
-from services.storage.core.queries.table_reads import plan_read
-from services.storage.core.sandbox.sandbox import CheckedQuery, check
+from services.storage.core.queries.table_reads import TableRead, plan_known, plan_read
+from services.storage.core.sandbox.checks import Checks
+from services.storage.core.sandbox.sandbox import CheckedQuery
 from services.storage.core.searching.nearest import VectorSearch, VectorSources, rank_nearest
 from services.storage.core.searching.ranking import Indexes, Source, rank
 from services.storage.core.searching.scanning import ScannedRows
 from services.storage.core.searching.wanted import KeywordSearch
 from services.storage.core.spooling import Spool
 from services.storage.core.tables.tables import Tables
-from services.storage.core.types import OpenVersion, TableVersion
+from services.storage.core.types import OpenVersion
 
 
 class QueryEngine:
@@ -47,6 +49,8 @@ class QueryEngine:
         self._indexes = indexes
         self._vectors = vectors
         self._extracts = extracts
+        self._checks = Checks()
+        self._known = KnownTables(tables, extracts)
 
     def run(
         self,
@@ -73,7 +77,7 @@ class QueryEngine:
             ThanosqlError: QUERY_REJECTED, SYNTAX_ERROR, TABLE_NOT_FOUND.
         """
         attached = {fold(name): spool for name, spool in (relations or {}).items()}
-        query = check(sql, [*tables, *attached, *(versions or ())])
+        query = self._checks.check(sql, [*tables, *attached, *(versions or ())])
         extracts = self._extracts if by_extracts and search is None else None
         return self._run_checked(query, attached, versions or {}, search, extracts)
 
@@ -86,31 +90,25 @@ class QueryEngine:
         extracts: Extracts | None,
     ) -> RunningQuery:
         names = [name for name in query.tables if name not in relations]
-        opened = {name: versions.get(name) or self._newest(name) for name in names}
-        read = tuple(
-            TableVersion(table=version.table, version=version.dataset.version) for version in opened.values()
-        )
-        datasets = {name: version.dataset for name, version in opened.items()}
+        single = len(names) + len(relations) == 1
+        reads = [self._plan(query, name, versions.get(name), extracts, single=single) for name in names]
         is_newest = not versions and not relations
-        prepare = self._prepare(query, opened, search, is_newest=is_newest) if search else None
-        columns = [name for dataset in datasets.values() for name in dataset.schema.names]
+        prepare = self._prepare(query, reads, search, is_newest=is_newest) if search else None
+        columns = [name for read in reads for name in read.schema.names]
         columns += [name for spool in relations.values() for name in spool.schema.names]
-        single = len(opened) + len(relations) == 1
-        reads = [plan_read(query, name, opened[name], extracts, single=single) for name in opened]
-        loan = self._databases.lend({extract for table in reads for extract in table.extracts})
-        running = RunningQuery(
-            loan,
-            query,
-            datasets,
-            tables_read=read,
-            columns=columns,
-            limits=self._limits,
-            prepare=prepare,
-        )
+        loan = self._databases.lend({extract for read in reads for extract in read.extracts})
+        if not all(read.is_possible(loan.opened) for read in reads):  # An extract went this moment.
+            loan.is_clean = True
+            loan.close()
+            for read in reads:
+                self._known.forget(read.version.table)
+            return self._run_checked(query, relations, versions, search, extracts)
+        running = RunningQuery(loan, query, reads, columns=columns, limits=self._limits, prepare=prepare)
         with contextlib.ExitStack() as failing:
             failing.callback(running.close)
-            for table in reads:
-                table.give(loan.connection, loan.opened)
+            loan.show({name: view for read in reads for name, view in read.views(loan.opened).items()})
+            for read in reads:
+                read.give(loan.connection, loan.opened)
             for name, spool in relations.items():
                 register(loan.connection, query, name, pads.dataset(str(spool.path), format="ipc"))
             failing.pop_all()
@@ -120,18 +118,39 @@ class QueryEngine:
         """Give back what queries share; no query runs any more."""
         self._databases.close()
 
+    def _plan(
+        self,
+        query: CheckedQuery,
+        name: str,
+        version: OpenVersion | None,
+        extracts: Extracts | None,
+        *,
+        single: bool,
+    ) -> TableRead:
+        if version is not None or extracts is None:
+            return plan_read(query, name, version or self._newest(name), extracts, single=single)
+        known = self._known.find(name)
+        if known is not None:
+            return plan_known(query, name, known, single=single)
+        newest, opened = self._known.newest(name), self._newest(name)
+        read = plan_read(query, name, opened, extracts, single=single)
+        self._known.note(newest, opened, read.parts)
+        return read
+
     def _newest(self, name: str) -> OpenVersion:
         return OpenVersion(table=name, dataset=self._tables.dataset(name))
 
     def _prepare(
         self,
         query: CheckedQuery,
-        opened: Mapping[str, OpenVersion],
+        reads: Sequence[TableRead],
         search: KeywordSearch | VectorSearch,
         *,
         is_newest: bool,
     ) -> Prepare:
-        version = next(iter(opened.values())) if is_newest and len(opened) == 1 else None
+        version: OpenVersion | None = None
+        if is_newest and len(reads) == 1:
+            version = OpenVersion(table=reads[0].version.table, dataset=reads[0].dataset)
         if isinstance(search, VectorSearch):
             near = self._vectors.source(query.tree, version, search) if self._vectors and version else None
             memory_bytes = self._limits.memory_bytes // 2

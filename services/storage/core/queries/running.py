@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import duckdb
@@ -16,12 +16,12 @@ from services.storage.core.queries.databases import Loan
 from services.storage.core.queries.faults import translate
 from services.storage.core.queries.outgoing import FAILURES, FEW_ROWS, OutgoingRows, too_large
 from services.storage.core.queries.repeating import repeats_nothing
+from services.storage.core.queries.table_reads import TableRead
 from services.storage.core.sandbox.sandbox import CheckedQuery, rejected
 from services.storage.core.spooling import Spool
 from services.storage.core.tables.plain import plain_batch, plain_schema
-from services.storage.core.types import TableVersion
 from services.storage.core.watching import LOOK_AGAIN_S
-from services.storage.core.widths import MOST_ROWS, rows_at_once
+from services.storage.core.widths import MOST_ROWS
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _T = TypeVar("_T")
@@ -45,21 +45,20 @@ class RunningQuery:
         self,
         loan: Loan,
         query: CheckedQuery,
-        datasets: Mapping[str, Any],
+        reads: Sequence[TableRead],
         *,
-        tables_read: tuple[TableVersion, ...],
         columns: list[str],
         limits: QueryLimits,
         prepare: Prepare | None = None,
     ) -> None:
         self.remarks: Sequence[str] = ()
-        self.tables_read = tables_read
+        self.tables_read = tuple(read.version for read in reads)
         self._prepare = prepare
         self._loan = loan
         self._connection = loan.connection
         self._watcher = loan.watcher
         self._query = query
-        self._datasets = datasets
+        self._reads = reads
         self._columns = columns
         self._limit_s = self._left_s = limits.compute_s
         self._late = False
@@ -68,7 +67,7 @@ class RunningQuery:
         self._cleanup = contextlib.ExitStack()
         self._cleanup.callback(loan.close)
         self._step = threading.Lock()
-        self._rows_at_once = min([rows_at_once(dataset) for dataset in datasets.values()], default=MOST_ROWS)
+        self._rows_at_once = min([read.rows_at_once for read in reads], default=MOST_ROWS)
         self._has_given = False
         self._sql = ""
         self._rows: OutgoingRows | None = None
@@ -151,7 +150,7 @@ class RunningQuery:
         if not self._loan.scale.is_full or self._has_given or self._rows_at_once <= FEW_ROWS:
             return False
         # What was handed down to Lance can be read once.
-        return not any(pushdown.plan(self._query.tree, dataset.schema) for dataset in self._datasets.values())
+        return not any(pushdown.plan(self._query.tree, read.schema) for read in self._reads)
 
     def _open(self) -> OutgoingRows:
         if self._rows is None:
@@ -180,16 +179,18 @@ class RunningQuery:
 
         DuckDB hands every filter down, and Lance has none for times, unsigned numbers, parts of structures.
         """
-        for name, dataset in self._datasets.items():
-            spool = Spool(dataset.schema)
+        for read in self._reads:
+            if read.dataset is None:
+                continue  # DuckDB reads it from extracts.
+            spool = Spool(read.schema)
             self.owns(spool)
-            for batch in dataset.to_batches(batch_size=self._rows_at_once):
+            for batch in read.dataset.to_batches(batch_size=self._rows_at_once):
                 if self._late or self._cancelled:
                     raise RuntimeError("interrupted")
                 spool.write(batch)
             spool.finish()
             rows = pads.dataset(str(spool.path), format="ipc")
-            register(self._connection, self._query, name, rows, in_place_of_view=True)
+            register(self._connection, self._query, read.name, rows, in_place_of_view=True)
 
     def _timed(self, step: Any) -> Any:  # Any: a step returns a reader or a batch
         with self._step:

@@ -1,5 +1,8 @@
 """Where tables are: a directory, or a prefix of a bucket; the only thing that differs between the two."""
 
+import os
+import re
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,9 @@ _log = structlog.get_logger("storage")
 _SUFFIX = ".lance"
 # Newer manifests are named by what is left to this number, so that the newest comes first in a listing.
 _LAST = 2**64 - 1
+_NEWEST_FIRST = re.compile(r"[0-9]{20}\.manifest")
+# File systems count time in steps, of two seconds at most.
+_YOUNG_S = 3.0
 
 
 class TableHome:
@@ -73,6 +79,24 @@ class TableHome:
         """Tell a table from what a writer left that died before its first commit."""
         # Not one page: what killed writers left there may come before all manifests.
         return any(_is_manifest(info.key) for info in self.store.walk(f"{_folder(folded)}_versions/"))
+
+    def newest(self, folded: str) -> str:
+        """Tell the newest version of a table from every other, without opening it; empty where it cannot.
+
+        It can in a directory, by the name and the marks of its manifest, unless that is so young that another
+        in its place, of a table that was dropped and made anew, might have the same marks.
+        """
+        if self.is_remote:
+            return ""
+        folder = Path(self.uri, _folder(folded), "_versions")
+        try:
+            name = min(name for name in os.listdir(folder) if _NEWEST_FIRST.fullmatch(name))
+            facts = (folder / name).stat()
+        except (OSError, ValueError):  # There is no such table, or it is of a time before such names.
+            return ""
+        if time.time() - facts.st_mtime < _YOUNG_S:
+            return ""
+        return f"{name} {facts.st_dev} {facts.st_ino} {facts.st_size} {facts.st_mtime_ns}"
 
     def table_uri(self, folded: str) -> str:
         """Return what Lance opens."""

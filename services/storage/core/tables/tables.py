@@ -95,6 +95,10 @@ class Tables:
             except ValueError:
                 return None
 
+    def newest(self, name: str) -> str:
+        """See `TableHome.newest`."""
+        return self._home.newest(fold(name))
+
     def version(self, name: str) -> int:
         """Return the number of the newest version of a table; 0 where there is no such table."""
         dataset = self.found(name)
