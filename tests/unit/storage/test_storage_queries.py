@@ -1,10 +1,12 @@
 """Answers stream, in order, reading no more than they must."""
 
+import os
 import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -16,6 +18,7 @@ from services.storage.core.queries.connections import QueryLimits
 from services.storage.core.queries.queries import QueryEngine
 from services.storage.core.sandbox.sandbox import check
 from services.storage.core.spooling import Spool
+from services.storage.core.tables.rows import Rows
 from services.storage.core.tables.tables import Tables
 from thanosql_runtime.arrow import decode_batch, decode_schema, encode_batches, encode_schema
 from thanosql_runtime.errors import Reason, ThanosqlError
@@ -258,6 +261,42 @@ def test_errors_say_what_to_do(make: Make, engine: QueryEngine, sql: str, reason
         list(running)
     assert caught.value.reason is reason
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("error('x')", "the query failed: x"),
+        ("error('LanceError(IO): No space left on device')", "the query failed: LanceError(IO): No space"),
+        ("CAST(s AS BIGINT)", "Could not convert string 'row"),
+        ("repeat('x', 2000000)", "more than one value may hold"),
+    ],
+)
+@pytest.mark.parametrize("at", [0, 40_000])
+def test_a_query_that_fails_anywhere_in_its_answer_says_so(
+    make: Make, engine: QueryEngine, value: str, words: str, at: int
+) -> None:
+    make("numbers", NUMBERS)
+    sql = f"SELECT CASE WHEN i = {at} THEN {value} END AS v FROM numbers"
+    with pytest.raises(ThanosqlError) as caught, engine.run(sql, ("numbers",)) as running:
+        for _ in running:
+            pass
+    assert caught.value.reason is Reason.QUERY_FAILED
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_table_whose_files_are_cut_is_unavailable(
+    make: Make, tables: Tables, engine: QueryEngine, tmp_path: Path, at: int
+) -> None:
+    make("numbers", NUMBERS)
+    tables.append("numbers", Rows(NUMBERS.schema, NUMBERS.to_batches()))
+    files = sorted((tmp_path / "tables").glob("numbers.lance/data/*"), key=lambda path: path.stat().st_mtime)
+    os.truncate(files[at], files[at].stat().st_size // 2)
+    with pytest.raises(ThanosqlError) as caught, engine.run("SELECT * FROM numbers", ("numbers",)) as running:
+        for _ in running:
+            pass
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _COLUMN = re.compile(r'(?:Referenced column|does not have a column named|Column) "([^"]+)"(?! must)')
 _TABLE = re.compile(r"Table with name (\S+) does not exist")
 _LONGEST = 500
+_KIND = re.compile(r"^(?P<kind>(\w+ )+)Error: ")
+# How DuckDB begins where what it reads from has failed.
+_SOURCE_FAILED = ("reading the stream registered as ", "exporting a stream from the object ")
 
 
 def translate(problem: Exception, *, tables: Sequence[str], columns: Sequence[str]) -> ThanosqlError:
@@ -24,7 +27,7 @@ def translate(problem: Exception, *, tables: Sequence[str], columns: Sequence[st
         columns: Names of all their columns.
     """
     text = str(problem)
-    if is_outage(problem):
+    if _is_outage(problem):
         return store_unreadable(problem, "the tables of the query")
     if isinstance(problem, duckdb.OutOfMemoryException) or "Out of Memory" in text:
         message = "the query needs more memory than one query may use; select fewer rows or columns"
@@ -45,5 +48,16 @@ def translate(problem: Exception, *, tables: Sequence[str], columns: Sequence[st
 def _sentence(text: str) -> str:
     """Return DuckDB's message without its kind, its drawing and its advice on settings."""
     body = text.split("\n\nLINE ", 1)[0].split("\n\nPossible solutions", 1)[0]
-    body = re.sub(r"^(\w+ )+Error: ", "", body)
-    return " ".join(body.split())[:_LONGEST]
+    return " ".join(_KIND.sub("", body, count=1).split())[:_LONGEST]
+
+
+def _is_outage(problem: Exception) -> bool:
+    """Tell a store that failed from a query that did, whose values may say what they like.
+
+    Behind the first rows of an answer, Arrow hands on whatever DuckDB raises as an error of the system.
+    """
+    text = str(problem)
+    said = _KIND.match(text)
+    if said is None or said["kind"] == "IO ":
+        return is_outage(problem)
+    return text.startswith(_SOURCE_FAILED, said.end()) and is_outage(RuntimeError(text))
