@@ -45,6 +45,12 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    @property
+    def delimiter_ids(self) -> frozenset[int]:
+        """The label that stands for the space; empty where there is none."""
+        labels = enumerate(self.tokens)
+        return frozenset(label for label, token in labels if token == self.word_delimiter)
+
     @classmethod
     def of_characters(cls, characters: str) -> Self:
         """Build the usual layout: the four special tokens, the delimiter, then the characters."""

@@ -18,10 +18,14 @@ def with_margins(samples: Samples, sample_rate_hz: int) -> Samples:
     convolutions hear its edges with half a field of view. Longer recordings have room enough; what is shorter
     than a fiftieth of a second holds no word.
     """
-    if not _SHORTEST_S <= len(samples) / sample_rate_hz < SHORT_S:
-        return samples
+    margin = margin_samples(len(samples), sample_rate_hz)
     # Silence lies where the recording's own zero is; a step up to it would be a click.
-    return np.pad(samples, round(MARGIN_S * sample_rate_hz), constant_values=samples.mean())
+    return np.pad(samples, margin, constant_values=samples.mean()) if margin else samples
+
+
+def margin_samples(samples: int, sample_rate_hz: int) -> int:
+    """How much silence `with_margins` puts on either side of a recording of so many samples."""
+    return round(MARGIN_S * sample_rate_hz) if _SHORTEST_S <= samples / sample_rate_hz < SHORT_S else 0
 
 
 def normalise_waveform(samples: Samples) -> Samples:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.predictor.core.decoding.timing import Timeline
 from services.predictor.core.windows import Geometry
 from thanosql_ctc.batch_invariant import output_frames, receptive_field, samples_per_frame
 from thanosql_ctc.checkpoint import Checkpoint, CheckpointFacts
@@ -43,11 +44,16 @@ class Acoustics:
     @property
     def silent_ids(self) -> frozenset[int]:
         """The labels between sounds: the blank, and the delimiter where there is one."""
-        vocabulary = self.vocabulary
-        delimiters = (
-            label for label, token in enumerate(vocabulary.tokens) if token == vocabulary.word_delimiter
+        return self.vocabulary.delimiter_ids | {self.vocabulary.blank_id}
+
+    def timeline(self, margin_samples: int = 0) -> Timeline:
+        """Where frames lie in a recording, before which so much silence was put."""
+        return Timeline(
+            sample_rate_hz=self.sample_rate_hz,
+            samples_per_frame=self.geometry.samples_per_frame,
+            receptive_field=self.geometry.receptive_field,
+            margin_samples=margin_samples,
         )
-        return frozenset({vocabulary.blank_id, *delimiters})
 
     @classmethod
     def of(cls, checkpoint: Checkpoint | CheckpointFacts, hearing: Hearing) -> "Acoustics":

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.batcher import Batcher, Executors
 from services.predictor.core.decoding.ports import Decoder
-from services.predictor.core.decoding.types import Hypothesis, LogProbabilities
+from services.predictor.core.decoding.reading import read
+from services.predictor.core.decoding.types import LogProbabilities, Reading
 from services.predictor.core.embedding import (
     FrameSum,
     nothing_to_embed,
@@ -29,7 +30,7 @@ from services.predictor.core.types import ModelRecord
 from services.predictor.core.waiting import Urgency
 from services.predictor.core.windows import Window, frames_once, split, stitch, stitch_scores
 from thanosql_ctc.greedy import greedy_decode
-from thanosql_ctc.waveform import Samples, normalise_waveform, with_margins
+from thanosql_ctc.waveform import Samples, margin_samples, normalise_waveform, with_margins
 
 Vector = npt.NDArray[np.float32]
 _T = TypeVar("_T")
@@ -154,11 +155,10 @@ class LoadedModel:
 
     async def decode(
         self, samples: Samples, decoder: Decoder, deadline_s: float | None = None
-    ) -> Sequence[Hypothesis]:
-        """Turn samples into hypotheses, the best first; one without labels where there is nothing to hear.
+    ) -> Sequence[Reading]:
+        """Turn samples into readings, the best first; one without words where there is nothing to hear.
 
-        Frames are counted from the start of the recording with its margins. Cancelling the call takes back
-        what still waits.
+        Cancelling the call takes back what still waits.
 
         Raises:
             ThanosqlError: As for `transcribe`.
@@ -172,7 +172,7 @@ class LoadedModel:
             return await self._scores.submit(window.samples, deadline_s)
 
         pieces = await self._each(windows, score)
-        return await loop.run_in_executor(self._decoders, self._decode, pieces, decoder)
+        return await loop.run_in_executor(self._decoders, self._read, samples, pieces, decoder)
 
     async def label(self, samples: Samples, urgency: Urgency) -> list[int]:
         """Give the best label of every frame of one window; nothing is heard in silence.
@@ -246,9 +246,13 @@ class LoadedModel:
         """Turn the labels of windows into text."""
         return greedy_decode(stitch(pieces, self._silent_ids), self._acoustics.vocabulary)
 
-    def _decode(self, pieces: list[tuple[int, LogProbabilities]], decoder: Decoder) -> Sequence[Hypothesis]:
-        nothing = self._silent_scores(0)
-        return decoder.decode(stitch_scores(pieces, self._silent_ids) if pieces else nothing)
+    def _read(
+        self, samples: Samples, pieces: list[tuple[int, LogProbabilities]], decoder: Decoder
+    ) -> Sequence[Reading]:
+        acoustics = self._acoustics
+        scores_fv = stitch_scores(pieces, self._silent_ids) if pieces else self._silent_scores(0)
+        timeline = acoustics.timeline(margin_samples(len(samples), acoustics.sample_rate_hz))
+        return read(decoder.decode(scores_fv), scores_fv, acoustics.vocabulary, samples, timeline)
 
     def _silent_scores(self, frames: int) -> LogProbabilities:
         vocabulary = self._acoustics.vocabulary

@@ -65,9 +65,9 @@ async def test_the_best_hypothesis_is_the_transcript_also_of_a_long_recording(se
     model = tiny(window_s=5.0, overlap_s=1.0)
     samples = babble(seconds)[:, 0]
     samples[: len(samples) // 2 : 3] = 0.0
-    vocabulary = model.acoustics.vocabulary
-    (hypothesis,) = await model.decode(samples, GreedyDecoder(vocabulary.blank_id))
-    assert vocabulary.decode([label.label for label in hypothesis.labels]) == await model.transcribe(samples)
+    (reading,) = await model.decode(samples, GreedyDecoder(BLANK))
+    assert reading.text == await model.transcribe(samples)
+    assert " ".join(word.text for word in reading.words) == reading.text
     await model.close()
 
 
@@ -75,9 +75,10 @@ async def test_silent_windows_say_nothing_and_are_not_computed() -> None:
     model = tiny(window_s=5.0, overlap_s=1.0)
     silence = np.zeros(10 * 16_000, dtype=np.float32)
     silence[-16_000:] = babble(1.0)[:, 0]
-    (hypothesis,) = await model.decode(silence, GreedyDecoder(BLANK))
+    (reading,) = await model.decode(silence, GreedyDecoder(BLANK))
     assert model.counters.batches == 1
-    assert all(label.first_frame > 250 for label in hypothesis.labels)
+    assert reading.words
+    assert all(word.end_s > 5.0 for word in reading.words)
     await model.close()
 
 

@@ -38,3 +38,38 @@ class Hypothesis:
 
     labels: Sequence[HeardLabel]
     score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpokenWord:
+    """A word and where it was said.
+
+    Attributes:
+        text: As it is written.
+        start_s: Where it begins in the recording.
+        end_s: Where it ends.
+        confidence: How probable it is that this word was said, 0 to 1.
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """A hypothesis as it is told.
+
+    Attributes:
+        text: What was heard.
+        words: Its words, in order.
+    """
+
+    text: str
+    words: Sequence[SpokenWord]
+
+    @property
+    def confidence(self) -> float | None:
+        """The share of its words that are probably right; None where there are none."""
+        return sum(word.confidence for word in self.words) / len(self.words) if self.words else None
