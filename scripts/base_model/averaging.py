@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import Wav2Vec2ForCTC
 
 from thanosql_ctc.checkpoint import load_checkpoint
+from thanosql_ctc.families import CtcModel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,12 +24,12 @@ class Candidate:
         cer: Its character error rate where the candidates are compared.
     """
 
-    model: Wav2Vec2ForCTC
+    model: CtcModel
     snapshots: int
     cer: float
 
 
-def candidates(folders: Sequence[Path], judge: Callable[[Wav2Vec2ForCTC], float]) -> Iterator[Candidate]:
+def candidates(folders: Sequence[Path], judge: Callable[[CtcModel], float]) -> Iterator[Candidate]:
     """Yield the mean of the last snapshot, of the last two, and so on.
 
     Args:
@@ -41,7 +41,7 @@ def candidates(folders: Sequence[Path], judge: Callable[[Wav2Vec2ForCTC], float]
         yield Candidate(model=model, snapshots=count, cer=judge(model))
 
 
-def mean(folders: Sequence[Path]) -> Wav2Vec2ForCTC:
+def mean(folders: Sequence[Path]) -> CtcModel:
     """Return the mean of some models of one shape."""
     model = load_checkpoint(folders[-1]).model
     states = [load_checkpoint(folder).model.state_dict() for folder in folders]

@@ -4,14 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
-from transformers import Wav2Vec2ForCTC
-
 from scripts.base_model.letters import VOCABULARY
 from thanosql_ctc.checkpoint import save_checkpoint
+from thanosql_ctc.families import CtcModel
 from thanosql_runtime.whole_files import write_whole
 
 
-def publish(model: Wav2Vec2ForCTC, folder: Path) -> None:
+def publish(model: CtcModel, folder: Path) -> None:
     """Replace a model folder's files; its README.md stays.
 
     Each file is complete before it takes its name, the weights last. Weights are halved to 16 bits; the

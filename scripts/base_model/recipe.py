@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import Wav2Vec2ForCTC
 
 from scripts.base_model import (
     averaging,
@@ -27,6 +26,7 @@ from scripts.base_model.journal import snapshots
 from scripts.base_model.plan import Plan
 from scripts.base_model.steps import Facts, Steps
 from thanosql_ctc.checkpoint import load_checkpoint
+from thanosql_ctc.families import CtcModel
 
 # Two others, traffic.wav and speechbrain__noise5.wav, are kept for measuring.
 _NOISES = ("noise/cafe.wav", "noise/fridge.wav", "formats/speechbrain__noise4.wav")
@@ -197,7 +197,7 @@ def _share(recordings: list[sources.Utterance], share: float, seed: int) -> list
     return [one for one in recordings if one.split != "train" or share >= 1 or drawn.random() < share]
 
 
-def _judge(recipe: Recipe) -> Callable[[Wav2Vec2ForCTC], float]:
+def _judge(recipe: Recipe) -> Callable[[CtcModel], float]:
     torch.set_num_threads(1)
     heard = cache.Cache(recipe.work / "cache")
     name, count = _JUDGED
