@@ -15,14 +15,17 @@ from transformers import (
 )
 
 from benchmarks.predictor_work import Work
+from services.predictor.core.calibrating import Calibrator
 from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_runtime import OpenVino
 from services.predictor.core.ports import Engine
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.verification import BOUNDS
 from thanosql_ctc.checkpoint import load_checkpoint, load_facts
 from thanosql_ctc.greedy import greedy_decode
 from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_ctc.waveform import Samples, normalise_waveform
+from thanosql_objects.directory import LocalDirectory
 from thanosql_runtime.errors import ThanosqlError
 
 Run = Callable[[], object]
@@ -33,12 +36,21 @@ def engine_runs(work: Work, folder: Path) -> dict[str, Run]:
     files = folder / "converted"
     shutil.copytree(work.checkpoint, files)
     runtime = OpenVino()
-    dtypes = ["float32", "bfloat16"] if runtime.has_bfloat16 else ["float32"]
+    find_speech = Calibrator(LocalDirectory(work.workspace)).speech
     engines: list[Engine[Any, Any, list[int]]] = []
-    for dtype in dtypes:
-        options = EngineOptions(dtype=dtype, threads=torch.get_num_threads())
-        engines.append(TorchEngine(load_checkpoint(files).model, options))
-        engines.append(OpenVinoBuilder(runtime=runtime, options=options).build(files))
+    for precision in ("float32", "bfloat16", "int8"):
+        options = EngineOptions(dtype=precision, threads=torch.get_num_threads())
+        if precision == "bfloat16" and not runtime.has_bfloat16:
+            continue
+        if precision != "int8":
+            engines.append(TorchEngine(load_checkpoint(files).model, options))
+        builder = OpenVinoBuilder(
+            runtime=runtime,
+            options=options,
+            bounds=work.bounds or BOUNDS[precision],
+            find_speech=find_speech,
+        )
+        engines.append(builder.build(files))
     vocabulary = load_facts(files).vocabulary
     return {engine.description: _transcribing(engine, vocabulary, work.by_length) for engine in engines}
 

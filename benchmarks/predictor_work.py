@@ -10,6 +10,7 @@ import soxr
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
+from services.predictor.core.verification import Bounds
 from thanosql_ctc.checkpoint import save_checkpoint
 from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_ctc.waveform import Samples
@@ -20,6 +21,7 @@ TABLE = "recordings.csv"
 RATE_HZ = 16_000
 _SOURCE = ROOT / "examples" / "tutorial_data" / "librispeech_data" / "audio"
 _LETTERS = "'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+RANDOM_BOUNDS = Bounds(error=0.2, same_labels=0.5)
 # Gamma with LibriSpeech's mean of 12.3 s and spread; none is longer than one window.
 _SHAPE, _SCALE_S = 6.0, 2.05
 _SHORTEST_S, _LONGEST_S = 1.5, 29.0
@@ -27,12 +29,17 @@ _SHORTEST_S, _LONGEST_S = 1.5, 29.0
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Recordings as files of a workspace, in the order of its table, and a checkpoint."""
+    """Recordings as files of a workspace, in the order of its table, and a checkpoint.
+
+    `bounds` say how far an engine may be from torch where the usual ones say nothing: what random weights
+    hear turns on a hair.
+    """
 
     workspace: Path
     checkpoint: Path
     paths: list[Path]
     waveforms: list[Samples]
+    bounds: Bounds | None
 
     @property
     def by_length(self) -> list[Samples]:
@@ -68,8 +75,14 @@ def make_work(folder: Path, model: str, count: int) -> Work:
         soundfile.write(path, waveform, RATE_HZ)
     with (workspace / TABLE).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["audio_path"], *([path.name] for path in paths)])
-    checkpoint = BUNDLED if model == "bundled" else _base_size(folder / "base")
-    return Work(workspace=workspace, checkpoint=checkpoint, paths=paths, waveforms=waveforms)
+    bundled = model == "bundled"
+    return Work(
+        workspace=workspace,
+        checkpoint=BUNDLED if bundled else _base_size(folder / "base"),
+        paths=paths,
+        waveforms=waveforms,
+        bounds=None if bundled else RANDOM_BOUNDS,
+    )
 
 
 def _all_speech() -> Samples:

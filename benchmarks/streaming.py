@@ -300,7 +300,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one object with all figures last")
     chosen = parser.parse_args()
     spoken = talks(max(chosen.streams), chosen.seconds)
-    environment = {"THANOSQL_PREDICTOR__DTYPE": chosen.dtype}
+    environment = {"THANOSQL_PREDICTOR__PRECISION": chosen.dtype}
     every: dict[str, dict[str, float]] = {}
     with LocalServer(workspace=ROOT / "examples", environment=environment) as server:
         transcripts = offline(server, spoken)

@@ -171,6 +171,17 @@ def training_options(options: plans.TrainingOptions) -> parser_pb2.TrainingOptio
     )
 
 
+def precision_name(number: types_pb2.Precision.ValueType) -> str:
+    """The precision as statements write it; empty where none was asked for."""
+    unspecified = number == types_pb2.PRECISION_UNSPECIFIED
+    return "" if unspecified else types_pb2.Precision.Name(number).removeprefix("PRECISION_").lower()
+
+
+def precision_number(name: str) -> types_pb2.Precision.ValueType:
+    """The precision as the contract numbers it."""
+    return types_pb2.Precision.Value(f"PRECISION_{name.upper()}" if name else "PRECISION_UNSPECIFIED")
+
+
 def _predict(message: parser_pb2.PredictPlan, place: Span) -> plans.Predict:
     return plans.Predict(
         model=_name(message.model),
@@ -181,6 +192,7 @@ def _predict(message: parser_pb2.PredictPlan, place: Span) -> plans.Predict:
         task=parser_pb2.SpeechTask.Name(message.task).removeprefix("SPEECH_TASK_"),
         query=_query(message.query),
         span=place,
+        precision=precision_name(message.precision),
     )
 
 
@@ -192,6 +204,7 @@ def _evaluate(message: parser_pb2.EvaluatePlan, place: Span) -> plans.Evaluate:
         batch_size=message.batch_size,
         query=_query(message.query),
         span=place,
+        precision=precision_name(message.precision),
     )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from services.gateway import convert
-from services.gateway.convert_plans import training_options
+from services.gateway.convert_plans import precision_number, training_options
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.ports import SendRow, TrainingRequest
 from services.gateway.core.records import (
@@ -89,14 +89,18 @@ class PredictorPeer:
 
     @asynccontextmanager
     async def transcribe(
-        self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+        self, precision: str, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
     ) -> AsyncIterator[Transcription]:
         """See `Predictor.transcribe`."""
-        config = predictor_pb2.TranscribeConfig(model=model, version=version)
+        config = predictor_pb2.TranscribeConfig(
+            model=model, version=version, precision=precision_number(precision)
+        )
         rows = _Rows(predictor_pb2.TranscribeRequest(config=config), send_rows, _to_transcribe)
         async with _answered(self._stub.Transcribe, rows) as messages:
             opened = await first(messages, "predictor")
-            yield Transcription(model=convert.model(opened.model), answers=_row_answers(messages))
+            yield Transcription(
+                model=convert.model(opened.model), answers=_row_answers(messages), notice=opened.notice
+            )
 
     @asynccontextmanager
     async def embed(

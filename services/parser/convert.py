@@ -7,6 +7,7 @@ from services.parser.convert_choices import (
     IF_EXISTS,
     LIST_KINDS,
     MEDIA_KINDS,
+    PRECISIONS,
     SEARCH_KINDS,
     SPEECH_TASKS,
 )
@@ -242,6 +243,7 @@ def _predict(statement: plan.Predict) -> parser_pb2.PredictPlan:
         result_col=statement.options.result_col,
         language=statement.options.language,
         task=SPEECH_TASKS[statement.options.task],
+        precision=PRECISIONS[statement.options.precision],
         query=_query(statement.query),
     )
 
@@ -252,6 +254,7 @@ def _evaluate(statement: plan.Evaluate) -> parser_pb2.EvaluatePlan:
         audio_col=statement.options.audio_col,
         text_col=statement.options.text_col,
         batch_size=statement.options.batch_size,
+        precision=PRECISIONS[statement.options.precision],
         query=_query(statement.query),
     )
 

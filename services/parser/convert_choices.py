@@ -1,7 +1,15 @@
 """The choices of the language as the contract numbers them."""
 
-from services.parser.core.plan_options import GetKind, IfExists, ListKind, MediaKind, SearchKind, SpeechTask
-from thanosql.v1 import parser_pb2
+from services.parser.core.plan_options import (
+    GetKind,
+    IfExists,
+    ListKind,
+    MediaKind,
+    Precision,
+    SearchKind,
+    SpeechTask,
+)
+from thanosql.v1 import parser_pb2, types_pb2
 
 IF_EXISTS = {
     IfExists.FAIL: parser_pb2.IF_EXISTS_FAIL,
@@ -16,6 +24,12 @@ MEDIA_KINDS = {
 SPEECH_TASKS = {
     SpeechTask.TRANSCRIBE: parser_pb2.SPEECH_TASK_TRANSCRIBE,
     SpeechTask.TRANSLATE: parser_pb2.SPEECH_TASK_TRANSLATE,
+}
+PRECISIONS = {
+    None: types_pb2.PRECISION_UNSPECIFIED,
+    Precision.FLOAT32: types_pb2.PRECISION_FLOAT32,
+    Precision.BFLOAT16: types_pb2.PRECISION_BFLOAT16,
+    Precision.INT8: types_pb2.PRECISION_INT8,
 }
 SEARCH_KINDS = {
     SearchKind.AUDIO: parser_pb2.SEARCH_KIND_AUDIO,

@@ -7,6 +7,7 @@ import torch
 
 from services.predictor.core.acoustics import Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
+from services.predictor.core.calibrating import Calibrator
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.engine_building import EngineBuilder, EngineChoice
 from services.predictor.core.holding import ModelHolding
@@ -43,7 +44,9 @@ class PredictorApp:
         cache = ArtefactCache(context.home / "predictor" / "models", objects.store, settings.cache_bytes)
         hearing = _hearing(settings)
         self._loader = ModelLoader(
-            builder=EngineBuilder(cache, _engine_choice(settings), hearing),
+            builder=EngineBuilder(
+                cache, _engine_choice(settings), hearing, Calibrator(objects.workspace).speech
+            ),
             hearing=hearing,
             clock=clock,
             statistics=statistics,
@@ -66,6 +69,7 @@ class PredictorApp:
             clock=clock,
             max_loaded_models=settings.max_loaded_models,
             holding=self._holding,
+            settle_precision=self._loader.settle_precision,
             report=partial(_report_model, context),
         )
         self._transcriber = Transcriber(recordings=objects.workspace, limits=_limits(settings), clock=clock)
@@ -136,7 +140,12 @@ def _engine_choice(settings: PredictorSettings) -> EngineChoice:
     engine = settings.engine
     if engine == "auto":
         engine = "openvino" if options.device == "cpu" else "torch"
-    return EngineChoice(engine=engine, dtype=settings.dtype, options=options)
+    return EngineChoice(
+        engine=engine,
+        precision=settings.precision,
+        options=options,
+        int8_agreement=settings.int8_agreement,
+    )
 
 
 def _engine_options(settings: PredictorSettings) -> EngineOptions:
@@ -146,11 +155,18 @@ def _engine_options(settings: PredictorSettings) -> EngineOptions:
         device = "cuda" if has_gpu else "cpu"
     return EngineOptions(
         device=device,
-        dtype="float32" if settings.dtype == "auto" else settings.dtype,
+        dtype=_torch_dtype(settings.precision, device),
         max_batch_size=settings.max_batch_size,
         max_queue_delay_s=settings.max_queue_delay_s,
         threads=torch.get_num_threads(),
     )
+
+
+def _torch_dtype(precision: str, device: str) -> str:
+    """What torch computes in, also where OpenVINO cannot be had."""
+    if precision in {"float32", "bfloat16"}:
+        return precision
+    return "bfloat16" if device != "cpu" and torch.cuda.is_bf16_supported() else "float32"
 
 
 def _hearing(settings: PredictorSettings) -> Hearing:

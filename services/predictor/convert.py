@@ -1,8 +1,10 @@
 """Between the messages of the contract and what the core speaks about."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TypeVar
 
 from services.predictor.core.holding import HeldVersion, HoldAnswer
+from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.places import ModelStatus, State
 from services.predictor.core.statistics import Counters
 from services.predictor.core.types import (
@@ -36,11 +38,22 @@ _NamesModel = (
     | predictor_pb2.UnloadModelRequest
     | predictor_pb2.RecognizeRequest
     | predictor_pb2.StreamingConfig
+    | predictor_pb2.TranscribeConfig
 )
 _RowsRequest = predictor_pb2.TranscribeRequest | predictor_pb2.EmbedRequest
 _ConfigRequest = _RowsRequest | predictor_pb2.EmbedTextRequest
+_AnyConfigRequest = TypeVar("_AnyConfigRequest", bound=_ConfigRequest)
+_NamesPrecision = predictor_pb2.TranscribeConfig | predictor_pb2.LoadModelRequest
+_PRECISIONS = {
+    types_pb2.PRECISION_UNSPECIFIED: "",
+    types_pb2.PRECISION_FLOAT32: "float32",
+    types_pb2.PRECISION_BFLOAT16: "bfloat16",
+    types_pb2.PRECISION_INT8: "int8",
+}
+_PRECISIONS_OUT = {precision: number for number, precision in _PRECISIONS.items()}
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
+_PARTS_OF_TOKEN = 3
 
 
 def from_model_version(message: types_pb2.ModelVersion) -> ModelRecord:
@@ -103,10 +116,22 @@ def from_hold_answer(message: storage_pb2.HoldModelsResponse) -> HoldAnswer:
 
 async def read_config(requests: AsyncIterator[_ConfigRequest]) -> tuple[str, int]:
     """Read the first message of a stream: the name and version of the model."""
+    request = await _first(requests)
+    return request.config.model, _version(request.config.version)
+
+
+async def read_transcribe_config(
+    requests: AsyncIterator[predictor_pb2.TranscribeRequest],
+) -> predictor_pb2.TranscribeConfig:
+    """Read the first message of a stream to transcribe."""
+    return (await _first(requests)).config
+
+
+async def _first(requests: AsyncIterator[_AnyConfigRequest]) -> _AnyConfigRequest:
     async for request in requests:
         if request.WhichOneof("part") != "config":
             break
-        return request.config.model, _version(request.config.version)
+        return request
     raise error(Reason.INVALID_ARGUMENT, "the first message of the stream must be the configuration")
 
 
@@ -129,6 +154,21 @@ async def read_texts(requests: AsyncIterator[predictor_pb2.EmbedTextRequest]) ->
 def named_version(request: _NamesModel) -> tuple[str, int]:
     """Read the model that a request names."""
     return request.model, _version(request.version)
+
+
+def precision(request: _NamesPrecision) -> str:
+    """Read the precision that a request asks for; empty for any."""
+    if request.precision not in _PRECISIONS:
+        text = f"this predictor knows no precision number {request.precision}; it is older than its caller"
+        raise error(Reason.INVALID_ARGUMENT, text)
+    return _PRECISIONS[request.precision]
+
+
+def to_transcribe_start(record: ModelRecord, model: LoadedModel) -> predictor_pb2.TranscribeResponse:
+    """Write what answers a stream of rows to transcribe."""
+    return predictor_pb2.TranscribeResponse(
+        model=to_model_version(record), engine=model.description, notice=model.notice
+    )
 
 
 def to_answer(answer: RowAnswer[Transcript]) -> predictor_pb2.TranscribeResponse:
@@ -182,21 +222,22 @@ def to_loaded_model(status: ModelStatus) -> predictor_pb2.LoadedModel:
         message=status.message,
         engine=status.engine,
         size_bytes=status.size_bytes,
+        precision=_PRECISIONS_OUT[status.precision],
     )
 
 
 def to_page(
     statuses: Sequence[ModelStatus], request: predictor_pb2.ListLoadedModelsRequest
 ) -> predictor_pb2.ListLoadedModelsResponse:
-    """Write one page of the models, which come sorted by name and version."""
+    """Write one page of the models, which come sorted by name, version and precision."""
     after = _read_token(request.page_token)
-    rest = [status for status in statuses if (status.name, status.version) > after]
+    rest = [status for status in sorted(statuses, key=_order) if _order(status) > after]
     size = min(request.page_size if request.page_size > 0 else _DEFAULT_PAGE, _LARGEST_PAGE)
     page = rest[:size]
     more = len(rest) > size
     return predictor_pb2.ListLoadedModelsResponse(
         models=map(to_loaded_model, page),
-        next_page_token=f"{page[-1].version}:{page[-1].name}" if more else "",
+        next_page_token=f"{page[-1].version}:{page[-1].precision}:{page[-1].name}" if more else "",
     )
 
 
@@ -232,10 +273,15 @@ def _version(version: int) -> int:
     return version
 
 
-def _read_token(token: str) -> tuple[str, int]:
-    version, colon, name = token.partition(":")
+def _order(status: ModelStatus) -> tuple[str, int, str]:
+    return (status.name, status.version, status.precision)
+
+
+def _read_token(token: str) -> tuple[str, int, str]:
     if not token:
-        return ("", 0)
-    if not colon or not version.isdecimal():
+        return ("", 0, "")
+    parts = token.split(":", _PARTS_OF_TOKEN - 1)
+    if len(parts) < _PARTS_OF_TOKEN or not parts[0].isdecimal():
         raise error(Reason.INVALID_ARGUMENT, "the page token is not one that this service gave")
-    return (name, int(version))
+    version, precision, name = parts
+    return (name, int(version), precision)

@@ -40,11 +40,11 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         self, request_iterator: AsyncIterator[predictor_pb2.TranscribeRequest], context: _Context
     ) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
         """Answer every row of a stream once, in any order; a stream that is cancelled drops its rows."""
-        name, version = await convert.read_config(request_iterator)
+        config = await convert.read_transcribe_config(request_iterator)
         with self._transcriber.streams.enter():
-            record = await self._registry.resolve(name, version)
+            record = await self._registry.resolve(*convert.named_version(config), convert.precision(config))
             async with self._registry.use(record) as model:
-                yield predictor_pb2.TranscribeResponse(model=convert.to_model_version(record))
+                yield convert.to_transcribe_start(record, model)
                 rows = convert.read_rows(request_iterator)
                 async with aclosing(self._transcriber.answer_rows(model, rows)) as answers:
                     async for answer in answers:
@@ -114,7 +114,7 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         self, request: predictor_pb2.LoadModelRequest, context: _Context
     ) -> predictor_pb2.LoadModelResponse:
         """Load a model before it is needed."""
-        status = await self._registry.load(*convert.named_version(request))
+        status = await self._registry.load(*convert.named_version(request), convert.precision(request))
         return predictor_pb2.LoadModelResponse(model=convert.to_loaded_model(status))
 
     async def UnloadModel(

@@ -23,10 +23,14 @@ class PredictorSettings(Settings):
         pattern="^(auto|torch|openvino)$",
         description="what computes transcripts; auto is openvino on the CPU and torch on a GPU",
     )
-    dtype: str = Field(
+    precision: str = Field(
         default="auto",
-        pattern="^(auto|float32|bfloat16)$",
-        description="auto is bfloat16 with openvino where the processor has it, and float32 otherwise",
+        pattern="^(auto|float32|bfloat16|int8)$",
+        description="of statements that name none; auto is bfloat16 with openvino where the processor has "
+        "it, and on GPUs that have it, and float32 otherwise",
+    )
+    int8_agreement: float = Field(
+        default=0.98, ge=0, le=1, description="part of the frames in which int8 must hear what float32 hears"
     )
     threads: int = Field(
         default=0, ge=0, le=256, description="threads of every engine; 0 leaves torch's own choice"

@@ -44,6 +44,8 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         self.random = random.Random(7)
         self.fail_stream_after: int | None = None
         self.hang = False
+        self.precisions: list[int] = []
+        self.notice = ""
 
     async def Transcribe(
         self, request_iterator: Any, context: Any
@@ -58,7 +60,8 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
 
     async def _answers(self, requests: Any) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
         config = await anext(aiter(requests))
-        yield predictor_pb2.TranscribeResponse(model=self._model(config.config.model))
+        self.precisions.append(config.config.precision)
+        yield predictor_pb2.TranscribeResponse(model=self._model(config.config.model), notice=self.notice)
         waiting: list[predictor_pb2.TranscribeRow] = []
         arriving: asyncio.Task[Any] | None = asyncio.create_task(self._next(requests))
         try:

@@ -1053,6 +1053,7 @@ class PredictPlan(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     batch_size: _builtins.int
@@ -1063,6 +1064,8 @@ class PredictPlan(_message.Message):
     """Language, or `auto`; Whisper only."""
     task: Global___SpeechTask.ValueType
     """Task; Whisper only."""
+    precision: _types_pb2.Precision.ValueType
+    """In which to compute; unspecified for what the predictor's settings say."""
     @_builtins.property
     def model(self) -> Global___Name:
         """The model; `m.2` names a version."""
@@ -1081,10 +1084,11 @@ class PredictPlan(_message.Message):
         language: _builtins.str = ...,
         task: Global___SpeechTask.ValueType = ...,
         query: Global___QueryPlan | None = ...,
+        precision: _types_pb2.Precision.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "language", b"language", "model", b"model", "query", b"query", "result_col", b"result_col", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "language", b"language", "model", b"model", "precision", b"precision", "query", b"query", "result_col", b"result_col", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1101,12 +1105,15 @@ class EvaluatePlan(_message.Message):
     TEXT_COL_FIELD_NUMBER: _builtins.int
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     text_col: _builtins.str
     """Column with the reference texts."""
     batch_size: _builtins.int
     """Rows in flight together."""
+    precision: _types_pb2.Precision.ValueType
+    """In which to compute; unspecified for what the predictor's settings say."""
     @_builtins.property
     def model(self) -> Global___Name:
         """The model."""
@@ -1123,10 +1130,11 @@ class EvaluatePlan(_message.Message):
         text_col: _builtins.str = ...,
         batch_size: _builtins.int = ...,
         query: Global___QueryPlan | None = ...,
+        precision: _types_pb2.Precision.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "model", b"model", "query", b"query", "text_col", b"text_col"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "model", b"model", "precision", b"precision", "query", b"query", "text_col", b"text_col"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -62,19 +62,23 @@ class TranscribeConfig(_message.Message):
 
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
     """Version; 0 means the active one, resolved once a stream."""
+    precision: _types_pb2.Precision.ValueType
+    """In which to compute; a precision in which the model cannot serve makes way for the next."""
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         version: _builtins.int = ...,
+        precision: _types_pb2.Precision.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "precision", b"precision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -114,6 +118,12 @@ class TranscribeResponse(_message.Message):
 
     MODEL_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """Where and how the model computes, such as `openvino cpu int8`; in the first response alone."""
+    notice: _builtins.str
+    """Why another engine or precision serves than the one that was asked for; in the first response alone."""
     @_builtins.property
     def model(self) -> _types_pb2.ModelVersion:
         """The version that answers."""
@@ -127,10 +137,12 @@ class TranscribeResponse(_message.Message):
         *,
         model: _types_pb2.ModelVersion | None = ...,
         result: Global___TranscribeResult | None = ...,
+        engine: _builtins.str = ...,
+        notice: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "part", b"part", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "part", b"part", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "model", b"model", "notice", b"notice", "part", b"part", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["model", "result"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
@@ -769,19 +781,23 @@ class LoadModelRequest(_message.Message):
 
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
     """Version; 0 means the active one."""
+    precision: _types_pb2.Precision.ValueType
+    """In which to compute; unspecified for what the settings say."""
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         version: _builtins.int = ...,
+        precision: _types_pb2.Precision.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "precision", b"precision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -822,7 +838,7 @@ class UnloadModelRequest(_message.Message):
     model: _builtins.str
     """Name."""
     version: _builtins.int
-    """Version; 0 means every version."""
+    """Version; 0 means every version. Every precision goes."""
     def __init__(
         self,
         *,
@@ -956,6 +972,7 @@ class LoadedModel(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
@@ -968,6 +985,8 @@ class LoadedModel(_message.Message):
     """Where and how it computes, such as `openvino cpu bfloat16`."""
     size_bytes: _builtins.int
     """Size of its parameters in memory."""
+    precision: _types_pb2.Precision.ValueType
+    """The precision that was asked for; a model may be loaded in several at once. Unspecified for text encoders."""
     def __init__(
         self,
         *,
@@ -977,10 +996,11 @@ class LoadedModel(_message.Message):
         message: _builtins.str = ...,
         engine: _builtins.str = ...,
         size_bytes: _builtins.int = ...,
+        precision: _types_pb2.Precision.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "message", b"message", "model", b"model", "size_bytes", b"size_bytes", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "message", b"message", "model", b"model", "precision", b"precision", "size_bytes", b"size_bytes", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -76,6 +76,34 @@ MODEL_FAMILY_TEXT_ENCODER: ModelFamily.ValueType  # 2
 """Reads texts, and makes embeddings of them."""
 Global___ModelFamily: _TypeAlias = ModelFamily  # noqa: Y015
 
+class _Precision:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PrecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Precision.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRECISION_UNSPECIFIED: _Precision.ValueType  # 0
+    """What the predictor's settings say."""
+    PRECISION_FLOAT32: _Precision.ValueType  # 1
+    """32 bits: the reference."""
+    PRECISION_BFLOAT16: _Precision.ValueType  # 2
+    """16 bits, with the range of 32."""
+    PRECISION_INT8: _Precision.ValueType  # 3
+    """Linear layers in 8 bits, calibrated with speech; the rest as for the others."""
+
+class Precision(_Precision, metaclass=_PrecisionEnumTypeWrapper):
+    """How many bits a model computes with."""
+
+PRECISION_UNSPECIFIED: Precision.ValueType  # 0
+"""What the predictor's settings say."""
+PRECISION_FLOAT32: Precision.ValueType  # 1
+"""32 bits: the reference."""
+PRECISION_BFLOAT16: Precision.ValueType  # 2
+"""16 bits, with the range of 32."""
+PRECISION_INT8: Precision.ValueType  # 3
+"""Linear layers in 8 bits, calibrated with speech; the rest as for the others."""
+Global___Precision: _TypeAlias = Precision  # noqa: Y015
+
 @_typing.final
 class SourceSpan(_message.Message):
     """A place in the text of a call."""

@@ -41,6 +41,7 @@ def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
         batch_size=statement.batch_size,
         input_index=recordings_column(text, statement, schema, statement.audio_col),
         text_index=texts_column(text, statement, schema, statement.text_col),
+        precision=statement.precision,
     )
 
 

@@ -122,10 +122,15 @@ async def _explain_predict(run: Run, statement: Predict) -> Explained:
     schema = prediction_schema(run.text, statement, inner.schema)
     model = await _recogniser(run, statement.model)
     step = (
-        f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}, "
+        f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
+        f"{_in_precision(statement)}, "
         f"{statement.batch_size} rows a batch; add the columns '{statement.result_col}' and 'error'"
     )
     return Explained(steps=[*inner.steps, step], schema=schema)
+
+
+def _in_precision(statement: Predict | Evaluate) -> str:
+    return f" in {statement.precision}" if statement.precision else ""
 
 
 async def _explain_convert(run: Run, statement: Convert) -> Explained:
@@ -172,7 +177,8 @@ async def _media_steps(run: Run, statement: Evaluate | BuildModel | PrintAudio) 
             evaluation_task(run.text, statement, inner.schema)
             model = await _recogniser(run, statement.model)
             steps = [
-                f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}",
+                f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
+                f"{_in_precision(statement)}",
                 f"compare with the texts in column '{statement.text_col}' and count the errors",
             ]
         case BuildModel():

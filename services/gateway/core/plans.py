@@ -70,6 +70,7 @@ class Predict:
     task: str
     query: Query
     span: Span
+    precision: str = ""
     kind: str = "PREDICT"
 
 
@@ -152,6 +153,7 @@ class Evaluate:
     batch_size: int
     query: Query
     span: Span
+    precision: str = ""
     kind: str = "EVALUATE"
 
 

@@ -246,7 +246,7 @@ class Predictor(Protocol):
     """Speech to text, and both to embeddings."""
 
     def transcribe(
-        self, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+        self, precision: str, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
     ) -> AbstractAsyncContextManager[Transcription]:
         """Transcribe what `send_rows` sends; every row is answered once, in any order.
 

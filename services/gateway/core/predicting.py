@@ -25,6 +25,7 @@ async def open_prediction(run: Run, statement: Predict) -> AsyncIterator[Rows]:
             model=statement.model,
             batch_size=statement.batch_size,
             input_index=find_column(rows.schema, statement.audio_col, "recordings"),
+            precision=statement.precision,
         )
         async with counting(run, statement.query) as total:
             progress = RowProgress(run, "transcribing", total)

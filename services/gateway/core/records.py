@@ -226,10 +226,14 @@ class RowAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Transcription:
-    """A stream of answers, in any order, by the model named."""
+    """A stream of answers, in any order, by the model named.
+
+    `notice` says why another engine or precision serves than the one that was asked for.
+    """
 
     model: ModelVersion
     answers: AsyncIterator[RowAnswer]
+    notice: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

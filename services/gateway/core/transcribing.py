@@ -38,6 +38,7 @@ class Task:
         input_index: Column with the paths of recordings, or with texts.
         text_index: Column whose text a row must have, where one is needed.
         reads_texts: Whether the first is a column with texts.
+        precision: In which to compute; empty for what the predictor's settings say.
     """
 
     model: Name
@@ -45,6 +46,7 @@ class Task:
     input_index: int
     text_index: int | None = None
     reads_texts: bool = False
+    precision: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +57,16 @@ class Answered(Generic[Answers]):
     chunks: AsyncIterator[AnsweredChunk]
 
 
-def open_transcription(
+@asynccontextmanager
+async def open_transcription(
     run: Run, task: Task, rows: Rows, progress: RowProgress
-) -> AbstractAsyncContextManager[Answered[Transcription]]:
-    """Transcribe the rows."""
-    return open_answers(run, task, rows, progress, run.peers.predictor.transcribe)
+) -> AsyncIterator[Answered[Transcription]]:
+    """Transcribe the rows; who asked for a precision is told where another one serves."""
+    ask = partial(run.peers.predictor.transcribe, task.precision)
+    async with open_answers(run, task, rows, progress, ask) as transcribed:
+        if task.precision and transcribed.call.notice:
+            await run.notify(transcribed.call.notice)
+        yield transcribed
 
 
 @asynccontextmanager

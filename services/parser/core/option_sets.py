@@ -20,6 +20,7 @@ from services.parser.core.plan_options import (
     EvaluateOptions,
     GetOptions,
     IfExists,
+    Precision,
     PredictOptions,
     PrintOptions,
     SearchKind,
@@ -34,6 +35,7 @@ from thanosql_runtime.errors import Reason, Span, ThanosqlError
 Made = TypeVar("Made")
 
 _COLUMN = TextType(meaning="a quoted column name")
+_PRECISION = ChoiceType(choices=tuple(precision.value for precision in Precision))
 _BATCH_SIZE = IntegerType(least=1, most=1024)
 _ALIASES: Mapping[str, str] = {"max_epochs": "epochs"}
 _TRAINING_ONLY = frozenset({"epochs", "learning_rate", "overwrite"})
@@ -132,9 +134,20 @@ class CopyOptions:
     audio_col: str | None = None
 
 
-def _predict_options(*, task: str = SpeechTask.TRANSCRIBE.value, **values: Any) -> PredictOptions:
+def _predict_options(
+    *, task: str = SpeechTask.TRANSCRIBE.value, precision: str = "", **values: Any
+) -> PredictOptions:
     # Any: passed on to typed fields; see OptionSet.read.
-    return PredictOptions(task=SpeechTask(task), **values)
+    return PredictOptions(task=SpeechTask(task), precision=_precision(precision), **values)
+
+
+def _evaluate_options(*, precision: str = "", **values: Any) -> EvaluateOptions:
+    # Any: passed on to typed fields; see OptionSet.read.
+    return EvaluateOptions(precision=_precision(precision), **values)
+
+
+def _precision(written: str) -> Precision | None:
+    return Precision(written) if written else None
 
 
 def _convert_options(**values: Any) -> ConvertOptions:
@@ -174,13 +187,14 @@ PREDICT = OptionSet(
         "result_col": _COLUMN,
         "language": TextType(meaning="a language such as 'en', or 'auto'"),
         "task": ChoiceType(choices=tuple(task.value for task in SpeechTask)),
+        "precision": _PRECISION,
     },
     ignores=_TRAINING_ONLY | {"text_col"},
 )
 EVALUATE = OptionSet(
     label="EVALUATE",
-    make=EvaluateOptions,
-    takes={"audio_col": _COLUMN, "text_col": _COLUMN, "batch_size": _BATCH_SIZE},
+    make=_evaluate_options,
+    takes={"audio_col": _COLUMN, "text_col": _COLUMN, "batch_size": _BATCH_SIZE, "precision": _PRECISION},
     ignores=_TRAINING_ONLY | {"result_col"},
 )
 CONVERT = OptionSet(

@@ -70,24 +70,37 @@ class TrainingOptions:
     overwrite: bool = False
 
 
+class Precision(enum.Enum):
+    """How many bits a model computes with."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    INT8 = "int8"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions:
-    """Options of PREDICT; language and task count for Whisper only."""
+    """Options of PREDICT; language and task count for Whisper only.
+
+    Without a precision, the predictor's settings say it.
+    """
 
     audio_col: str = "audio_path"
     batch_size: int = 16
     result_col: str = "predicted"
     language: str = "auto"
     task: SpeechTask = SpeechTask.TRANSCRIBE
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """Options of EVALUATE."""
+    """Options of EVALUATE; the precision as for PREDICT."""
 
     audio_col: str = "audio_path"
     text_col: str = "text"
     batch_size: int = 16
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

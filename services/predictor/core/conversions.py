@@ -2,7 +2,7 @@
 
 A conversion is there whole or not at all, and every byte of it is compared with its digest when it is read.
 One by another version of OpenVINO, or by another `_FORMAT`, is made anew. It says for which precisions and
-processors it was compared with torch.
+processors it was compared with torch. float32 and bfloat16 share one, int8 has its own.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class Conversion:
 
     @property
     def weights_bytes(self) -> int:
-        """Size of the weights, in float32."""
+        """Size of the weights as they are kept, in float32 where they are not rounded."""
         return (self.folder / _WEIGHTS).stat().st_size
 
 
@@ -59,14 +59,16 @@ class Conversions:
 
     Args:
         runtime: Version of OpenVINO.
+        kind: Tells conversions of one model apart; begins with a hyphen, or is empty.
     """
 
-    def __init__(self, runtime: str) -> None:
+    def __init__(self, runtime: str, kind: str = "") -> None:
         self._runtime = runtime
+        self._suffix = _SUFFIX + kind
 
     def find(self, files: Path) -> Conversion | None:
         """Find the conversion of the model whose files are in a folder; what is no good is removed."""
-        folder = _beside(files)
+        folder = self._beside(files)
         if not folder.is_dir():
             return None
         conversion = _read(folder)
@@ -84,7 +86,7 @@ class Conversions:
             files: The folder.
             write: Writes the graph at this path, and its weights beside it.
         """
-        folder = _beside(files)
+        folder = self._beside(files)
         # Named as the cache names what a killed process leaves, so that the next load removes it.
         fresh = files.with_name(f".{files.name}.{uuid.uuid4().hex}")
         fresh.mkdir()
@@ -108,9 +110,8 @@ class Conversions:
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
-
-def _beside(files: Path) -> Path:
-    return files.with_name(files.name + _SUFFIX)
+    def _beside(self, files: Path) -> Path:
+        return files.with_name(files.name + self._suffix)
 
 
 def _is_intact(conversion: Conversion) -> bool:

@@ -1,8 +1,8 @@
 """Which engine computes a model: the one that was asked for, or torch where that one cannot be had."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,24 @@ from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.loaded_model import Engines
 from services.predictor.core.on_demand_embedder import OnDemandEmbedder
-from services.predictor.core.openvino_building import OpenVinoBuilder
+from services.predictor.core.openvino_building import INT8, FindSpeech, OpenVinoBuilder
 from services.predictor.core.openvino_engine import OpenVinoEngine
-from services.predictor.core.openvino_runtime import OpenVino
+from services.predictor.core.openvino_runtime import OpenVino, OpenVinoUnavailable
 from services.predictor.core.openvino_scorer import OpenVinoScorer
 from services.predictor.core.ports import Engine
 from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import EngineOptions, TorchEngine
 from services.predictor.core.torch_scorer import TorchScorer
 from services.predictor.core.types import ModelRecord
+from services.predictor.core.verification import BOUNDS
 from thanosql_ctc.checkpoint import load_checkpoint, load_facts
 from thanosql_runtime.errors import ThanosqlError
 
 _log = structlog.get_logger("engines")
 _WARM_UP_S = 2.0
+AUTO = "auto"
+_PRECISIONS = (INT8, "bfloat16", "float32")
+"""Where one fails the next is tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +39,16 @@ class EngineChoice:
 
     Attributes:
         engine: `torch` or `openvino`.
-        dtype: `float32`, `bfloat16`, or `auto` for what suits engine and processor.
+        precision: `float32`, `bfloat16`, `int8`, or `auto` for what suits engine and processor; a model whose
+            record names one is computed in that.
         options: How torch computes, and what is asked of batches.
+        int8_agreement: Part of the frames in which int8 must hear what torch hears.
     """
 
     engine: str
-    dtype: str
+    precision: str
     options: EngineOptions
+    int8_agreement: float = BOUNDS[INT8].same_labels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +66,7 @@ class EngineBuilder:
         cache: The files of models.
         choice: What was asked for.
         hearing: Limits of every model.
+        find_speech: Finds what a model may be rounded by.
         open_runtime: Gives OpenVINO; raises where it cannot be had.
     """
 
@@ -67,12 +75,28 @@ class EngineBuilder:
         cache: ArtefactCache,
         choice: EngineChoice,
         hearing: Hearing,
+        find_speech: FindSpeech,
         open_runtime: Callable[[], OpenVino] = OpenVino,
     ) -> None:
         self._cache = cache
         self._choice = choice
         self._hearing = hearing
+        self._find_speech = find_speech
         self._open_runtime = open_runtime
+
+    def settle(self, precision: str) -> str:
+        """Say in which precision a model shall compute, for which this one was asked; empty for any."""
+        asked = precision or self._choice.precision
+        return asked if asked != AUTO else self._suiting
+
+    @cached_property
+    def _suiting(self) -> str:
+        if self._choice.engine == "torch":
+            return self._choice.options.dtype
+        try:
+            return "bfloat16" if self._open_runtime().has_bfloat16 else "float32"
+        except OpenVinoUnavailable:
+            return self._choice.options.dtype
 
     def build(self, record: ModelRecord) -> Built:
         """Fetch and verify the files of a version, and build from them.
@@ -86,10 +110,11 @@ class EngineBuilder:
         return Built(engines=engines, acoustics=acoustics)
 
     def _engines(self, record: ModelRecord, files: Path, rate_hz: int) -> Engines:
+        precision = self.settle(record.precision)
         notice = ""
         if self._choice.engine == "openvino":
             try:
-                labels, notice = self._through_openvino(record, files, rate_hz)
+                labels, notice = self._through_openvino(precision, record, files, rate_hz)
                 frames = OnDemandEmbedder(partial(self._load_embedder, record), self._choice.options)
                 return Engines(
                     labels=labels,
@@ -103,29 +128,52 @@ class EngineBuilder:
             except Exception as failure:  # noqa: BLE001 - whatever the runtime raises, torch can serve
                 notice = f"torch serves in place of OpenVINO: {failure}"
                 _log.warning("torch serves", model=record.name, version=record.version, problem=str(failure))
-        engine = TorchEngine(load_checkpoint(files).model, self._choice.options)
+        options = self._choice.options
+        if self._choice.engine == "torch" and precision == INT8:
+            notice = f"{options.dtype} serves in place of int8, for which OpenVINO is needed"
+        elif self._choice.engine == "torch":
+            options = replace(options, dtype=precision)
+        engine = TorchEngine(load_checkpoint(files).model, options)
         _warm_up(engine, rate_hz)
         return Engines(labels=engine, scores=TorchScorer(engine), frames=TorchEmbedder(engine), notice=notice)
 
-    def _through_openvino(self, record: ModelRecord, files: Path, rate_hz: int) -> tuple[OpenVinoEngine, str]:
+    def _through_openvino(
+        self, asked: str, record: ModelRecord, files: Path, rate_hz: int
+    ) -> tuple[OpenVinoEngine, str]:
         """The engine, warm, and why it has another precision than the one asked for."""
         runtime = self._open_runtime()
-        dtype, notice = _fitting(self._choice.dtype, runtime)
-        if dtype != "float32":
+        problems: list[str] = []
+        for precision in _PRECISIONS[_PRECISIONS.index(asked) : -1]:
+            if precision == "bfloat16" and not runtime.has_bfloat16:
+                problems.append(f"{runtime.processor} has no bfloat16")
+                continue
             try:
-                return self._in_precision(dtype, runtime, files, rate_hz), notice
+                engine = self._in_precision(precision, runtime, files, rate_hz)
             except ThanosqlError:
                 raise
-            except Exception as failure:  # noqa: BLE001 - what fails in it may do in float32
-                notice = f"float32 serves in place of {dtype}: {failure}"
+            except Exception as failure:  # noqa: BLE001 - what fails in it may do in the next
+                problems.append(str(failure) if precision == asked else f"in {precision} {failure}")
                 _log.warning(
-                    "float32 serves", model=record.name, version=record.version, problem=str(failure)
+                    "precision refused",
+                    model=record.name,
+                    version=record.version,
+                    precision=precision,
+                    problem=str(failure),
                 )
-        return self._in_precision("float32", runtime, files, rate_hz), notice
+            else:
+                return engine, _instead(precision, asked, problems)
+        return self._in_precision("float32", runtime, files, rate_hz), _instead("float32", asked, problems)
 
-    def _in_precision(self, dtype: str, runtime: OpenVino, files: Path, rate_hz: int) -> OpenVinoEngine:
-        options = replace(self._choice.options, dtype=dtype)
-        engine = OpenVinoBuilder(runtime=runtime, options=options).build(files)
+    def _in_precision(self, precision: str, runtime: OpenVino, files: Path, rate_hz: int) -> OpenVinoEngine:
+        bounds = BOUNDS[precision]
+        if precision == INT8:
+            bounds = replace(bounds, same_labels=self._choice.int8_agreement)
+        engine = OpenVinoBuilder(
+            runtime=runtime,
+            options=replace(self._choice.options, dtype=precision),
+            bounds=bounds,
+            find_speech=self._find_speech,
+        ).build(files)
         try:
             _warm_up(engine, rate_hz)
         except ThanosqlError as failure:  # torch says whether that is the model's own fault
@@ -138,13 +186,9 @@ class EngineBuilder:
         return TorchEmbedder(TorchEngine(model, self._choice.options))
 
 
-def _fitting(dtype: str, runtime: OpenVino) -> tuple[str, str]:
-    """The precision that serves, and why it is not the one asked for."""
-    if dtype == "bfloat16" and not runtime.has_bfloat16:
-        return "float32", f"float32 serves in place of bfloat16, which {runtime.processor} does not have"
-    if dtype == "auto":
-        return ("bfloat16" if runtime.has_bfloat16 else "float32"), ""
-    return dtype, ""
+def _instead(precision: str, asked: str, problems: Sequence[str]) -> str:
+    """Why a precision serves; empty where it was asked for."""
+    return "" if precision == asked else f"{precision} serves in place of {asked}: {'; '.join(problems)}"
 
 
 def _warm_up(engine: Engine[Any, Any, list[int]], rate_hz: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.predictor.core.types import ModelRecord
+from services.predictor.core.types import ModelKey, ModelRecord
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.renewing import Renewal
 
@@ -59,7 +59,7 @@ class ModelHolding:
     ) -> None:
         self._catalog = catalog
         self._clock = clock
-        self._held: dict[tuple[str, int, str], HeldVersion] = {}
+        self._held: dict[ModelKey, HeldVersion] = {}
         self._missing: frozenset[tuple[str, int]] = frozenset()
         self._renewal = Renewal(self._standing, self._tell, stopping, report_death)
 
@@ -88,7 +88,11 @@ class ModelHolding:
             self._renewal.soon()
 
     def _standing(self, stops: bool) -> Sequence[HeldVersion]:
-        return () if stops else tuple(self._held.values())
+        # The catalog asks which versions are in use, not in how many precisions.
+        versions: dict[tuple[str, int], HeldVersion] = {}
+        for held in () if stops else self._held.values():
+            versions.setdefault((held.record.name, held.record.version), held)
+        return tuple(versions.values())
 
     async def _tell(self, held: Sequence[HeldVersion]) -> float:
         answer = await self._catalog.hold(held)

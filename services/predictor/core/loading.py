@@ -39,6 +39,11 @@ class ModelLoader:
         self._statistics = statistics
         self._pool = ThreadPoolExecutor(1, "loading")
 
+    async def settle_precision(self, precision: str) -> str:
+        """Say in which precision a model shall compute, for which this one was asked; empty for any."""
+        # What suits the processor is found out once, before the first load; nothing blocks after that.
+        return await asyncio.to_thread(self._builder.settle, precision)
+
     async def load(self, record: ModelRecord) -> LoadedModel:
         """Load a version.
 

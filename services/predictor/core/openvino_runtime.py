@@ -102,12 +102,13 @@ class OpenVino:
 
         Args:
             path: What `convert` wrote.
-            dtype: `float32` or `bfloat16`.
+            dtype: `float32`, `bfloat16`, or `int8` for a model that rounds: what it does not round is
+                computed in bfloat16 where the processor has it.
             streams: Batches computed at once.
             threads: Threads of all of them.
         """
         options: Mapping[str, object] = {
-            "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[dtype],
+            "INFERENCE_PRECISION_HINT": "f32" if dtype == "float32" or not self.has_bfloat16 else "bf16",
             "PERFORMANCE_HINT": "THROUGHPUT" if streams > 1 else "LATENCY",
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": threads,

@@ -29,6 +29,7 @@ class ModelStatus:
     name: str
     version: int
     state: State
+    precision: str = ""
     message: str = ""
     engine: str = ""
     size_bytes: int = 0
@@ -37,7 +38,7 @@ class ModelStatus:
 # Not frozen: a place in memory that changes hands.
 @dataclass(kw_only=True, eq=False)
 class Place:
-    """Where one version stands, or is about to.
+    """Where one version stands in one precision, or is about to.
 
     Attributes:
         record: The version.
@@ -83,6 +84,7 @@ class Place:
             name=self.record.name,
             version=self.record.version,
             state=self.state,
+            precision=self.record.precision,
             message=self.message or notice,
             engine=model.description if model else "",
             size_bytes=model.size_bytes if model else 0,

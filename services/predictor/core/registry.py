@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import structlog
 
@@ -11,7 +12,7 @@ from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.places import AnyModel, ModelStatus, Place, State
 from services.predictor.core.ports import Clock, ModelCatalog
 from services.predictor.core.texts.encoder import LoadedEncoder
-from services.predictor.core.types import ModelFamily, ModelRecord
+from services.predictor.core.types import ModelFamily, ModelKey, ModelRecord
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("registry")
@@ -24,10 +25,11 @@ _HEARS = (
 )
 
 Load = Callable[[ModelRecord], Awaitable[AnyModel]]
+SettlePrecision = Callable[[str], Awaitable[str]]
 
 
 class ModelRegistry:
-    """Models by name, version and fingerprint.
+    """Models by name, version, fingerprint and precision.
 
     Args:
         catalog: Where versions are looked up.
@@ -35,6 +37,7 @@ class ModelRegistry:
         clock: Time.
         max_loaded_models: Most models in memory.
         holding: Told of what is in memory.
+        settle_precision: Says in which precision to compute, for which one was asked; empty for any.
         report: Told of a model's name and whether any of its versions is ready.
     """
 
@@ -46,6 +49,7 @@ class ModelRegistry:
         clock: Clock,
         max_loaded_models: int,
         holding: ModelHolding,
+        settle_precision: SettlePrecision,
         report: Callable[[str, bool], None] = lambda _name, _ready: None,
     ) -> None:
         self._catalog = catalog
@@ -54,14 +58,24 @@ class ModelRegistry:
         self._max_loaded_models = max_loaded_models
         self._holding = holding
         self._report = report
-        self._places: dict[tuple[str, int, str], Place] = {}
+        self._settle_precision = settle_precision
+        self._places: dict[ModelKey, Place] = {}
         self._placing = asyncio.Lock()
 
-    async def resolve(self, name: str, version: int) -> ModelRecord:
-        """Look a version up in the catalog: what was deleted is not found although it may be in memory."""
+    async def resolve(self, name: str, version: int, precision: str = "") -> ModelRecord:
+        """Look a version up in the catalog: what was deleted is not found although it may be in memory.
+
+        Args:
+            name: The model.
+            version: 0 for the active one.
+            precision: In which it shall compute; empty for what the settings say. Text encoders have one.
+        """
         if not name:
             raise error(Reason.INVALID_ARGUMENT, "the request names no model")
-        return await self._catalog.get_model(name, version)
+        record = await self._catalog.get_model(name, version)
+        if record.family is ModelFamily.TEXT_ENCODER:
+            return record
+        return replace(record, precision=await self._settle_precision(precision))
 
     @asynccontextmanager
     async def use(self, record: ModelRecord) -> AsyncIterator[LoadedModel]:
@@ -95,21 +109,25 @@ class ModelRegistry:
         finally:
             self._release(place)
 
-    async def load(self, name: str, version: int) -> ModelStatus:
+    async def load(self, name: str, version: int, precision: str = "") -> ModelStatus:
         """Load a model before it is needed."""
-        record = await self.resolve(name, version)
+        record = await self.resolve(name, version, precision)
         async with self._used(record):
             return self._places[record.key].status
 
     async def unload(self, name: str, version: int) -> int:
-        """Give up a model once nobody holds it, every version for 0; answers how many there were."""
+        """Give up a model once nobody holds it, in every precision, every version for 0.
+
+        Returns:
+            how many versions there were.
+        """
         named = [place for place in self._held() if place.record.name == name]
         places = [place for place in named if version in (0, place.record.version)]
         await asyncio.gather(*(self._give_up(place) for place in places))
-        return len(places)
+        return len({place.record.version for place in places})
 
     def statuses(self) -> list[ModelStatus]:
-        """Every model that is loaded, loading, leaving, or failed to load, by name and version."""
+        """Every model that is loaded, loading, leaving, or failed to load, by name, version and precision."""
         return [self._places[key].status for key in sorted(self._places)]
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ import enum
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,10 @@ from thanosql_objects.model_files import ModelFiles
 from thanosql_runtime.errors import ThanosqlError
 
 Outcome = TypeVar("Outcome", covariant=True)
+
+
+ModelKey: TypeAlias = tuple[str, int, str, str]
+"""Name, version, fingerprint and precision of a model in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,7 @@ class ModelRecord:
         active: Whether it is the version that statements use.
         created_s: Seconds since the epoch.
         family: What it reads, and what it makes of it.
+        precision: In which it computes, or shall; empty for what the settings say.
     """
 
     name: str
@@ -61,6 +66,7 @@ class ModelRecord:
     active: bool = True
     created_s: float = 0.0
     family: ModelFamily = ModelFamily.RECOGNISER
+    precision: str = ""
 
     @property
     def full_name(self) -> str:
@@ -79,9 +85,9 @@ class ModelRecord:
         return ModelFiles(model=self.name, version=self.version, files=self.artefacts)
 
     @property
-    def key(self) -> tuple[str, int, str]:
+    def key(self) -> "ModelKey":
         """What tells loaded models apart."""
-        return (self.name, self.version, self.fingerprint)
+        return (self.name, self.version, self.fingerprint, self.precision)
 
 
 @dataclass(frozen=True, kw_only=True)

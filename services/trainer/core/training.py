@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 
 from services.trainer.core.audio import AudioReader
+from services.trainer.core.calibration_rows import name_calibration
 from services.trainer.core.checkpoints import CheckpointFolder
 from services.trainer.core.dataset import Dataset, RowChecker, no_usable_rows, prepare, read_rows
 from services.trainer.core.finetune import FineTuning, Outcome
@@ -170,6 +171,7 @@ class Training:
             do_normalize=checkpoint.do_normalize,
         )
         load_checkpoint(folder)  # what cannot be loaded is never registered
+        name_calibration(folder, dataset.training, self._workspace)
         log = {
             "normaliser": NORMALISER,
             "held_out_rows": [example.number for example in dataset.held_out],

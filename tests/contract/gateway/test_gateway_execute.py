@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tests.fakes.gateway_world import World, gateway_world
+from thanosql.v1 import types_pb2
 from thanosql_runtime.errors import Reason, error
 from thanosql_runtime.testing import eventually
 
@@ -94,6 +95,30 @@ async def test_a_prediction_keeps_the_order_of_the_rows(world: World) -> None:
     assert answer.done.message.startswith("50 rows, transcribed by tutorial_audio_recognition.")
     assert answer.of("progress")[-1].done == 50
     assert answer.of("progress")[-1].audio_s == 100.0
+
+
+@pytest.mark.parametrize("verb", ["PREDICT", "EVALUATE"])
+async def test_a_precision_reaches_the_predictor_and_what_serves_instead_is_told(
+    world: World, verb: str
+) -> None:
+    world.predictor.notice = "bfloat16 serves in place of int8: it hears something else"
+    world.storage.put_table("told", {"audio_path": ["a.flac"], "text": ["A"]})
+    told = await world.client.succeed(
+        f"{verb} USING tutorial_audio_recognition OPTIONS (precision='int8') AS SELECT * FROM told"
+    )
+    silent = await world.client.succeed(f"{verb} USING tutorial_audio_recognition AS SELECT * FROM told")
+    assert world.predictor.precisions == [types_pb2.PRECISION_INT8, types_pb2.PRECISION_UNSPECIFIED]
+    assert told.notices == [world.predictor.notice]
+    assert silent.notices == [], "nobody asked for a precision"
+
+
+@pytest.mark.parametrize("verb", ["PREDICT", "EVALUATE"])
+async def test_explain_names_the_precision(world: World, verb: str) -> None:
+    world.storage.put_table("told", {"audio_path": ["a.flac"], "text": ["A"]})
+    answer = await world.client.succeed(
+        f"EXPLAIN {verb} USING Wav2Vec2En OPTIONS (precision='int8') AS SELECT * FROM told"
+    )
+    assert any(" in int8" in row["what"] for row in answer.rows)
 
 
 async def test_a_bad_recording_is_a_row_error_and_not_a_failure(world: World) -> None:

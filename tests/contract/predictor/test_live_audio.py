@@ -44,7 +44,7 @@ async def rig(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Rig]:
     settings = PredictorSettings.model_validate(
-        {"preload": "", "engine": "torch", "dtype": "float32"} | getattr(request, "param", {})
+        {"preload": "", "engine": "torch", "precision": "float32"} | getattr(request, "param", {})
     )
     (tmp_path / "workspace").mkdir()
     objects = open_objects(

@@ -18,7 +18,7 @@ from services.predictor.settings import PredictorSettings
 from tests.deployment import SHARED_DATA
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
 from tests.fakes.predictor_storage import FakeStorage, babble, fake_storage, put_model, wav, write_workspace
-from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, types_pb2
 from thanosql_objects.opening import Objects, open_objects
 from thanosql_objects.settings import ObjectSettings
 from thanosql_runtime.errors import Reason
@@ -47,7 +47,7 @@ class Rig:
 
 
 # Torch in float32: with random weights, rounding decides between labels.
-SETTINGS = {"preload": "", "device": "cpu", "engine": "torch", "dtype": "float32", "max_loaded_models": 2}
+SETTINGS = {"preload": "", "device": "cpu", "engine": "torch", "precision": "float32", "max_loaded_models": 2}
 
 
 @pytest.fixture
@@ -226,6 +226,37 @@ async def test_a_stream_that_cannot_be_right_fails_as_a_whole(
     rig: Rig, requests: list[predictor_pb2.TranscribeRequest], reason: Reason
 ) -> None:
     assert await failure_of(rig.stub.Transcribe(iter(requests))) is reason
+
+
+@pytest.mark.parametrize("rig", [{"engine": "openvino"}], indirect=True)
+async def test_two_statements_may_compute_one_model_in_two_precisions(rig: Rig) -> None:
+    rig.put({"a.wav": wav(babble(1.0))})
+    for precision in (types_pb2.PRECISION_FLOAT32, types_pb2.PRECISION_INT8, types_pb2.PRECISION_UNSPECIFIED):
+        request = config()
+        request.config.precision = precision
+        first, results = await transcribe(rig, [request, *rows(["a.wav"])])
+        assert first.engine.startswith("openvino cpu")
+        assert results[0].HasField("transcript")
+    page = await rig.stub.ListLoadedModels(predictor_pb2.ListLoadedModelsRequest(page_size=1))
+    rest = await rig.stub.ListLoadedModels(
+        predictor_pb2.ListLoadedModelsRequest(page_token=page.next_page_token)
+    )
+    listed = [(model.model, model.precision) for model in (*page.models, *rest.models)]
+    assert listed == [("small", types_pb2.PRECISION_FLOAT32), ("small", types_pb2.PRECISION_INT8)]
+
+
+async def test_who_cannot_be_served_in_a_precision_is_told_in_the_first_answer(rig: Rig) -> None:
+    request = config()
+    request.config.precision = types_pb2.PRECISION_INT8
+    first, _ = await transcribe(rig, [request])
+    assert first.engine == "torch cpu float32"
+    assert first.notice == "float32 serves in place of int8, for which OpenVINO is needed"
+
+
+async def test_a_precision_that_is_not_known_is_refused(rig: Rig) -> None:
+    request = config()
+    request.config.precision = types_pb2.Precision.ValueType(99)
+    assert await failure_of(rig.stub.Transcribe(iter([request]))) is Reason.INVALID_ARGUMENT
 
 
 async def test_a_damaged_artefact_fails_the_stream_and_the_list_says_why(rig: Rig) -> None:

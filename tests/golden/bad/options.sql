@@ -312,3 +312,17 @@ BUILD MODEL m USING b OPTIONS(2x=1) AS SELECT 1
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(2x=1) AS SELECT 1
 --|           |                                 ^^ expected ')' or an option name
 --| SYNTAX_ERROR
+
+--# a precision that no engine has
+PREDICT USING m OPTIONS(precision='int4') AS SELECT * FROM t
+--| error: 'int4' is not a value of option 'precision'
+--|   line 1  |   PREDICT USING m OPTIONS(precision='int4') AS SELECT * FROM t
+--|           |                                     ^^^^^^ did you mean 'int8'? known: float32, bfloat16, int8
+--| INVALID_OPTION_VALUE
+
+--# a precision for a training
+BUILD MODEL m USING Wav2Vec2En OPTIONS(precision='int8') AS SELECT * FROM t
+--| error: unknown option 'precision' for BUILD MODEL; it belongs to PREDICT, EVALUATE
+--|   line 1  |   BUILD MODEL m USING Wav2Vec2En OPTIONS(precision='int8') AS SELECT * FROM t
+--|           |                                          ^^^^^^^^^ known: audio_col, text_col, epochs, batch_size, ...
+--| UNKNOWN_OPTION

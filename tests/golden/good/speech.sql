@@ -4,7 +4,7 @@ PREDICT USING m AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
 --|   canonical: PREDICT USING m AS SELECT * FROM t
 
 --# predict with a version
@@ -13,7 +13,7 @@ PREDICT USING m.2 AS SELECT * FROM t
 --|   model: m.2
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
 --|   canonical: PREDICT USING m.2 AS SELECT * FROM t
 
 --# predict with every option
@@ -22,7 +22,7 @@ PREDICT USING Whisper OPTIONS(audio_col='path', batch_size=1, result_col='heard'
 --|   model: Whisper
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate'
+--|   options: audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate', precision=None
 --|   canonical: PREDICT USING Whisper OPTIONS(audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate') AS SELECT * FROM t
 
 --# options that only training needs
@@ -31,7 +31,7 @@ PREDICT USING m OPTIONS(text_col='text', max_epochs=1, learning_rate=0.1, overwr
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
 --|   notice: 1:25 option 'text_col' has no effect in PREDICT
 --|   notice: 1:42 option 'max_epochs' has no effect in PREDICT
 --|   notice: 1:56 option 'learning_rate' has no effect in PREDICT
@@ -44,7 +44,7 @@ PREDICT USING m OPTIONS(epochs='many') AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
 --|   notice: 1:25 option 'epochs' has no effect in PREDICT
 --|   canonical: PREDICT USING m AS SELECT * FROM t
 
@@ -61,7 +61,7 @@ AS
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', batch_size=16, result_col='predicted', language='auto', task='transcribe'
+--|   options: audio_col='path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
 --|   canonical: PREDICT USING m OPTIONS(audio_col='path') AS SELECT * FROM t
 
 --# evaluate
@@ -70,7 +70,7 @@ EVALUATE USING m AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None
 --|   canonical: EVALUATE USING m AS SELECT * FROM t
 
 --# evaluate with options
@@ -79,7 +79,7 @@ EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4, epoch
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', text_col='words', batch_size=4
+--|   options: audio_col='path', text_col='words', batch_size=4, precision=None
 --|   notice: 1:76 option 'epochs' has no effect in EVALUATE
 --|   canonical: EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4) AS SELECT * FROM t
 
@@ -199,3 +199,19 @@ PRINT AUDIO OPTIONS(audio_col='path') AS SELECT path FROM t
 --|     tables: t
 --|   options: audio_col='path'
 --|   canonical: PRINT AUDIO OPTIONS(audio_col='path') AS SELECT path FROM t
+
+--# predict and evaluate in a precision
+PREDICT USING m OPTIONS(precision='INT8') AS SELECT * FROM t;
+EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t
+--| Predict
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision='int8'
+--|   canonical: PREDICT USING m OPTIONS(precision='int8') AS SELECT * FROM t
+--| Evaluate
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision='bfloat16'
+--|   canonical: EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from services.predictor.convert import from_model_version
 from services.predictor.core.acoustics import Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
+from services.predictor.core.calibrating import CalibrationSpeech
 from services.predictor.core.conversions import Conversions
 from services.predictor.core.engine_building import Built, EngineBuilder, EngineChoice
 from services.predictor.core.openvino_building import OpenVinoBuilder
@@ -33,7 +35,7 @@ from tests.fakes.predictor_checkpoints import (
 )
 from tests.fakes.predictor_storage import babble, put_model
 from thanosql_ctc.batch_invariant import batch_logits
-from thanosql_ctc.checkpoint import load_checkpoint
+from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint
 from thanosql_objects.directory import LocalDirectory
 from thanosql_runtime.errors import Reason, ThanosqlError
 
@@ -98,13 +100,24 @@ class RuntimeThatFailsIn(Float32Runtime):
         return cast("CompiledModel", FailingToCompute()) if dtype in self.failing else compiled
 
 
+def find_speech(_files: Path, _checkpoint: Checkpoint) -> CalibrationSpeech:
+    generator = np.random.default_rng(5)
+    sounds = [generator.standard_normal(samples).astype(np.float32) for samples in (20_000, 9_000, 15_000)]
+    return CalibrationSpeech(seen=sounds[:2], unseen=sounds[2:])
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     return write_tiny_checkpoint(tmp_path / "model")
 
 
 def build(runtime: OpenVino, files: Path) -> OpenVinoEngine:
-    return OpenVinoBuilder(runtime=runtime, options=FLOAT32).build(files)
+    return OpenVinoBuilder(
+        runtime=runtime,
+        options=FLOAT32,
+        bounds=BOUNDS["float32"],
+        find_speech=find_speech,
+    ).build(files)
 
 
 def test_a_model_is_converted_once(files: Path) -> None:
@@ -221,11 +234,11 @@ def put_record(store: LocalDirectory, folder: Path, name: str) -> ModelRecord:
     return from_model_version(put_model(store, folder, name))
 
 
-def builder(tmp_path: Path, runtime: object, dtype: str = "float32") -> tuple[EngineBuilder, ModelRecord]:
+def builder(tmp_path: Path, runtime: object, precision: str = "float32") -> tuple[EngineBuilder, ModelRecord]:
     store = LocalDirectory(tmp_path / "objects")
     record = put_record(store, write_tiny_checkpoint(tmp_path / "given"), "small")
     cache = ArtefactCache(tmp_path / "cache", store, 1 << 30)
-    choice = EngineChoice(engine="openvino", dtype=dtype, options=FLOAT32)
+    choice = EngineChoice(engine="openvino", precision=precision, options=FLOAT32, int8_agreement=0.5)
 
     def opened() -> OpenVino:
         if isinstance(runtime, Exception):
@@ -233,7 +246,7 @@ def builder(tmp_path: Path, runtime: object, dtype: str = "float32") -> tuple[En
         assert isinstance(runtime, OpenVino)
         return runtime
 
-    return EngineBuilder(cache, choice, Hearing(), opened), record
+    return EngineBuilder(cache, choice, Hearing(), find_speech, opened), record
 
 
 def described(built: Built) -> str:
@@ -377,3 +390,60 @@ def test_who_asks_for_the_runtime_keeps_its_stack_for_signals() -> None:
     runtime = OpenVino()
     assert runtime.processor
     assert SignalStack.of_this_thread() == before
+
+
+def test_int8_is_rounded_once_and_verified_by_speech_that_it_did_not_see(tmp_path: Path) -> None:
+    for _ in range(2):
+        runtime = CountingRuntime()
+        building, record = builder(tmp_path, runtime, "int8")
+        built = building.build(record)
+        assert (described(built), built.engines.notice) == ("openvino cpu int8", "")
+    assert runtime.conversions == 0
+    folder = tmp_path / "cache" / f"{record.fingerprint}.openvino-int8"
+    assert json.loads((folder / "manifest.json").read_text())["verified"] == [f"int8 on {runtime.processor}"]
+
+
+def test_int8_hears_nearly_what_torch_hears(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, CountingRuntime(has_bfloat16=False), "int8")
+    engine = building.build(record).engines.labels
+    assert isinstance(engine, OpenVinoEngine)
+    sound = np.random.default_rng(1).standard_normal(12_000).astype(np.float32)
+    (ours,) = engine.logits([sound])
+    (torchs,) = batch_logits(load_checkpoint(tmp_path / "given").model, [sound])
+    error = np.linalg.norm(ours - torchs.numpy()) / np.linalg.norm(torchs.numpy())
+    assert 1e-5 < error < 0.15, "rounded, and not far off"
+
+
+@pytest.mark.parametrize(("has_bfloat16", "serves"), [(True, "bfloat16"), (False, "float32")])
+def test_the_next_precision_serves_where_int8_hears_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool, serves: str
+) -> None:
+    runtime = Float32Runtime(has_bfloat16=has_bfloat16)
+    monkeypatch.setitem(BOUNDS, "int8", Bounds(error=-1.0, same_labels=0.9))
+    building, record = builder(tmp_path, runtime, "int8")
+    built = building.build(record)
+    assert described(built) == f"openvino cpu {serves}"
+    assert built.engines.notice.startswith(f"{serves} serves in place of int8: its logits differ")
+
+
+def test_a_record_says_in_which_precision_its_model_computes(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, Float32Runtime(has_bfloat16=True), "float32")
+    assert described(building.build(replace(record, precision="bfloat16"))) == "openvino cpu bfloat16"
+
+
+@pytest.mark.parametrize(("asked", "settled"), [("", "bfloat16"), ("auto", "bfloat16"), ("int8", "int8")])
+def test_what_suits_and_what_is_asked_for_are_one_precision(tmp_path: Path, asked: str, settled: str) -> None:
+    building, _ = builder(tmp_path, CountingRuntime(has_bfloat16=True), "auto")
+    assert building.settle(asked) == settled
+
+
+def test_torch_says_that_int8_needs_openvino(tmp_path: Path) -> None:
+    building, record = builder(tmp_path, CountingRuntime(), "float32")
+    choice = EngineChoice(engine="torch", precision="auto", options=FLOAT32)
+    store = LocalDirectory(tmp_path / "objects")
+    building = EngineBuilder(
+        ArtefactCache(tmp_path / "cache", store, 1 << 30), choice, Hearing(), find_speech
+    )
+    built = building.build(replace(record, precision="int8"))
+    assert described(built) == "torch cpu float32"
+    assert built.engines.notice == "float32 serves in place of int8, for which OpenVINO is needed"

@@ -14,7 +14,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError
     ("values", "problem"),
     [
         ({"device": "tpu"}, "device"),
-        ({"dtype": "int8"}, "dtype"),
+        ({"precision": "int4"}, "precision"),
         ({"engine": "tensorrt"}, "engine"),
         ({"engine": "openvino", "device": "cuda"}, "engine openvino computes on the CPU"),
         ({"window_s": 1.5, "overlap_s": 0.5}, "window_s"),
@@ -30,10 +30,10 @@ def test_a_setting_that_cannot_work_is_refused(values: dict[str, Any], problem: 
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("THANOSQL_PREDICTOR__DTYPE", "bfloat16")
+    monkeypatch.setenv("THANOSQL_PREDICTOR__PRECISION", "bfloat16")
     monkeypatch.setenv("THANOSQL_PREDICTOR__MAX_QUEUE_DELAY_S", "0.02")
     settings = PredictorSettings()
-    assert (settings.dtype, settings.max_queue_delay_s) == ("bfloat16", 0.02)
+    assert (settings.precision, settings.max_queue_delay_s) == ("bfloat16", 0.02)
 
 
 def test_a_full_gate_refuses_and_opens_again() -> None:

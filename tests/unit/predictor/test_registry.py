@@ -55,9 +55,13 @@ class Rig:
             load=self.load,
             clock=self.clock,
             max_loaded_models=max_loaded_models,
+            settle_precision=self.settle_precision,
             holding=ModelHolding(self, asyncio.Event(), lambda: None, clock=lambda: 7.0),
             report=lambda name, ready: self.reports.append((name, ready)),
         )
+
+    async def settle_precision(self, precision: str) -> str:
+        return precision
 
     async def get_model(self, name: str, version: int) -> ModelRecord:
         if name not in self.records:
@@ -264,6 +268,26 @@ async def test_what_left_the_memory_is_held_no_more(rig: Rig) -> None:
     await rig.registry.unload("a", 0)
     await rig.registry.load("d", 0)
     assert [name for name, _since in rig.held] == ["c", "d"]
+
+
+async def test_a_model_may_be_in_memory_in_several_precisions_at_once(rig: Rig) -> None:
+    await rig.registry.load("a", 0, "bfloat16")
+    await rig.registry.load("a", 0, "int8")
+    assert [status.precision for status in rig.registry.statuses()] == ["bfloat16", "int8"]
+    assert rig.held == [("a", 7.0)], "the catalog is told of a version once"
+    await rig.registry.load("b", 0)
+    assert [(status.name, status.precision) for status in rig.registry.statuses()] == [
+        ("a", "int8"),
+        ("b", ""),
+    ]
+    assert ("a", 7.0) in rig.held, "one precision is left"
+
+
+async def test_unloading_takes_every_precision_of_a_version(rig: Rig) -> None:
+    await rig.registry.load("a", 0, "bfloat16")
+    await rig.registry.load("a", 0, "int8")
+    assert await rig.registry.unload("a", 0) == 1
+    assert rig.registry.statuses() == []
 
 
 async def test_no_name_is_refused(rig: Rig) -> None:
