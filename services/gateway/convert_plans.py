@@ -17,10 +17,6 @@ _INSTEAD_OF_BOTH = (
     "and search these with SEARCH KEYWORD or SEARCH TEXT"
 )
 _INSTEAD_OF_GET = "LIST THANOSQL MODEL shows what is here already; COPY reads data from the workspace"
-_INSTEAD_OF_UPLOAD = (
-    "set THANOSQL_STORAGE__WAV2VEC2_EN to a folder in Hugging Face layout, and BUILD from it; "
-    "THANOSQL_STORAGE__TEXT_ENCODER brings an encoder of texts"
-)
 _INSTEAD_OF_PICTURES = "PRINT AUDIO plays recordings; SELECT shows the paths of other files"
 
 
@@ -273,8 +269,12 @@ def _delete_model(message: parser_pb2.DeleteModelPlan, _place: Span) -> plans.De
     return plans.DeleteModel(model=_name(message.model), if_exists=message.if_exists, force=message.force)
 
 
-def _upload(_message: parser_pb2.UploadModelPlan, _place: Span) -> plans.Unavailable:
-    return plans.Unavailable(kind="UPLOAD MODEL", instead=_INSTEAD_OF_UPLOAD)
+def _upload(message: parser_pb2.UploadModelPlan, _place: Span) -> plans.UploadModel:
+    return plans.UploadModel(
+        model=_name(message.model),
+        source=plan_parts.Name(text=message.source, span=span(message.source_span)),
+        overwrite=message.overwrite,
+    )
 
 
 # One converter a field of the `oneof`; what each takes is the message of that field.

@@ -8,10 +8,11 @@ from typing import Any
 from services.gateway import convert
 from services.gateway.convert_plans import precision_number, training_options
 from services.gateway.core.pipes import Pipe
-from services.gateway.core.ports import SendRow, TrainingRequest
+from services.gateway.core.ports import SendRow, TrainingRequest, UploadRequest
 from services.gateway.core.records import (
     Embedding,
     InputRow,
+    ModelVersion,
     RowAnswer,
     ScoredRow,
     Scores,
@@ -22,10 +23,12 @@ from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers,
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, trainer_pb2, trainer_pb2_grpc, types_pb2
 
 _PAGE = 1000
+# Large checkpoints are copied, read and compared, one after another.
+_UPLOAD_S = 3600.0
 
 
 class TrainerPeer:
-    """Training jobs, and scores."""
+    """Training jobs, scores, and models that users bring."""
 
     def __init__(self, stub: "trainer_pb2_grpc.TrainerServiceAsyncStub", timeout_s: float) -> None:
         self._stub = stub
@@ -79,6 +82,19 @@ class TrainerPeer:
         async with feed.fed_by(partial(_send_scored, rows, feed.put)):
             response = await answer(self._stub.Evaluate(feed.items()), "trainer", feed)
         return convert.scores(response.scores)
+
+    async def upload(self, request: UploadRequest) -> ModelVersion:
+        """See `Trainer.upload`."""
+        message = trainer_pb2.UploadModelRequest(
+            request_id=request.request_id,
+            model=request.model,
+            path=request.path,
+            overwrite=request.overwrite,
+            statement=request.statement,
+            explain_only=request.explain_only,
+        )
+        with peer_call("trainer"):
+            return convert.model((await self._stub.UploadModel(message, timeout=_UPLOAD_S)).model)
 
 
 class PredictorPeer:

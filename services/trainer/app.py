@@ -18,9 +18,10 @@ from services.trainer.core.pruning import JobRetention
 from services.trainer.core.registering import Registrar
 from services.trainer.core.runner import WORKER_COMMAND, ProcessRunner
 from services.trainer.core.saving import Saver
+from services.trainer.core.uploading.uploads import CHECK_COMMAND, TEXTS_ONLY, Checkers, Uploads
 from services.trainer.peers import StorageCatalog, StorageSnapshots, storage_stub
 from services.trainer.servicer import TrainerServicer
-from services.trainer.settings import TrainerSettings, worker_environment
+from services.trainer.settings import QUIET_THREADS, TrainerSettings, worker_environment
 from thanosql.v1 import trainer_pb2
 from thanosql.v1.trainer_pb2_grpc import add_TrainerServiceServicer_to_server
 from thanosql_objects.opening import open_objects
@@ -37,11 +38,17 @@ class TrainerApp:
     """The trainer as `thanosql_runtime.service.Service`."""
 
     def __init__(
-        self, jobs: Jobs, holding: BaseHolding, executor: ThreadPoolExecutor, stopping: asyncio.Event
+        self,
+        jobs: Jobs,
+        uploads: Uploads,
+        holding: BaseHolding,
+        executors: Sequence[ThreadPoolExecutor],
+        stopping: asyncio.Event,
     ) -> None:
         self._jobs = jobs
+        self._uploads = uploads
         self._holding = holding
-        self._executor = executor
+        self._executors = executors
         self._stopping = stopping
         self._winding_down: asyncio.Task[None] | None = None
 
@@ -57,10 +64,11 @@ class TrainerApp:
 
     def mount(self, server: grpc.aio.Server) -> None:
         """Add the servicer."""
-        add_TrainerServiceServicer_to_server(TrainerServicer(self._jobs), server)
+        add_TrainerServiceServicer_to_server(TrainerServicer(self._jobs, self._uploads), server)
 
     async def start(self) -> None:
         """Take up the journal."""
+        await asyncio.to_thread(self._uploads.start)
         await self._jobs.start()
         self._holding.start()
         self._winding_down = asyncio.create_task(self._wind_down_when_told())
@@ -72,7 +80,8 @@ class TrainerApp:
             await asyncio.gather(self._winding_down, return_exceptions=True)
         await self._jobs.stop()
         await self._holding.close()
-        self._executor.shutdown(wait=True)
+        for executor in self._executors:
+            executor.shutdown(wait=True)
 
     async def _wind_down_when_told(self) -> None:
         # Callers wait for their jobs: ended early, the jobs let them go before the time to end calls is over.
@@ -100,7 +109,8 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         silence_limit_s=settings.silence_limit_s,
         cancel_grace_s=settings.cancel_grace_s,
     )
-    store, blocking = open_objects(objects).store, Blocking(executor)
+    opened, blocking = open_objects(objects), Blocking(executor)
+    store, registrar = opened.store, Registrar(catalog)
     parts = FlowParts(
         board=board,
         journal=journal,
@@ -108,7 +118,7 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         snapshots=StorageSnapshots(stub),
         store=store,
         runner=runner,
-        saver=Saver(store, Registrar(catalog), blocking, seed=settings.seed),
+        saver=Saver(store, registrar, blocking, seed=settings.seed),
         patience=Patience(board, outage_limit_s=settings.outage_limit_s),
         blocking=blocking,
         worker=settings.worker(),
@@ -127,4 +137,27 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         holding,
         limits=limits,
     )
-    return TrainerApp(jobs, holding, executor, context.stopping)
+    # Of their own: a large checkpoint must not keep jobs from their files.
+    upload_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trainer-uploads")
+    uploads = Uploads(
+        opened,
+        catalog,
+        registrar,
+        _checkers(settings),
+        Blocking(upload_executor),
+        folder=context.home / "checking",
+        limit_bytes=settings.max_model_bytes,
+    )
+    return TrainerApp(jobs, uploads, holding, (executor, upload_executor), context.stopping)
+
+
+def _checkers(settings: TrainerSettings) -> Checkers:
+    def runner(*arguments: str) -> ProcessRunner:
+        return ProcessRunner(
+            (*CHECK_COMMAND, *arguments),
+            {**environment(), **QUIET_THREADS},
+            silence_limit_s=settings.silence_limit_s,
+            cancel_grace_s=settings.cancel_grace_s,
+        )
+
+    return Checkers(whole=runner(), texts=runner(TEXTS_ONLY))

@@ -15,6 +15,7 @@ from services.trainer.core.types import (
     TableVersion,
     TrainingOptions,
 )
+from services.trainer.core.uploading.uploads import UploadRequest
 from thanosql.v1 import errors_pb2, parser_pb2, storage_pb2, trainer_pb2, types_pb2
 from thanosql_runtime.errors import Reason
 from thanosql_runtime.moments import seconds_of, timestamp
@@ -33,6 +34,18 @@ def request_from_message(message: trainer_pb2.CreateTrainingJobRequest) -> JobRe
         snapshot_id=message.snapshot_id,
         statement=message.statement,
         built_from=_built_from(message.built_from),
+    )
+
+
+def upload_from_message(message: trainer_pb2.UploadModelRequest) -> UploadRequest:
+    """What somebody wants to bring."""
+    return UploadRequest(
+        model=message.model,
+        path=message.path,
+        overwrite=message.overwrite,
+        request_id=message.request_id,
+        statement=message.statement,
+        explain_only=message.explain_only,
     )
 
 

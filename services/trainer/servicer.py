@@ -7,9 +7,17 @@ from typing import Any
 
 import grpc
 
-from services.trainer.convert import job_to_message, page_to_message, request_from_message, scores_to_message
+from services.trainer.convert import (
+    job_to_message,
+    model_to_message,
+    page_to_message,
+    request_from_message,
+    scores_to_message,
+    upload_from_message,
+)
 from services.trainer.core.evaluation import Evaluation, ScoredRow
 from services.trainer.core.jobs import Jobs
+from services.trainer.core.uploading.uploads import Uploads
 from thanosql.v1 import trainer_pb2, trainer_pb2_grpc
 
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -19,8 +27,9 @@ _ROWS_AT_ONCE = 64
 class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     """See trainer.proto."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, uploads: Uploads) -> None:
         self._jobs = jobs
+        self._uploads = uploads
 
     async def CreateTrainingJob(
         self, request: trainer_pb2.CreateTrainingJobRequest, context: _Context
@@ -76,3 +85,10 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
                 rows.clear()
         await asyncio.to_thread(evaluation.add, rows)
         return trainer_pb2.EvaluateResponse(scores=scores_to_message(evaluation.scores()))
+
+    async def UploadModel(
+        self, request: trainer_pb2.UploadModelRequest, context: _Context
+    ) -> trainer_pb2.UploadModelResponse:
+        """Bring a checkpoint; a caller who leaves before it is registered leaves nothing behind."""
+        model = await self._uploads.upload(upload_from_message(request))
+        return trainer_pb2.UploadModelResponse(model=model_to_message(model))

@@ -1,6 +1,8 @@
 """Settings of the trainer: `THANOSQL_TRAINER__*`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
@@ -8,6 +10,11 @@ from pydantic import Field
 from services.trainer.core.spec import WorkerSettings
 from thanosql_objects.settings import ObjectSettings
 from thanosql_runtime.settings import Settings, prefixed
+
+QUIET_THREADS: Mapping[str, str] = MappingProxyType(
+    {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
+)
+"""Variables by which the threads of a process sleep while they wait."""
 
 
 class TrainerSettings(Settings):
@@ -54,6 +61,9 @@ class TrainerSettings(Settings):
     max_kept_jobs: int = Field(
         default=1000, ge=1, description="ended jobs kept; the oldest beyond them go before their time"
     )
+    max_model_bytes: int = Field(
+        default=16 << 30, ge=1 << 20, description="largest checkpoint that UPLOAD MODEL takes"
+    )
     objects: ObjectSettings = Field(
         default_factory=ObjectSettings, description="the object store, from THANOSQL_OBJECTS__*"
     )
@@ -90,4 +100,4 @@ def worker_environment(objects: ObjectSettings) -> dict[str, str]:
     prefix = str(ObjectSettings.model_config["env_prefix"])
     values = objects.model_dump() | {"secret_key": objects.secret_key.get_secret_value()}
     variables = {f"{prefix}{name.upper()}": str(value) for name, value in values.items()}
-    return {**variables, "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
+    return {**variables, **QUIET_THREADS}

@@ -31,6 +31,7 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
         self.refuses_with: Exception | None = None
         self.breaks_watch_after = 0
         self.left_out: list[types_pb2.RowError] = []
+        self.uploads: list[trainer_pb2.UploadModelRequest] = []
 
     async def CreateTrainingJob(self, request: Any, context: Any) -> trainer_pb2.CreateTrainingJobResponse:
         if self.refuses_with is not None:
@@ -111,6 +112,21 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
         self.cancelled.append(request.job_id)
         job.state = _State.STATE_CANCELLED
         return trainer_pb2.CancelTrainingJobResponse(job=job)
+
+    async def UploadModel(self, request: Any, context: Any) -> trainer_pb2.UploadModelResponse:
+        if self.refuses_with is not None:
+            raise self.refuses_with
+        self.uploads.append(request)
+        model = types_pb2.ModelVersion(
+            name=request.model,
+            version=0 if request.explain_only else 1,
+            kind=types_pb2.MODEL_KIND_UPLOADED,
+            artefacts=[types_pb2.Artefact(name="model.safetensors", size_bytes=4_096)],
+            properties={"architecture": "hubert", "labels": "32", "sample_rate_hz": "16000"},
+        )
+        if not request.explain_only:
+            model.properties["parameters"] = "94000000"
+        return trainer_pb2.UploadModelResponse(model=model)
 
     async def Evaluate(self, request_iterator: Any, context: Any) -> trainer_pb2.EvaluateResponse:
         rows = [request async for request in request_iterator]

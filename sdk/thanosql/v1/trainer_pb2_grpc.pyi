@@ -45,6 +45,8 @@ class TrainerServiceStub:
     """Stops a job; its state becomes CANCELLED once its process has ended."""
     Evaluate: _grpc.StreamUnaryMultiCallable[_trainer_pb2.EvaluateRequest, _trainer_pb2.EvaluateResponse]
     """Counts the errors of transcripts against references."""
+    UploadModel: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.UploadModelRequest, _trainer_pb2.UploadModelResponse]
+    """Brings a checkpoint of the workspace: checks it by running it, and registers it as a version of a model."""
 
 @_typing.type_check_only
 class TrainerServiceAsyncStub(TrainerServiceStub):
@@ -63,6 +65,8 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     """Stops a job; its state becomes CANCELLED once its process has ended."""
     Evaluate: _aio.StreamUnaryMultiCallable[_trainer_pb2.EvaluateRequest, _trainer_pb2.EvaluateResponse]  # type: ignore[assignment]
     """Counts the errors of transcripts against references."""
+    UploadModel: _aio.UnaryUnaryMultiCallable[_trainer_pb2.UploadModelRequest, _trainer_pb2.UploadModelResponse]  # type: ignore[assignment]
+    """Brings a checkpoint of the workspace: checks it by running it, and registers it as a version of a model."""
 
 class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Trains models and scores transcripts."""
@@ -114,5 +118,13 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trainer_pb2.EvaluateResponse, _abc.Awaitable[_trainer_pb2.EvaluateResponse]]:
         """Counts the errors of transcripts against references."""
+
+    @_abc_1.abstractmethod
+    def UploadModel(
+        self,
+        request: _trainer_pb2.UploadModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.UploadModelResponse, _abc.Awaitable[_trainer_pb2.UploadModelResponse]]:
+        """Brings a checkpoint of the workspace: checks it by running it, and registers it as a version of a model."""
 
 def add_TrainerServiceServicer_to_server(servicer: TrainerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

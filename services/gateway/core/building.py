@@ -1,7 +1,6 @@
 """BUILD MODEL and FIT MODEL: rows kept for a job, the job started, watched, and stopped with its caller."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from services.gateway.core.columns import recordings_column, texts_column
 from services.gateway.core.events import JobChanged, Progress
 from services.gateway.core.families import require_recogniser
 from services.gateway.core.places import option_place, place, placed_at
+from services.gateway.core.plan_parts import Name
 from services.gateway.core.plans import BuildModel, split_version
 from services.gateway.core.ports import TrainingRequest, WriteTarget
 from services.gateway.core.queries import open_query
@@ -22,16 +22,16 @@ from thanosql_runtime.errors import Reason, Span, ThanosqlError, error
 
 _log = structlog.get_logger("gateway")
 
-_REQUESTS = uuid.UUID("8a5c2f0e-6d0b-4e53-9a57-3c1f7f0f4d11")
+_BASES = ("BASE", "UPLOADED")
 
 
 async def run_build(run: Run, statement: BuildModel) -> None:
     """Train, telling progress; answer one row about the model made."""
     begun_s = run.clock()
     base = await find_base(run, statement)
-    await check_free(run, statement)
+    await check_free(run, statement.model, overwrite=statement.options.overwrite)
     await run.notify(_base_words(base), statement.base.span)
-    request_id = str(uuid.uuid5(_REQUESTS, run.request_key))
+    request_id = run.request_id
     request = TrainingRequest(
         request_id=request_id,
         model=statement.model.text,
@@ -45,7 +45,7 @@ async def run_build(run: Run, statement: BuildModel) -> None:
 
 
 async def find_base(run: Run, statement: BuildModel) -> ModelVersion:
-    """The model to start from; BUILD needs a base, FIT takes any model."""
+    """The model to start from; BUILD needs a base or what was uploaded, FIT takes any model."""
     with placed_at(statement.base.span):
         try:
             base = await run.peers.catalog.get(*split_version(statement.base.text))
@@ -54,7 +54,7 @@ async def find_base(run: Run, statement: BuildModel) -> ModelVersion:
                 failure.reason = Reason.BASE_MODEL_NOT_FOUND
             raise
         require_recogniser(base)
-        if base.kind == "BASE" or statement.fit:
+        if base.kind in _BASES or statement.fit:
             return base
         raise error(
             Reason.BASE_MODEL_NOT_FOUND,
@@ -64,22 +64,22 @@ async def find_base(run: Run, statement: BuildModel) -> ModelVersion:
         )
 
 
-async def check_free(run: Run, statement: BuildModel) -> None:
+async def check_free(run: Run, name: Name, *, overwrite: bool) -> None:
     """Raise where the name is taken and may not be given a new version."""
     try:
-        existing = await run.peers.catalog.get(statement.model.text, 0)
+        existing = await run.peers.catalog.get(name.text, 0)
     except ThanosqlError as failure:
         if failure.reason is Reason.MODEL_NOT_FOUND:
             return
         raise
     if existing.kind == "BASE":
         advice = "it is a base and stays as it is; choose another name"
-    elif statement.options.overwrite:
+    elif overwrite:
         return
     else:
         advice = "add overwrite=True to make a new version of it, or choose another name"
     message = f"model '{existing.name}' exists, in version {existing.version}; {advice}"
-    raise place(error(Reason.MODEL_ALREADY_EXISTS, message, model=existing.name), statement.model.span)
+    raise place(error(Reason.MODEL_ALREADY_EXISTS, message, model=existing.name), name.span)
 
 
 def training_columns(text: str, statement: BuildModel, schema: pa.Schema) -> tuple[int, int]:

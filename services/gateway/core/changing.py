@@ -14,10 +14,18 @@ from services.gateway.core.plan_changes import (
     Update,
 )
 from services.gateway.core.plan_parts import Name
-from services.gateway.core.plans import ActivateModel, CancelJob, Change, DeleteModel, split_version
+from services.gateway.core.plans import (
+    ActivateModel,
+    CancelJob,
+    Change,
+    DeleteModel,
+    UploadModel,
+    split_version,
+)
 from services.gateway.core.ports import WriteTarget
 from services.gateway.core.queries import open_query
 from services.gateway.core.run import Run, count_of
+from services.gateway.core.uploading import run_upload
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -34,6 +42,8 @@ async def run_change(run: Run, statement: Change) -> None:
             await _restore(run, statement)
         case ActivateModel():
             await _activate(run, statement)
+        case UploadModel():
+            await run_upload(run, statement)
         case DeleteModel() | CancelJob():
             await _end(run, statement)
         case _:

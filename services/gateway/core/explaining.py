@@ -193,7 +193,7 @@ async def _media_steps(run: Run, statement: Evaluate | BuildModel | PrintAudio) 
 async def _build_steps(run: Run, statement: BuildModel, schema: pa.Schema) -> list[str]:
     training_columns(run.text, statement, schema)
     base = await find_base(run, statement)
-    await check_free(run, statement)
+    await check_free(run, statement.model, overwrite=statement.options.overwrite)
     options = statement.options
     return [
         f"keep the columns '{options.audio_col}' and '{options.text_col}' of the rows for the job",

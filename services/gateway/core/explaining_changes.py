@@ -15,9 +15,17 @@ from services.gateway.core.plan_changes import (
     Update,
 )
 from services.gateway.core.plan_parts import TableAtVersion
-from services.gateway.core.plans import ActivateModel, CancelJob, Change, DeleteModel, split_version
+from services.gateway.core.plans import (
+    ActivateModel,
+    CancelJob,
+    Change,
+    DeleteModel,
+    UploadModel,
+    split_version,
+)
 from services.gateway.core.ports import BoundQuery
 from services.gateway.core.run import Run, count_of
+from services.gateway.core.uploading import upload_steps
 from thanosql_runtime.errors import Reason, error
 
 
@@ -34,6 +42,8 @@ async def change_steps(run: Run, statement: Change) -> list[str]:
             return [await _delete_model_step(run, statement)]
         case ActivateModel():
             return [await _activate_step(run, statement)]
+        case UploadModel():
+            return await upload_steps(run, statement)
         case CancelJob():
             with placed_at(statement.job_id.span):
                 job = await run.peers.trainer.get(statement.job_id.text)

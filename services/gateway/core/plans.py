@@ -188,6 +188,16 @@ class DeleteModel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UploadModel:
+    """UPLOAD MODEL m FROM 'folder'."""
+
+    model: Name
+    source: Name
+    overwrite: bool = False
+    kind: str = "UPLOAD MODEL"
+
+
+@dataclass(frozen=True, kw_only=True)
 class DescribeModel:
     """DESCRIBE MODEL m."""
 
@@ -268,6 +278,7 @@ Change: TypeAlias = (
     | AlterTable
     | ActivateModel
     | DeleteModel
+    | UploadModel
     | CancelJob
 )
 """Statements that change what is stored."""

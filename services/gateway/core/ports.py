@@ -80,6 +80,18 @@ class TrainingRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UploadRequest:
+    """Which folder to make a model of; the same `request_id` makes one version."""
+
+    request_id: str
+    model: str
+    path: str
+    overwrite: bool
+    statement: str
+    explain_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeywordSearch:
     """Which rows of a query are wanted; `explain_only` checks it and tells how they would be found."""
 
@@ -215,7 +227,7 @@ class Files(Protocol):
 
 
 class Trainer(Protocol):
-    """Training jobs, and scores."""
+    """Training jobs, scores, and models that users bring."""
 
     async def create(self, request: TrainingRequest) -> TrainingJob:
         """Start a job."""
@@ -239,6 +251,10 @@ class Trainer(Protocol):
 
     async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Scores:
         """Count the errors of all rows."""
+        ...
+
+    async def upload(self, request: UploadRequest) -> ModelVersion:
+        """The version that a checkpoint became, or would; INVALID_CHECKPOINT where it cannot be used."""
         ...
 
 

@@ -1,6 +1,7 @@
 """One statement while it runs: what it may use, whom it tells, and what it has counted."""
 
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from thanosql_runtime.errors import Span
 ROW_ERRORS_TOLD = 100
 
 Emit = Callable[[Event], Awaitable[None]]
+
+_REQUESTS = uuid.UUID("8a5c2f0e-6d0b-4e53-9a57-3c1f7f0f4d11")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,11 @@ class Run:
     request_key: str
     clock: Callable[[], float] = time.monotonic
     outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def request_id(self) -> str:
+        """Names this statement to services that must not do it twice."""
+        return str(uuid.uuid5(_REQUESTS, self.request_key))
 
     async def notify(self, message: str, span: Span | None = None) -> None:
         """Say something that stops nothing."""

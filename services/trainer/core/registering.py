@@ -113,8 +113,8 @@ def _unclear(failure: ThanosqlError, name: str, prefix: str) -> UnclearRegistrat
     return UnclearRegistrationError(
         reason=failure.reason,
         message=(
-            "the model is trained and its files are stored, but storage did not tell whether it was"
-            f" registered ({failure.message}); SHOW MODEL VERSIONS {name} tells;"
+            "the files of the model are stored, but storage did not tell whether it was registered"
+            f" ({failure.message}); SHOW MODEL VERSIONS {name} tells;"
             f" the files stay under {prefix!r}"
         ),
         metadata={**failure.metadata, "prefix": prefix},

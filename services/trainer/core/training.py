@@ -11,11 +11,12 @@ import torch
 from services.trainer.core.audio import AudioReader
 from services.trainer.core.calibration_rows import name_calibration
 from services.trainer.core.checkpoints import CheckpointFolder
+from services.trainer.core.child_process import Tell
 from services.trainer.core.dataset import Dataset, RowChecker, no_usable_rows, prepare, read_rows
 from services.trainer.core.finetune import FineTuning, Outcome
 from services.trainer.core.keeping import Keeper
 from services.trainer.core.kept_rows import KeptRows, digest_of
-from services.trainer.core.messages import Finished, Message, RowsChecked
+from services.trainer.core.messages import Finished, RowsChecked
 from services.trainer.core.meter import Meter
 from services.trainer.core.optimising import Optimiser
 from services.trainer.core.scoring import NORMALISER
@@ -33,8 +34,6 @@ from services.trainer.core.types import JobState
 from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from thanosql_objects.workspace import Workspace
 from thanosql_runtime.whole_files import sync
-
-Tell = Callable[[Message], None]
 
 
 class Training:

@@ -10,25 +10,28 @@ import os
 import random
 import signal
 import sys
-import threading
-import time
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import structlog
 import torch
 
+from services.trainer.core.child_process import (
+    Tell,
+    beat,
+    claim_stdout,
+    end_with_parent,
+    log_to_stderr,
+    teller,
+)
 from services.trainer.core.keeping import StoppedError
 from services.trainer.core.memory import is_out_of_memory
-from services.trainer.core.messages import Failed, Heartbeat, Message, MessageCodec
+from services.trainer.core.messages import Failed
 from services.trainer.core.spec import STOPPED_STATUS, WorkerSettings, WorkerSpec, read_spec
-from services.trainer.core.training import Tell, Training
+from services.trainer.core.training import Training
 from thanosql_objects.opening import open_objects
 from thanosql_objects.settings import ObjectSettings
 from thanosql_runtime.errors import Reason, ThanosqlError
 
-_PARENT_GONE = 70
 _LOCK_FILE = "lock"
 
 
@@ -53,13 +56,13 @@ class StopSign:
 
 def main(folder: Path) -> int:
     """Carry out the order in the folder; the answer is the exit status."""
-    messages = _claim_stdout()
-    _end_with_parent()
-    _log_to_stderr()
+    messages = claim_stdout()
+    end_with_parent()
+    log_to_stderr()
     sign = StopSign()
     spec = read_spec(folder)
-    tell = _teller(messages)
-    _beat(tell, spec.settings.heartbeat_s)
+    tell = teller(messages)
+    beat(tell, spec.settings.heartbeat_s)
     with (folder / _LOCK_FILE).open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a process that was given up may take a moment to end
         return _train(folder, spec, tell, sign)
@@ -81,52 +84,6 @@ def _train(folder: Path, spec: WorkerSpec, tell: Tell, sign: StopSign) -> int:
         tell(Failed(reason=Reason.TRAINING_FAILED.value, message=message))
         return 1
     return 0
-
-
-def _claim_stdout() -> BinaryIO:
-    """Keep the pipe to the parent for messages; what libraries print goes to standard error."""
-    messages = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return messages
-
-
-def _teller(messages: BinaryIO) -> Tell:
-    codec, lock = MessageCodec(), threading.Lock()
-
-    def tell(message: Message) -> None:
-        with lock:
-            messages.write(codec.encode(message))
-
-    return tell
-
-
-def _end_with_parent() -> None:
-    def wait() -> None:
-        while os.read(0, 1024):
-            pass
-        os._exit(_PARENT_GONE)
-
-    threading.Thread(target=wait, name="parent-watch", daemon=True).start()
-
-
-def _beat(tell: Tell, interval_s: float) -> None:
-    def beat() -> None:
-        while True:
-            tell(Heartbeat())
-            time.sleep(interval_s)
-
-    threading.Thread(target=beat, name="heartbeat", daemon=True).start()
-
-
-def _log_to_stderr() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )
 
 
 def _set_up(settings: WorkerSettings) -> None:

@@ -233,7 +233,6 @@ async def test_jobs_are_shown_and_cancelled(world: World) -> None:
         "SEARCH AUDIO USING m OPTIONS (search_by='text', search_input='a') AS SELECT * FROM t",
         "SELECT * FROM (SEARCH TEXT USING m OPTIONS (search_by='audio', search_input='b') AS SELECT 1)",
         "GET THANOSQL MODEL m",
-        "UPLOAD MODEL m FROM 'folder'",
         "PRINT IMAGE AS SELECT * FROM t",
     ],
 )
