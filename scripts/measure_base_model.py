@@ -20,7 +20,7 @@ import numpy as np
 import soundfile as sf
 
 from scripts.base_model import report
-from scripts.base_model.augment import RATE_HZ, artificial_noise
+from scripts.base_model.noise import RATE_HZ, artificial_noise
 from thanosql import LocalServer, ThanoSQL
 
 ROOT = Path(__file__).parents[1]

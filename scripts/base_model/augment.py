@@ -1,24 +1,27 @@
-"""Speech heard differently each time: other speeds, rooms, noises and lines; and noise with no speech in it.
+"""Speech heard differently each time: other speeds, microphones, rooms, noises and lines.
 
-Shapes: every signal is (samples,), float32, 16 kHz.
+Whole batches are changed at once, on the device that learns from them. What is drawn is drawn on the host;
+only the recordings that a change was drawn for are computed.
+
+Legend of shapes: b recordings, s samples, f frequencies, k knots, t samples of an echo.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soxr
+import torch
+from torch import Tensor
 
-from thanosql_audio.decoding import decode
+from scripts.base_model.devices import put
+from scripts.base_model.noise import RATE_HZ, NoiseBank
 
-RATE_HZ = 16_000
 _KNOTS = 7
-# Fourier transforms are fast where the length has small factors alone.
-_SMOOTH = 1600
-
-Samples = npt.NDArray[np.float32]
+_LONGEST_ECHO_S = 0.35
+# An 8 kHz line carries all below the first and nothing above the second.
+_LINE_HZ = (3500.0, 4000.0)
+_VARIANCE_FLOOR = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,141 +48,178 @@ class Chances:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Heard:
+    """Recordings, one behind the other for each view.
+
+    Attributes:
+        samples_bs: Zero after the end of each.
+        lengths: Samples of each.
+    """
+
+    samples_bs: Tensor
+    lengths: list[int]
+
+
 class Augmenter:
     """Changes speech at random.
 
     Args:
-        noises: Recordings without speech.
+        bank: Noise, on the device that the speech is on.
         chances: How often and how far.
     """
 
-    def __init__(self, noises: Sequence[Samples], chances: Chances | None = None) -> None:
-        self._noises = noises
+    def __init__(self, bank: NoiseBank, chances: Chances | None = None) -> None:
+        self._bank = bank
         self._chances = chances or Chances()
 
-    def vary(self, samples: Samples, count: int, random: np.random.Generator) -> list[Samples]:
-        """Return the speech as another speaker could have said it, heard in `count` places.
+    @torch.no_grad()
+    def vary(self, speech: Heard, silent: Sequence[bool], views: int, random: np.random.Generator) -> Heard:
+        """Return the speech as other speakers could have said it, each heard in `views` places.
 
-        All are equally fast: their frames say the same.
+        The views of a recording are equally fast: their frames say the same.
+
+        Args:
+            speech: As it was recorded.
+            silent: Which recordings hold no speech: noise alone takes their places.
+            views: How many there are of each.
+            random: Draws.
         """
-        chances = self._chances
-        if random.random() < chances.speed:
-            samples = resped(samples, random.uniform(chances.slowest, chances.fastest))
-        return [self._elsewhere(samples, random) for _ in range(count)]
+        said = self._at_other_speeds(speech, silent, random)
+        samples_bs = said.samples_bs.repeat(views, 1)
+        lengths, nobody = said.lengths * views, np.tile(np.asarray(silent, bool), views)
+        samples_bs = self._elsewhere(samples_bs, lengths, ~nobody, random)
+        rows = _rows(nobody, samples_bs.device)
+        if len(rows):
+            samples_bs[rows] = self._bank.windows(len(rows), samples_bs.shape[1], random)
+        self._bank.refresh(random)
+        return normalised(Heard(samples_bs=samples_bs, lengths=lengths))
 
-    def _elsewhere(self, samples: Samples, random: np.random.Generator) -> Samples:
-        chances = self._chances
-        if random.random() < chances.colour:
-            samples = coloured(samples, random)
-        if random.random() < chances.room:
-            samples = in_room(samples, random)
-        if random.random() < chances.noise:
-            samples = self._with_noise(samples, random)
-        if random.random() < chances.telephone:
-            samples = telephoned(samples)
-        return samples.astype(np.float32)
+    def _at_other_speeds(self, speech: Heard, silent: Sequence[bool], random: np.random.Generator) -> Heard:
+        chances, count = self._chances, len(speech.lengths)
+        speeds = random.uniform(chances.slowest, chances.fastest, count)
+        kept = (random.random(count) >= chances.speed) | np.asarray(silent, bool)
+        return resped(speech, np.where(kept, 1.0, speeds).tolist())
 
-    def noise(self, count: int, random: np.random.Generator) -> Samples:
-        """Return noise alone, of a kind and a loudness drawn at random."""
-        if self._noises and random.random() < 0.4:
-            return self._recorded(count, random) * np.float32(10 ** random.uniform(-2, 0))
-        return artificial_noise(count, random)
+    def _elsewhere(
+        self,
+        samples_bs: Tensor,
+        lengths: list[int],
+        spoken: npt.NDArray[np.bool_],
+        random: np.random.Generator,
+    ) -> Tensor:
+        chances, device = self._chances, samples_bs.device
+        true_bs = _true(lengths, samples_bs)
 
-    def _with_noise(self, samples: Samples, random: np.random.Generator) -> Samples:
-        chances = self._chances
-        noise = self.noise(len(samples), random)
-        level_db = random.uniform(chances.loudest_noise_db, chances.quietest_noise_db)
-        ratio = np.sqrt(np.mean(samples**2) / (np.mean(noise**2) + 1e-12))
-        return samples + noise * np.float32(ratio * 10 ** (-level_db / 20))
+        def drawn(chance: float) -> Tensor:
+            return _rows(spoken & (random.random(len(lengths)) < chance), device)
 
-    def _recorded(self, count: int, random: np.random.Generator) -> Samples:
-        source = self._noises[int(random.integers(len(self._noises)))]
-        source = np.roll(source, int(random.integers(len(source))))
-        return np.resize(source, count).astype(np.float32)
+        if len(rows := drawn(chances.colour)):
+            samples_bs[rows] = coloured(samples_bs[rows], random)
+        if len(rows := drawn(chances.room)):
+            samples_bs[rows] = in_rooms(samples_bs[rows], random) * true_bs[rows]
+        if len(rows := drawn(chances.noise)):
+            samples_bs[rows] += self._noise_for(samples_bs[rows], true_bs[rows], random)
+        if len(rows := drawn(chances.telephone)):
+            samples_bs[rows] = telephoned(samples_bs[rows])
+        return samples_bs
+
+    def _noise_for(self, samples_bs: Tensor, true_bs: Tensor, random: np.random.Generator) -> Tensor:
+        """Return noise as loud, against the speech, as was drawn."""
+        chances, (rows, samples) = self._chances, samples_bs.shape
+        noise_bs = self._bank.windows(rows, samples, random) * true_bs
+        level_db = random.uniform(chances.loudest_noise_db, chances.quietest_noise_db, (rows, 1))
+        ratio_b1 = (
+            samples_bs.square().sum(1, keepdim=True) / (noise_bs.square().sum(1, keepdim=True) + 1e-9)
+        ).sqrt()
+        return noise_bs * ratio_b1 * _floats(10 ** (-level_db / 20), samples_bs.device)
 
 
-def resped(samples: Samples, speed: float) -> Samples:
+def normalised(heard: Heard) -> Heard:
+    """Shift and scale each recording as `thanosql_ctc.waveform.normalise_waveform` does."""
+    true_bs = _true(heard.lengths, heard.samples_bs)
+    counts_b1 = true_bs.sum(1, keepdim=True)
+    samples_bs = heard.samples_bs * true_bs
+    centred_bs = (samples_bs - samples_bs.sum(1, keepdim=True) / counts_b1) * true_bs
+    variance_b1 = centred_bs.square().sum(1, keepdim=True) / counts_b1
+    return Heard(samples_bs=centred_bs / (variance_b1 + _VARIANCE_FLOOR).sqrt(), lengths=heard.lengths)
+
+
+def resped(speech: Heard, speeds: Sequence[float]) -> Heard:
     """Play faster or slower, pitch and formants along with it: another size of speaker.
 
     Linear interpolation is taken for its price; what it smears lies above most of speech.
     """
-    count = max(1, int(len(samples) / speed))
-    places = np.linspace(0, len(samples) - 1, count)
-    return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    lengths = [max(1, int(length / speed)) for length, speed in zip(speech.lengths, speeds, strict=True)]
+    steps = [(old - 1) / max(1, new - 1) for old, new in zip(speech.lengths, lengths, strict=True)]
+    device = speech.samples_bs.device
+    place_s = torch.arange(max(lengths), device=device, dtype=torch.float64)
+    last_b1 = put(torch.tensor(speech.lengths), device)[:, None] - 1
+    # Places in float64: in float32 those of a long recording are off by hundredths of a sample.
+    places_bs = place_s * put(torch.tensor(steps, dtype=torch.float64), device)[:, None]
+    below_bs = torch.minimum(places_bs.long(), last_b1)
+    above_bs = torch.minimum(below_bs + 1, last_b1)
+    share_bs = (places_bs - below_bs).float()
+    low_bs, high_bs = speech.samples_bs.gather(1, below_bs), speech.samples_bs.gather(1, above_bs)
+    played_bs = low_bs + share_bs * (high_bs - low_bs)
+    return Heard(samples_bs=played_bs * _true(lengths, played_bs), lengths=lengths)
 
 
-def telephoned(samples: Samples) -> Samples:
+def coloured(samples_bs: Tensor, random: np.random.Generator) -> Tensor:
+    """Play through other microphones: smooth curves of up to 10 dB up or down over the mel scale."""
+    rows, device = len(samples_bs), samples_bs.device
+    size = _smooth(samples_bs.shape[1])
+    mels_f = torch.log1p(torch.fft.rfftfreq(size, 1 / RATE_HZ, device=device) / 700)
+    places_f = mels_f / mels_f[-1] * (_KNOTS - 1)
+    weights_kf = (1 - (places_f - torch.arange(_KNOTS, device=device)[:, None]).abs()).clamp(min=0)
+    knots_db = random.uniform(-1, 1, (rows, _KNOTS)) * random.uniform(2, 10, (rows, 1))
+    gain_bf = torch.pow(10.0, _floats(knots_db / 20, device) @ weights_kf)
+    return _filtered(samples_bs, gain_bf, size)
+
+
+def in_rooms(samples_bs: Tensor, random: np.random.Generator) -> Tensor:
+    """Convolve with responses of rooms: the direct sound, then noise that dies away (Polack's model)."""
+    rows, device = len(samples_bs), samples_bs.device
+    echo_bt = np.zeros((rows, int(_LONGEST_ECHO_S * RATE_HZ)), np.float32)
+    for echo_t in echo_bt:
+        decay = int(random.uniform(0.05, _LONGEST_ECHO_S) * RATE_HZ)
+        tail = random.standard_normal(decay) * np.exp(-6.9 * np.arange(decay) / decay)
+        echo_t[:decay] = tail * random.uniform(0.15, 0.9) / (np.sqrt(np.sum(tail**2)) + 1e-9)
+        echo_t[: int(0.002 * RATE_HZ)] = 0
+        echo_t[0] = 1.0
+    size = _smooth(samples_bs.shape[1] + echo_bt.shape[1])
+    return _filtered(samples_bs, torch.fft.rfft(put(torch.from_numpy(echo_bt), device), size), size)
+
+
+def telephoned(samples_bs: Tensor) -> Tensor:
     """Take away what an 8 kHz line does not carry; the length stays to the sample."""
-    heard = soxr.resample(soxr.resample(samples, RATE_HZ, 8000, "LQ"), 8000, RATE_HZ, "LQ")
-    return np.pad(heard, (0, 2))[: len(samples)].astype(np.float32)
+    size = _smooth(samples_bs.shape[1])
+    hertz_f = torch.fft.rfftfreq(size, 1 / RATE_HZ, device=samples_bs.device)
+    passed, stopped = _LINE_HZ
+    return _filtered(samples_bs, ((stopped - hertz_f) / (stopped - passed)).clamp(0, 1), size)
 
 
-def coloured(samples: Samples, random: np.random.Generator) -> Samples:
-    """Play through another microphone: a smooth curve of up to 10 dB up or down over the mel scale."""
-    size = -(-len(samples) // _SMOOTH) * _SMOOTH
-    mels = np.log1p(np.fft.rfftfreq(size, 1 / RATE_HZ) / 700)
-    knots = np.linspace(0, mels[-1], _KNOTS)
-    gain_db = np.interp(mels, knots, random.uniform(-1, 1, _KNOTS) * random.uniform(2, 10))
-    heard = np.fft.irfft(np.fft.rfft(samples, size) * 10 ** (gain_db / 20), size)
-    return heard[: len(samples)].astype(np.float32)
+def _filtered(samples_bs: Tensor, gain_bf: Tensor, size: int) -> Tensor:
+    heard_bs: Tensor = torch.fft.irfft(torch.fft.rfft(samples_bs, size) * gain_bf, size)
+    return heard_bs[:, : samples_bs.shape[1]]
 
 
-def in_room(samples: Samples, random: np.random.Generator) -> Samples:
-    """Convolve with a room's response: the direct sound, then noise that dies away (Polack's model)."""
-    decay_s = random.uniform(0.05, 0.35)
-    tail = random.standard_normal(int(decay_s * RATE_HZ)) * np.exp(
-        -6.9 * np.arange(int(decay_s * RATE_HZ)) / (decay_s * RATE_HZ)
-    )
-    tail *= random.uniform(0.15, 0.9) / (np.sqrt(np.sum(tail**2)) + 1e-9)
-    tail[: int(0.002 * RATE_HZ)] = 0
-    tail[0] = 1.0
-    size = 1 << (len(samples) + len(tail)).bit_length()
-    product = np.fft.rfft(samples, size) * np.fft.rfft(tail, size)
-    return np.fft.irfft(product, size)[: len(samples)].astype(np.float32)
+def _smooth(samples: int) -> int:
+    """Return a length not much above with small factors: such transforms are fast, and few differ."""
+    step = 1 << max(0, samples.bit_length() - 4)
+    return -(-samples // step) * step
 
 
-def artificial_noise(count: int, random: np.random.Generator) -> Samples:
-    """Return hiss, rumble, hum, clicks, a band of noise or silence."""
-    kind = random.choice(["white", "coloured", "band", "hum", "clicks", "gusts", "floor", "silence"])
-    if kind == "silence":
-        return np.zeros(count, np.float32)
-    if kind == "floor":
-        return (random.integers(-1, 2, count) / 32768).astype(np.float32)
-    white = random.standard_normal(count)
-    if kind == "coloured":
-        steepness = random.uniform(0.5, 2)
-        spectrum = np.fft.rfft(white) / np.maximum(np.arange(count // 2 + 1), 1) ** (steepness / 2)
-        white = np.fft.irfft(spectrum, count)
-    if kind == "band":
-        low = random.uniform(60, 4000)
-        hertz = np.fft.rfftfreq(count, 1 / RATE_HZ)
-        white = np.fft.irfft(
-            np.fft.rfft(white) * ((hertz > low) & (hertz < low * random.uniform(1.3, 4))), count
-        )
-    if kind == "hum":
-        white = 0.02 * white + _hum(count, random)
-    if kind == "clicks":
-        white = 0.01 * white + 4 * white * (random.random(count) < random.uniform(1, 40) / RATE_HZ)
-    if kind == "gusts":
-        turns = random.random(count // 4000 + 2)
-        turns = np.interp(np.arange(count) / 4000, np.arange(len(turns)), turns)
-        white = white * turns**2
-    loudest = 10 ** random.uniform(-3, 0)
-    return np.asarray(white / (np.abs(white).max() + 1e-9) * loudest, dtype=np.float32)
+def _true(lengths: list[int], samples_bs: Tensor) -> Tensor:
+    """1 where a recording is, 0 behind its end."""
+    device = samples_bs.device
+    ends_b1 = put(torch.tensor(lengths), device)[:, None]
+    return (torch.arange(samples_bs.shape[1], device=device) < ends_b1).to(samples_bs.dtype)
 
 
-def _hum(count: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
-    hertz = random.choice([50.0, 60.0, random.uniform(80, 1200)])
-    time_s = np.arange(count) / RATE_HZ
-    return sum(
-        (
-            random.random() / number * np.sin(2 * np.pi * (hertz * number * time_s + random.random()))
-            for number in range(1, int(random.integers(2, 9)))
-        ),
-        start=np.zeros(count),
-    )
+def _rows(chosen: npt.NDArray[np.bool_], device: torch.device) -> Tensor:
+    return put(torch.from_numpy(np.flatnonzero(chosen)), device)
 
 
-def read_noises(paths: Sequence[Path]) -> list[Samples]:
-    """Read recordings of noise, all channels mixed, at 16 kHz."""
-    return [decode(path.read_bytes(), sample_rate_hz=RATE_HZ).samples for path in paths]
+def _floats(numbers: npt.NDArray[np.float64], device: torch.device) -> Tensor:
+    return put(torch.from_numpy(numbers.astype(np.float32)), device)

@@ -1,4 +1,7 @@
-"""Batches of about equal length in random order, made ahead of the network by a thread."""
+"""Batches of about equal length in random order, made ahead of the network by a thread.
+
+Legend of shapes: b recordings, all views of the first behind all first views; s samples.
+"""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,33 +11,85 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.base_model.augment import RATE_HZ, Augmenter, Samples
+from scripts.base_model.augment import Augmenter, Heard
 from scripts.base_model.cache import Cache
+from scripts.base_model.devices import put
 from scripts.base_model.letters import encode
+from scripts.base_model.noise import RATE_HZ
 from scripts.base_model.pieces import Piece
-from thanosql_ctc.waveform import normalise_waveform
 
 VIEWS = 2
 _AHEAD = 3
+_FULL_SCALE = 32768
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """What the network is given; shapes as in network.py.
+    """What the network is given.
 
     Attributes:
-        views: The same speech, equally fast, heard in several places: [B, S] each.
+        samples_bs: The same speech, equally fast, heard in several places, normalised; on the device.
         lengths: Samples of each recording.
-        letters: Labels of each text.
-        texts: What is said.
+        letters: Labels of each text, of one view.
+        texts: What is said, in one view.
         seconds: Of all views.
     """
 
-    views: list[Tensor]
+    samples_bs: Tensor
     lengths: list[int]
     letters: list[list[int]]
     texts: list[str]
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """Makes batches.
+
+    Attributes:
+        cache: Holds the speech.
+        augmenter: Varies it, on the device.
+        device: Where the batches are wanted.
+    """
+
+    cache: Cache
+    augmenter: Augmenter
+    device: torch.device
+
+    def ahead(self, groups: Sequence[list[Piece]], random: np.random.Generator) -> Iterator[Batch]:
+        """Yield varied batches, the next ones made in a thread while the network works."""
+        waiting: list[Future[Batch]] = []
+        # One thread for each operation: those of the network are counted per core.
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for group in groups:
+                waiting.append(pool.submit(self.batch, group, random))
+                if len(waiting) > _AHEAD:
+                    yield waiting.pop(0).result()
+            for future in waiting:
+                yield future.result()
+
+    def batch(self, group: list[Piece], random: np.random.Generator) -> Batch:
+        """Load a batch and vary the speech."""
+        speech = self._load(group)
+        heard = self.augmenter.vary(speech, [piece.entry is None for piece in group], VIEWS, random)
+        return Batch(
+            samples_bs=heard.samples_bs,
+            lengths=heard.lengths,
+            letters=[encode(piece.text) for piece in group],
+            texts=[piece.text for piece in group],
+            seconds=sum(heard.lengths) / RATE_HZ,
+        )
+
+    def _load(self, group: list[Piece]) -> Heard:
+        """Copy what was recorded to the device, 16 bits a sample."""
+        lengths = [piece.before + piece.count + piece.after for piece in group]
+        pinned = self.device.type == "cuda"  # so that the copy need not be waited for
+        packed_bs = torch.zeros(len(group), max(lengths), dtype=torch.int16, pin_memory=pinned)
+        for row, piece in zip(packed_bs.numpy(), group, strict=True):
+            if piece.entry is not None:
+                row[piece.before : piece.before + piece.count] = self.cache.packed(piece.first, piece.count)
+        samples_bs = put(packed_bs, self.device).float() / _FULL_SCALE
+        return Heard(samples_bs=samples_bs, lengths=lengths)
 
 
 def rounds(
@@ -58,42 +113,3 @@ def rounds(
         groups[-1].append(pieces[place])
     even = [groups[first : first + ranks] for first in range(0, len(groups) - ranks + 1, ranks)]
     return [even[place] for place in random.permutation(len(even))]
-
-
-def collate(cache: Cache, group: list[Piece], augmenter: Augmenter, random: np.random.Generator) -> Batch:
-    """Load a batch and vary the speech."""
-    heard = [_heard(cache, piece, augmenter, random) for piece in group]
-    lengths = [len(views[0]) for views in heard]
-    return Batch(
-        views=[_padded(view, max(lengths)) for view in zip(*heard, strict=True)],
-        lengths=lengths,
-        letters=[encode(piece.text) for piece in group],
-        texts=[piece.text for piece in group],
-        seconds=VIEWS * sum(lengths) / RATE_HZ,
-    )
-
-
-def ahead(
-    cache: Cache, groups: list[list[Piece]], augmenter: Augmenter, random: np.random.Generator
-) -> Iterator[Batch]:
-    """Yield varied batches, the next ones made in a thread while the network works."""
-    waiting: list[Future[Batch]] = []
-    with ThreadPoolExecutor(1) as pool:
-        for group in groups:
-            waiting.append(pool.submit(collate, cache, group, augmenter, random))
-            if len(waiting) > _AHEAD:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
-
-
-def _padded(view: Sequence[Samples], longest: int) -> Tensor:
-    rows = [np.pad(normalise_waveform(samples), (0, longest - len(samples))) for samples in view]
-    return torch.from_numpy(np.stack(rows).astype(np.float32))
-
-
-def _heard(cache: Cache, piece: Piece, augmenter: Augmenter, random: np.random.Generator) -> list[Samples]:
-    if piece.entry is None:
-        return [augmenter.noise(piece.count, random) for _ in range(VIEWS)]
-    samples = np.pad(cache.part(piece.first, piece.count), (piece.before, piece.after))
-    return augmenter.vary(samples, VIEWS, random)

@@ -1,6 +1,6 @@
 """What the recogniser is asked for while it learns: letters, phonemes half way up, and one mind about both.
 
-Legend of shapes: B batch, S samples, T frames, L labels.
+Legend of shapes: b recordings, s samples, t frames, l labels.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2ForCTC
 
-from thanosql_ctc.batch_invariant import padded_forward
+from scripts.base_model import devices
+from thanosql_ctc.batch_invariant import output_frames, padded_forward
 
 _AGREEMENT = 0.2
 
@@ -23,12 +24,25 @@ class Reading:
     Attributes:
         letters_btl: Log probabilities of letters; label 0 is the blank, here and below.
         phonemes_btl: Of phonemes.
-        frames: True frames of each recording.
+        frames: True frames of each recording; on the host.
     """
 
     letters_btl: Tensor
     phonemes_btl: Tensor
     frames: Tensor
+
+    def views(self, count: int) -> list["Reading"]:
+        """Take apart what was read in so many views, one behind the other."""
+        parts = zip(
+            self.letters_btl.chunk(count),
+            self.phonemes_btl.chunk(count),
+            self.frames.chunk(count),
+            strict=True,
+        )
+        return [
+            Reading(letters_btl=letters_btl, phonemes_btl=phonemes_btl, frames=frames)
+            for letters_btl, phonemes_btl, frames in parts
+        ]
 
 
 class Learner(nn.Module):
@@ -54,14 +68,15 @@ class Learner(nn.Module):
         hook = encoder.layers[len(encoder.layers) // 2 - 1].register_forward_hook(
             lambda _module, _inputs, output: middle.append(output[0] if isinstance(output, tuple) else output)
         )
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            letters_btl, frames = padded_forward(self.model, samples_bs, lengths)
+        with devices.bfloat16(samples_bs.device):
+            letters_btl, _ = padded_forward(self.model, samples_bs, lengths)
             phonemes_btl = self.phoneme_head(encoder.layer_norm(middle[0]))
         hook.remove()
         return Reading(
             letters_btl=letters_btl.float().log_softmax(-1),
             phonemes_btl=phonemes_btl.float().log_softmax(-1),
-            frames=frames,
+            # Counted again on the host, where CTC wants them: a GPU would have to be waited for.
+            frames=torch.tensor([output_frames(self.model.config, length) for length in lengths]),
         )
 
     def loss(
@@ -82,16 +97,23 @@ class Learner(nn.Module):
 
 def _loss(views: Sequence[Tensor], frames: Tensor, targets: list[list[int]]) -> Tensor:
     """Per label. Noise has no labels: it counts as if it were slow speech, a label every fourth frame."""
-    labels = torch.maximum(torch.tensor(sum(map(len, targets))), frames.sum() / 4)
+    labels = max(sum(map(len, targets)), float(frames.sum()) / 4)
     wrong = sum(ctc_loss(view, frames, targets) for view in views) / len(views)
     return (wrong + _AGREEMENT * disagreement(views, frames)) / labels
 
 
 def ctc_loss(log_probs_btl: Tensor, frames: Tensor, targets: list[list[int]]) -> Tensor:
-    """Return the loss of a batch, summed."""
+    """Return the loss of a batch, summed.
+
+    Args:
+        log_probs_btl: On any device.
+        frames: True frames of each recording; on the host.
+        targets: Labels of each recording.
+    """
+    labels = torch.tensor([label for target in targets for label in target], dtype=torch.long)
     return nn.functional.ctc_loss(
         log_probs_btl.transpose(0, 1),
-        torch.tensor([label for target in targets for label in target], dtype=torch.long),
+        devices.put(labels, log_probs_btl.device),
         frames,
         torch.tensor([len(target) for target in targets]),
         blank=0,
@@ -106,9 +128,13 @@ def disagreement(views: Sequence[Tensor], frames: Tensor) -> Tensor:
     The other one stands still: Kullback and Leibler's divergence from it, as in consistency-regularised CTC
     (Yao et al. 2025).
     """
-    true_bt = torch.arange(views[0].shape[1]) < frames[:, None]
+    device = views[0].device
+    true_bt = torch.arange(views[0].shape[1], device=device) < devices.put(frames, device)[:, None]
     apart = [
-        nn.functional.kl_div(view[true_bt], other[true_bt].detach(), reduction="sum", log_target=True)
+        nn.functional.kl_div(view, other.detach(), reduction="none", log_target=True)
+        .sum(-1)
+        .mul(true_bt)
+        .sum()
         for view, other in permutations(views, 2)
     ]
-    return sum(apart, start=torch.zeros(())) / max(len(apart), 1)
+    return sum(apart, start=torch.zeros((), device=device)) / max(len(apart), 1)

@@ -5,6 +5,7 @@ step is that of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training"), 
 rate.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import torch
@@ -57,25 +58,27 @@ class Muon(torch.optim.Optimizer):
         return gradient.lerp(state["momentum"], momentum)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Return the nearest matrix whose singular values are all about 1, by Newton and Schulz's iteration."""
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Return the nearest matrices whose singular values are all about 1, by Newton and Schulz's iteration.
+
+    Args:
+        matrices: One, or several of one shape: [..., rows, columns].
+    """
     a, b, c = _COEFFICIENTS
-    flat = matrix.bfloat16()
-    if matrix.shape[0] > matrix.shape[1]:
-        flat = flat.T
-    flat = flat / (flat.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    flat = (matrices.mT if tall else matrices).bfloat16()
+    flat = flat / (flat.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(_ITERATIONS):
-        square = flat @ flat.T
-        flat = torch.addmm(flat, b * square + c * square @ square, flat, beta=a)
-    if matrix.shape[0] > matrix.shape[1]:
-        flat = flat.T
-    return flat.to(matrix.dtype)
+        square = flat @ flat.mT
+        flat = a * flat + (b * square + c * square @ square) @ flat
+    turned: Tensor = flat.mT if tall else flat
+    return turned.to(matrices.dtype)
 
 
 def _orthogonal(directions: list[Tensor]) -> list[Tensor]:
     """Share the work between the processes; every one of them gets every result."""
     if not dist.is_initialized() or dist.get_world_size() == 1:
-        return [orthogonal(direction) for direction in directions]
+        return _all_at_once(directions)
     sizes = [direction.numel() for direction in directions]
     gathered = torch.zeros(sum(sizes))
     places = torch.split(gathered, sizes)
@@ -84,3 +87,15 @@ def _orthogonal(directions: list[Tensor]) -> list[Tensor]:
             place.copy_(orthogonal(direction).flatten())
     dist.all_reduce(gathered)
     return [place.view_as(direction) for place, direction in zip(places, directions, strict=True)]
+
+
+def _all_at_once(directions: list[Tensor]) -> list[Tensor]:
+    """Stack what has one shape: a GPU starts fifty small products as slowly as a large one."""
+    by_shape: defaultdict[torch.Size, list[int]] = defaultdict(list)
+    for place, direction in enumerate(directions):
+        by_shape[direction.shape].append(place)
+    done: dict[int, Tensor] = {}
+    for places in by_shape.values():
+        turned = orthogonal(torch.stack([directions[place] for place in places]))
+        done.update(zip(places, turned.unbind(), strict=True))
+    return [done[place] for place in range(len(directions))]

@@ -4,7 +4,8 @@ The first layer is a bank of band-pass filters, each normalised over the recordi
 microphone and speaker away, as cepstral mean and variance normalisation does. The second tells how loud each
 band is on a scale that is fine where it is quiet, as a logarithm does.
 
-Legend of shapes: B batch, S samples, T frames, V vocabulary.
+Legend of shapes: B batch, S samples, T frames, V vocabulary; of the filter bank: b recordings, s samples,
+t frames, c bands or filters, k samples of a filter.
 """
 
 import copy
@@ -12,9 +13,11 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
+from scripts.base_model import devices
 from scripts.base_model.letters import VOCABULARY
 
 BANDS = 40
@@ -96,18 +99,42 @@ def create(shape: Shape, seed: int) -> Wav2Vec2ForCTC:
     return model
 
 
+class FilterBank(nn.Module):
+    """The first convolution, whose filters may stand elsewhere for each recording of a batch.
+
+    Args:
+        convolution: Over one channel, and not trained; its weights are shared, under the same names.
+    """
+
+    def __init__(self, convolution: nn.Conv1d) -> None:
+        super().__init__()
+        self.weight, self.bias = convolution.weight, convolution.bias
+        self._stride = convolution.stride
+        self.shift_bc: Tensor | None = None
+
+    def forward(self, samples_b1s: Tensor) -> Tensor:
+        """Filter, with the bank as it is or with each recording's own."""
+        if self.shift_bc is None:
+            return functional.conv1d(samples_b1s, self.weight, self.bias, self._stride)
+        kernel = self.weight.shape[-1]
+        filters_bck = band_pass(kernel, devices.put(self.shift_bc, samples_b1s.device)).squeeze(2)
+        framed_btk = samples_b1s[:, 0].unfold(1, kernel, self._stride[0])
+        heard_btc = torch.bmm(framed_btk, filters_bck.transpose(1, 2))
+        return (heard_btc if self.bias is None else heard_btc + self.bias).transpose(1, 2)
+
+
 def save_time(model: Wav2Vec2ForCTC) -> None:
     """Leave out of the training what costs time and teaches little; the configuration is not touched.
 
     * The first layer: its filters are good from the start, and its gradient is the dearest of all.
     * transformers' own masks, drawn slowly: regularise.py has its own.
-    * Torch's fused attention: on a CPU its backward pass is a third slower than plain products (measured).
+    * The slower attention (devices.py).
     """
     model.wav2vec2.config = copy.deepcopy(model.config)
     model.wav2vec2.config.apply_spec_augment = False
     model.wav2vec2.feature_extractor.conv_layers[0].requires_grad_(requires_grad=False)
     model.wav2vec2.feature_extractor._requires_grad = False  # else it asks for the gradient of the samples
-    model.set_attn_implementation("eager")
+    model.set_attn_implementation(devices.attention(model.lm_head.weight.device))
 
 
 def band_pass(kernel: int, shift: Tensor | None = None) -> Tensor:
@@ -115,20 +142,25 @@ def band_pass(kernel: int, shift: Tensor | None = None) -> Tensor:
 
     Args:
         kernel: Their samples.
-        shift: Added to the logarithm of each band's frequency.
+        shift: Added to the logarithm of each band's frequency, [..., BANDS]: a bank for each of its rows.
+
+    Returns:
+        [..., BANDS * PHASES, 1, kernel], on the device of the shift.
     """
-    mels = torch.linspace(_mel(80.0), _mel(7400.0), BANDS)
+    device = None if shift is None else shift.device
+    mels = torch.linspace(_mel(80.0), _mel(7400.0), BANDS, device=device)
     hertz = 700 * (torch.exp(mels / 1127) - 1)
     if shift is not None:
         hertz = (hertz * torch.exp(shift)).clamp(max=_HIGHEST_HZ)
-    time_s = (torch.arange(kernel) - (kernel - 1) / 2) / 16_000
+    time_s = (torch.arange(kernel, device=device) - (kernel - 1) / 2) / 16_000
     # High bands are wide, so their windows are short; low bands use the whole kernel.
     width_s = (3.0 / (24.7 + 0.108 * hertz)).clamp(max=kernel / 16_000 / 2)
-    window = torch.exp(-2 * (time_s / width_s[:, None]) ** 2)
-    window /= window.sum(dim=1, keepdim=True)
-    angle = 2 * math.pi * hertz[:, None] * time_s
+    window = torch.exp(-2 * (time_s / width_s[..., None]) ** 2)
+    window /= window.sum(dim=-1, keepdim=True)
+    angle = 2 * math.pi * hertz[..., None] * time_s
     phases = [torch.cos(angle + turn * math.pi / 2) for turn in range(PHASES)]
-    return torch.stack([window * phase for phase in phases], dim=1).reshape(BANDS * PHASES, 1, kernel)
+    bank = torch.stack([window * phase for phase in phases], dim=-2)
+    return bank.reshape(*hertz.shape[:-1], BANDS * PHASES, 1, kernel)
 
 
 def _sums_of_phases(kernel: int) -> Tensor:

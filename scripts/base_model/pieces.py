@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.base_model.align import best_path
-from scripts.base_model.augment import RATE_HZ
 from scripts.base_model.cache import Cache, Entry
 from scripts.base_model.letters import encode
+from scripts.base_model.noise import RATE_HZ
 
 _QUIET_DB = -20.0
 _SHORTEST_S = 1.2

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from scripts.base_model import network, syllabus
 
 _WARM = 0.03
@@ -17,8 +19,9 @@ class Plan:
     Attributes:
         work: The folder of the cache, the checkpoint and the log.
         budget_s: Seconds of training; what the learning rate and the stages go by.
-        ranks: Processes, one for each core.
-        noises: Recordings without speech, mixed into the others.
+        ranks: Processes: one for each core, or one for a GPU.
+        device: Where the network computes.
+        pause_s: Seconds after which a call reports and ends, though there is training left; None for never.
         start: A model folder to begin with; none begins with random weights.
         batch_s: Seconds of speech in a step of one process.
         peak_learning_rate: The highest.
@@ -31,7 +34,8 @@ class Plan:
     work: Path
     budget_s: float
     ranks: int = 2
-    noises: tuple[Path, ...] = ()
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    pause_s: float | None = None
     start: Path | None = None
     batch_s: float = 32.0
     peak_learning_rate: float = 9e-4

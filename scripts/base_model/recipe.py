@@ -1,11 +1,10 @@
 """The steps from recordings and synthesizers to a published, measured model; each can be interrupted."""
 
+import os
 import random
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ import torch
 from scripts.base_model import (
     averaging,
     cache,
+    packing,
     phonemes,
     pieces,
     publishing,
@@ -23,16 +23,15 @@ from scripts.base_model import (
 )
 from scripts.base_model.courses import Course
 from scripts.base_model.journal import snapshots
+from scripts.base_model.packing import Packing
 from scripts.base_model.plan import Plan
 from scripts.base_model.steps import Facts, Steps
 from thanosql_ctc.checkpoint import load_checkpoint
 from thanosql_ctc.families import CtcModel
 
-# Two others, traffic.wav and speechbrain__noise5.wav, are kept for measuring.
-_NOISES = ("noise/cafe.wav", "noise/fridge.wav", "formats/speechbrain__noise4.wav")
 # Less of a difference in character error rate is chance.
 _AS_GOOD = 0.005
-_JUDGED = ("librispeech", 40)
+_JUDGED = "librispeech"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,9 @@ class Recipe:
         seed: Of everything that is drawn.
         start: A model folder to begin with; none begins with random weights.
         replace: Publish even where a model stands that reads better.
+        device: Where the network computes while it learns.
+        pause_s: Seconds after which the training pauses; None for never.
+        packing: For the steps `pack` and `unpack`.
     """
 
     shared: Path
@@ -64,6 +66,13 @@ class Recipe:
     seed: int = 2
     start: Path | None = None
     replace: bool = False
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    pause_s: float | None = None
+    packing: Packing | None = None
+
+
+class Paused(Exception):  # noqa: N818 - nothing went wrong
+    """A step ended before its end, as it was asked to."""
 
 
 def prepare(recipe: Recipe) -> None:
@@ -95,15 +104,20 @@ def cut(recipe: Recipe) -> None:
 
 
 def train(recipe: Recipe) -> None:
-    """Train for the course's time; goes on from the last report."""
+    """Train for the course's time, or until a pause is due; goes on from the last report.
+
+    Raises:
+        Paused: There is training left.
+    """
     course = recipe.course
-    training.train(
+    finished = training.train(
         Plan(
             work=recipe.work,
             start=recipe.start,
-            noises=tuple(recipe.shared / name for name in _NOISES),
             budget_s=course.minutes * 60,
             ranks=course.ranks,
+            device=recipe.device,
+            pause_s=recipe.pause_s,
             batch_s=course.batch_s,
             peak_learning_rate=course.peak_learning_rate,
             report_s=course.report_s,
@@ -112,6 +126,8 @@ def train(recipe: Recipe) -> None:
             stages=course.stages,
         )
     )
+    if not finished:
+        raise Paused("the training pauses: the same command goes on with it")
 
 
 def publish(recipe: Recipe) -> None:
@@ -147,17 +163,33 @@ def log(recipe: Recipe) -> None:
 
 def measure(recipe: Recipe) -> None:
     """Measure the published model through the whole system, and put the figures into its card."""
-    report.lay_out(recipe.card, ("scores", "tasks", "noise"))
-    options: dict[str, Path | int] = {
-        "--shared": recipe.shared,
-        "--model": recipe.model,
-        "--write": recipe.card,
-    }
-    if recipe.course.rows is not None:
-        options["--rows"] = recipe.course.rows
-    given = [str(part) for option in options.items() for part in option]
-    # A program of its own: what it needs, the services and their client, no other step does.
-    subprocess.run([sys.executable, "-m", "scripts.measure_base_model", *given], check=True)
+    # Here, because no other step needs the services and their client: a machine with a GPU may lack them.
+    from scripts import measure_base_model
+
+    parts = measure_base_model.PARTS
+    report.lay_out(recipe.card, parts)
+    measured = measure_base_model.measure(
+        recipe.shared, frozenset(parts), model=recipe.model, rows=recipe.course.rows
+    )
+    for name, lines in measured.items():
+        print("\n".join(lines), flush=True)
+        report.fill(recipe.card, name, lines)
+
+
+def pack(recipe: Recipe) -> None:
+    """Write the cache in parts that are small enough to carry to a machine with a GPU."""
+    assert recipe.packing is not None
+    for folder in packing.pack(recipe.work, training.REPORTED, recipe.packing):
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        print(f"{folder} {size / 1e6:.1f} MB")
+
+
+def unpack(recipe: Recipe) -> None:
+    """Make the cache of what was brought: instead of `prepare` and `cut`."""
+    assert recipe.packing is not None
+    parts = sorted(recipe.packing.folder.glob("part_*"))
+    utterances = packing.unpack(parts, recipe.work, workers=os.cpu_count() or 1)
+    print(f"{utterances} utterances from {len(parts)} parts")
 
 
 STEPS: dict[str, Callable[[Recipe], None]] = {
@@ -168,6 +200,8 @@ STEPS: dict[str, Callable[[Recipe], None]] = {
     "log": log,
     "measure": measure,
 }
+# Between two machines: the one has synthesizers, the other a GPU.
+CARRYING: dict[str, Callable[[Recipe], None]] = {"pack": pack, "unpack": unpack}
 
 
 def follow(recipe: Recipe) -> None:
@@ -200,5 +234,5 @@ def _share(recordings: list[sources.Utterance], share: float, seed: int) -> list
 def _judge(recipe: Recipe) -> Callable[[CtcModel], float]:
     torch.set_num_threads(1)
     heard = cache.Cache(recipe.work / "cache")
-    name, count = _JUDGED
-    return lambda model: scoring.score(model, heard, heard.split(name)[:count]).cer
+    entries = heard.split(_JUDGED)[: training.REPORTED[_JUDGED]]
+    return lambda model: scoring.score(model, heard, entries).cer

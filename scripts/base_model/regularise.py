@@ -1,8 +1,8 @@
 """What keeps a small model from learning its few speakers by heart: other voices, dropout and masks.
 
-All of it is made cheap for a CPU.
+All of it is drawn on the host, a batch at a time, and cheap for a CPU.
 
-Shapes: B batch, C channels, T frames, H hidden.
+Shapes: b recordings, c channels, t frames, h hidden, n masks, w bends.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import Wav2Vec2ForCTC
 
-from scripts.base_model.network import BANDS, PHASES, band_pass
+from scripts.base_model.devices import put
+from scripts.base_model.network import BANDS, PHASES, FilterBank
 
 _HIDDEN_TIME = 0.2
 _HIDDEN_BANDS = 7
@@ -24,8 +27,24 @@ _BEND = 0.06
 _BENDS = 4
 
 
-class PooledDropout(nn.Module):
-    """Dropout whose random numbers were drawn once: each call reads them from another place.
+class Dropout(nn.Module):
+    """Dropout whose share changes while the training goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._share = 0.0
+
+    def set_share(self, share: float) -> None:
+        """Leave out this share of the activations from now on."""
+        self._share = share
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """Zero some in training; nothing in evaluation."""
+        return functional.dropout(activations, self._share, self.training)
+
+
+class PooledDropout(Dropout):
+    """Dropout for a CPU, with random numbers drawn once: each call reads them from another place.
 
     Drawing new ones for every activation took a fifth of a training step; reading takes a hundredth.
 
@@ -57,7 +76,12 @@ class PooledDropout(nn.Module):
         return activations * self._pool[first : first + count].view_as(activations)
 
 
-def use_dropout(model: Wav2Vec2ForCTC, dropout: PooledDropout) -> None:
+def dropout_for(device: torch.device, random: np.random.Generator) -> Dropout:
+    """Return what is cheap on a device: a GPU draws faster than it reads."""
+    return PooledDropout(random) if device.type == "cpu" else Dropout()
+
+
+def use_dropout(model: Wav2Vec2ForCTC, dropout: Dropout) -> None:
     """Put it after attention, inside and after the feed-forward parts, and before the head."""
     for module in model.modules():
         for name, child in module.named_children():
@@ -99,31 +123,39 @@ class SpecAugment:
                 hook.remove()
 
     def _hide_bands(self, _module: nn.Module, _inputs: object, output_bct: Tensor) -> Tensor:
-        kept_bc = torch.ones(len(output_bct), BANDS, dtype=output_bct.dtype)
-        for row in kept_bc:
-            for width in self._random.integers(0, self._bands + 1, size=2):
-                first = int(self._random.integers(0, BANDS - width + 1))
-                row[first : first + int(width)] = 0
-        return output_bct * kept_bc.repeat_interleave(PHASES, dim=1)[:, :, None]
+        widths_bn = self._random.integers(0, self._bands + 1, size=(len(output_bct), 2))
+        hidden = stretches(widths_bn, BANDS, self._random).repeat(PHASES, axis=1)
+        return output_bct * put(torch.from_numpy(~hidden), output_bct.device)[:, :, None]
 
     def _hide_times(self, _module: nn.Module, _inputs: object, output: tuple[Tensor, Tensor]) -> Any:
         hidden_bth, features = output
         rows, frames, _ = hidden_bth.shape
-        hidden_bt = torch.zeros(rows, frames, dtype=torch.bool)
-        for row in hidden_bt:
-            for _ in range(self._random.poisson(frames * self._time_share / (_LONGEST_FRAMES / 2))):
-                width = int(self._random.integers(1, _LONGEST_FRAMES + 1))
-                first = int(self._random.integers(0, max(1, frames - width)))
-                row[first : first + width] = True
+        counts_b = self._random.poisson(frames * self._time_share / (_LONGEST_FRAMES / 2), size=rows)
+        widths_bn = self._random.integers(1, _LONGEST_FRAMES + 1, size=(rows, max(counts_b)))
+        widths_bn[np.arange(widths_bn.shape[1]) >= counts_b[:, None]] = 0
+        hidden_bt = put(torch.from_numpy(stretches(widths_bn, frames, self._random)), hidden_bth.device)
         instead: Any = self._model.wav2vec2.masked_spec_embed
         return torch.where(hidden_bt[:, :, None], instead.to(hidden_bth.dtype), hidden_bth), features
 
 
+def stretches(
+    widths_bn: npt.NDArray[np.int64], places: int, random: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Put stretches of given widths somewhere into each row of so many places."""
+    firsts_bn = (random.random(widths_bn.shape) * np.maximum(places - widths_bn + 1, 1)).astype(np.int64)
+    rows = np.arange(len(widths_bn))[:, None]
+    edges = np.zeros((len(widths_bn), places + 1), np.int64)
+    np.add.at(edges, (rows, firsts_bn), 1)
+    np.add.at(edges, (rows, np.minimum(firsts_bn + widths_bn, places)), -1)
+    covered: npt.NDArray[np.bool_] = edges.cumsum(axis=1)[:, :places] > 0
+    return covered
+
+
 class OtherVoices:
-    """Moves the filter bank for a batch, so that its speakers seem larger or smaller, and otherwise shaped.
+    """Moves the filter bank for each recording: its speaker seems larger or smaller, and otherwise shaped.
 
     Vocal tract length perturbation (Jaitly and Hinton 2013), with a few bends of the scale besides; it costs
-    nothing, because the filters move and not the sound.
+    next to nothing, because the filters move and not the sound.
 
     Args:
         model: Whose first convolution is a filter bank (network.py) that is not trained.
@@ -131,8 +163,8 @@ class OtherVoices:
     """
 
     def __init__(self, model: Wav2Vec2ForCTC, random: np.random.Generator) -> None:
-        extractor = model.wav2vec2.feature_extractor
-        self._filters = extractor.get_parameter("conv_layers.0.conv.weight")
+        first: Any = model.wav2vec2.feature_extractor.conv_layers[0]  # Any: attributes of a Module
+        first.conv = self._filters = FilterBank(first.conv)
         self._random = random
         self._farthest = 0.0
 
@@ -141,19 +173,19 @@ class OtherVoices:
         self._farthest = _FARTHEST_VOICE * min(1.0, 2 * hardness)
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Hear another voice until the end; a backward pass may come later."""
-        true_voice = self._filters.data
-        self._filters.data = band_pass(true_voice.shape[-1], self._shift())
+    def applied(self, recordings: int) -> Iterator[None]:
+        """Hear each recording of a batch with another voice until the end."""
+        self._filters.shift_bc = torch.from_numpy(self._shifts(recordings))
         try:
             yield
         finally:
-            self._filters.data = true_voice
+            self._filters.shift_bc = None
 
-    def _shift(self) -> Tensor:
-        bends = self._random.uniform(-_BEND, _BEND, _BENDS) * self._farthest / _FARTHEST_VOICE
-        places = np.linspace(0, _BENDS - 1, BANDS)
-        shift = self._random.uniform(-self._farthest, self._farthest) + np.interp(
-            places, np.arange(_BENDS), bends
-        )
-        return torch.from_numpy(shift.astype(np.float32))
+    def _shifts(self, recordings: int) -> npt.NDArray[np.float32]:
+        farthest = self._farthest
+        bends_bw = self._random.uniform(-_BEND, _BEND, (recordings, _BENDS)) * farthest / _FARTHEST_VOICE
+        places_c = np.linspace(0, _BENDS - 1, BANDS)
+        weights_wc = np.maximum(1 - np.abs(places_c - np.arange(_BENDS)[:, None]), 0)
+        shift_b1 = self._random.uniform(-farthest, farthest, (recordings, 1))
+        shift_bc: npt.NDArray[np.float32] = (shift_b1 + bends_bw @ weights_wc).astype(np.float32)
+        return shift_bc

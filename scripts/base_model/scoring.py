@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from scripts.base_model.augment import RATE_HZ, Samples
+from scripts.base_model import devices
 from scripts.base_model.cache import Cache, Entry
 from scripts.base_model.letters import decode
+from scripts.base_model.noise import RATE_HZ, Samples
 from services.trainer.core.scoring import ScoreCounter
 from thanosql_ctc.families import CtcModel
 from thanosql_ctc.waveform import normalise_waveform, with_margins
@@ -27,9 +28,10 @@ class Score:
 def log_probs(model: CtcModel, samples: Samples) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """Return the log probability of every label in every frame."""
     model.train(False)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model(torch.from_numpy(normalise_waveform(samples))[None]).logits[0]
-    found: np.ndarray[tuple[int, int], np.dtype[np.float32]] = logits.float().log_softmax(-1).numpy()
+    device = model.lm_head.weight.device
+    with devices.bfloat16(device):
+        logits = model(torch.from_numpy(normalise_waveform(samples))[None].to(device)).logits[0]
+    found: np.ndarray[tuple[int, int], np.dtype[np.float32]] = logits.float().log_softmax(-1).cpu().numpy()
     return found
 
 

@@ -10,6 +10,9 @@ from scripts.base_model import texts
 from scripts.tutorial_data import corpus
 from scripts.tutorial_data.engines import Voice
 
+# Two others, traffic.wav and speechbrain__noise5.wav, are kept for measuring.
+NOISES = ("noise/cafe.wav", "noise/fridge.wav", "formats/speechbrain__noise4.wav")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
@@ -18,7 +21,7 @@ class Utterance:
     Attributes:
         text: Capitals, spaces and apostrophes.
         source: The collection, such as `librispeech` or `synthetic`.
-        split: `train`, or the name of the evaluation that it belongs to.
+        split: `train`, the name of the evaluation that it belongs to, or `noise`.
         path: The recording, for real speech.
         voice: The speaker, for synthetic speech.
         spoken: What the synthesizer is given, with punctuation.
@@ -41,8 +44,11 @@ class Utterance:
 
 
 def real_speech(shared: Path, examples: Path) -> list[Utterance]:
-    """List every recording, those of the evaluations included; a text with other characters is left out."""
-    found = []
+    """List every recording, those of the evaluations and of noise included.
+
+    A recording whose text has other characters is left out.
+    """
+    found = [Utterance(text="", source="noise", split="noise", path=shared / name) for name in NOISES]
     for source, table, held_out in (
         ("librispeech", "librispeech_opus.csv", "dev"),
         ("speechocean", "speechocean_opus.csv", ""),

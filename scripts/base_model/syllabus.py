@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scripts.base_model.augment import RATE_HZ, Chances
+from scripts.base_model.augment import Chances
 from scripts.base_model.cache import Cache, Entry
+from scripts.base_model.noise import RATE_HZ
 from scripts.base_model.pieces import Cut, Piece, divide, whole
 from thanosql_ctc.greedy import frames_needed
 from thanosql_ctc.waveform import MARGIN_S, SHORT_S
@@ -59,14 +60,14 @@ Stages = tuple[Stage, ...]
 # Short pieces first break the plateau on which a CTC model says nothing but blanks. A model that cannot read
 # its own training speech yet learns faster from speech as it is; once it can, hardness and many voices keep
 # it from learning 26 readers by heart. At the end, speech as it will be heard.
-_READERS = Mix(librispeech=4.0, speechocean=0.5, an4=4.0, synthetic=0.35)
-_BETWEEN = Mix(librispeech=3.0, speechocean=1.0, an4=3.0, synthetic=0.6)
+READERS = Mix(librispeech=4.0, speechocean=0.5, an4=4.0, synthetic=0.35)
+BETWEEN = Mix(librispeech=3.0, speechocean=1.0, an4=3.0, synthetic=0.6)
 STAGES: Stages = (
-    Stage(start=0.0, longest_s=3.0, hardness=0.1, mix=_READERS),
-    Stage(start=0.03, longest_s=6.0, hardness=0.1, mix=_READERS),
-    Stage(start=0.08, longest_s=17.0, hardness=0.2, mix=_READERS),
-    Stage(start=0.2, longest_s=17.0, hardness=0.35, mix=_BETWEEN),
-    Stage(start=0.3, longest_s=17.0, hardness=0.6, mix=_BETWEEN),
+    Stage(start=0.0, longest_s=3.0, hardness=0.1, mix=READERS),
+    Stage(start=0.03, longest_s=6.0, hardness=0.1, mix=READERS),
+    Stage(start=0.08, longest_s=17.0, hardness=0.2, mix=READERS),
+    Stage(start=0.2, longest_s=17.0, hardness=0.35, mix=BETWEEN),
+    Stage(start=0.3, longest_s=17.0, hardness=0.6, mix=BETWEEN),
     Stage(start=0.6, longest_s=17.0, hardness=0.6),
     Stage(start=0.88, longest_s=17.0, hardness=0.3),
 )

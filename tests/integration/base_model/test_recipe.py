@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from scripts.base_model import network, phonemes, recipe
+from scripts.base_model import network, phonemes, recipe, sources
 from scripts.base_model.cache import Cache
 from scripts.base_model.courses import TWO_CORES, Course
 from scripts.base_model.recipe import Recipe
@@ -48,7 +48,7 @@ def a_course(minutes: float) -> Course:
 def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """Tones of several pitches in the tables that the recipe reads; words sound as they are spelled."""
     monkeypatch.setattr(phonemes, "_espeak", lambda words: ["_".join(word) for word in words])
-    monkeypatch.setattr(recipe, "_NOISES", ())
+    monkeypatch.setattr(sources, "NOISES", ())
     for table in TABLES:
         write_table(tmp_path / "shared" / table, ("train", "dev" if "libri" in table else "test"))
     write_table(tmp_path / "shared" / "librispeech_data" / "librispeech_test.csv", ("test",))

@@ -6,7 +6,14 @@ import torch
 from transformers import Wav2Vec2ForCTC
 
 from scripts.base_model import network
-from scripts.base_model.regularise import OtherVoices, PooledDropout, SpecAugment, use_dropout
+from scripts.base_model.regularise import (
+    Dropout,
+    OtherVoices,
+    PooledDropout,
+    SpecAugment,
+    stretches,
+    use_dropout,
+)
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +21,8 @@ def model() -> Wav2Vec2ForCTC:
     return network.create(network.Shape(hidden=64, layers=2), seed=3)
 
 
-def test_dropout_zeroes_its_share_and_keeps_the_mean() -> None:
-    dropout = PooledDropout(np.random.default_rng(1), size=1 << 18)
+@pytest.mark.parametrize("dropout", [PooledDropout(np.random.default_rng(1), size=1 << 18), Dropout()])
+def test_dropout_zeroes_its_share_and_keeps_the_mean(dropout: Dropout) -> None:
     assert torch.equal(dropout(torch.ones(3)), torch.ones(3))
     dropout.set_share(0.2)
     heard = dropout(torch.ones(100, 1000))
@@ -60,20 +67,33 @@ def test_hidden_bands_are_whole_bands_of_the_filter_bank(model: Wav2Vec2ForCTC) 
     assert 0.1 < share < 0.4
 
 
-def test_other_voices_are_heard_for_a_while_and_never_stay(model: Wav2Vec2ForCTC) -> None:
+def test_stretches_have_their_widths_and_lie_anywhere() -> None:
+    widths = np.tile([[3, 0]], (400, 1))
+    hidden = stretches(widths, 10, np.random.default_rng(1))
+    assert (hidden.sum(axis=1) == 3).all()
+    assert hidden.any(axis=0).all()
+    whole = stretches(np.array([[12, 1]]), 10, np.random.default_rng(1))
+    assert whole.all()
+
+
+def test_other_voices_are_heard_for_a_while_and_never_stay() -> None:
+    model = network.create(network.Shape(hidden=64, layers=2), seed=3).train(mode=False)
+    names = list(model.state_dict())
+    samples = torch.randn(1, 16_000).expand(3, -1)
     voices = OtherVoices(model, np.random.default_rng(1))
-    filters = model.wav2vec2.feature_extractor.get_parameter("conv_layers.0.conv.weight")
-    before = filters.detach().clone()
-    with voices.applied():
-        torch.testing.assert_close(filters.detach(), before)
-    voices.set_hardness(1.0)
-    heard = []
-    for _ in range(3):
-        with voices.applied():
-            heard.append(filters.detach().clone())
-    assert not torch.allclose(heard[0], before, atol=1e-3)
-    assert not torch.allclose(heard[0], heard[1], atol=1e-3)
-    assert torch.equal(filters.detach(), before)
+    assert list(model.state_dict()) == names
+    with torch.inference_mode():
+        before = model(samples).logits
+        with voices.applied(3):
+            torch.testing.assert_close(model(samples).logits, before, atol=1e-3, rtol=1e-3)
+        voices.set_hardness(1.0)
+        with voices.applied(3):
+            one, other, third = model(samples).logits
+        after = model(samples).logits
+    assert not torch.allclose(one, before[0], atol=1e-2)
+    assert not torch.allclose(one, other, atol=1e-2)
+    assert not torch.allclose(other, third, atol=1e-2)
+    torch.testing.assert_close(after, before)
 
 
 def test_a_shifted_filter_bank_hears_higher(model: Wav2Vec2ForCTC) -> None:
