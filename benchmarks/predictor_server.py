@@ -32,7 +32,7 @@ def server_runs(work: Work, threads: int) -> Iterator[dict[str, Run]]:
         yield {
             "service over gRPC": lambda: asyncio.run(_transcribe(server.address, peer_token, work)),
             "PREDICT through SQL": lambda: client.execute(
-                f"PREDICT USING {_MODEL} AS SELECT * FROM recordings"
+                f"PREDICT USING {_MODEL} OPTIONS(reuse=False) AS SELECT * FROM recordings"
             ),
         }
 

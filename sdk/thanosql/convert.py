@@ -50,6 +50,7 @@ def to_progress(message: gateway_pb2.Progress) -> Progress:
         epoch_total=message.epoch_total if message.HasField("epoch_total") else None,
         loss=message.loss if message.HasField("loss") else None,
         wer=message.wer if message.HasField("wer") else None,
+        audio_total_s=message.audio_total_s if message.HasField("audio_total_s") else None,
     )
 
 

@@ -76,6 +76,7 @@ def _done(index: int, done: gateway_pb2.StatementDone) -> StatementDone:
         message=done.message,
         rows=done.rows,
         rows_changed=done.rows_changed,
+        rows_reused=done.rows_reused,
         row_errors=done.row_errors,
         elapsed_s=done.elapsed_s,
         model=to_model(done.model) if done.HasField("model") else None,

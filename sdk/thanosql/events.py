@@ -44,6 +44,7 @@ class StatementDone:
     elapsed_s: float
     model: Model | None = None
     scores: Scores | None = None
+    rows_reused: int = 0
 
 
 Event = StatementStarted | Columns | Rows | Progress | Notice | Media | Job | RowError | StatementDone

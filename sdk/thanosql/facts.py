@@ -11,7 +11,7 @@ def progress_facts(progress: Progress) -> list[str]:
     """What is known about a progress, most important first."""
     facts = [_amount(progress)]
     if progress.audio_s is not None:
-        facts.append(f"{duration(progress.audio_s)} of audio")
+        facts.append(_audio(progress.audio_s, progress.audio_total_s))
     if progress.epoch is not None:
         of = f"/{progress.epoch_total}" if progress.epoch_total else ""
         facts.append(f"epoch {progress.epoch}{of}")
@@ -89,6 +89,12 @@ def _amount(progress: Progress) -> str:
     done = f"{progress.done:,.0f}"
     total = f"/{progress.total:,.0f}" if progress.total else ""
     return f"{done}{total} {progress.unit}".strip()
+
+
+def _audio(done_s: float, total_s: float | None) -> str:
+    if total_s is None:
+        return f"{duration(done_s)} of audio"
+    return f"{duration(done_s)} of {duration(total_s)} of audio"
 
 
 def _metric(name: str, value: float) -> str:

@@ -31,6 +31,7 @@ class Result:
         scores: The scores of an EVALUATE statement.
         job: The training run behind the statement.
         rows_changed: Rows changed in a table.
+        rows_reused: Rows whose transcript was kept from before, and not computed.
         elapsed_s: Wall time in the server.
     """
 
@@ -45,6 +46,7 @@ class Result:
     scores: Scores | None = None
     job: Job | None = None
     rows_changed: int = 0
+    rows_reused: int = 0
     elapsed_s: float = 0.0
     _table: Any = None  # pyarrow has no types
 
@@ -139,6 +141,7 @@ def _result(started: StatementStarted | None, events: list[Event], done: Stateme
         scores=done.scores,
         job=jobs[-1] if jobs else None,
         rows_changed=done.rows_changed,
+        rows_reused=done.rows_reused,
         elapsed_s=done.elapsed_s,
         _table=_table(events),
     )

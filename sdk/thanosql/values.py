@@ -84,6 +84,7 @@ class Progress:
     epoch_total: int | None = None
     loss: float | None = None
     wer: float | None = None
+    audio_total_s: float | None = None
 
     @property
     def fraction(self) -> float | None:

@@ -147,8 +147,13 @@ def row_answer(message: predictor_pb2.TranscribeResult) -> RowAnswer:
     if message.HasField("status"):
         failure = from_status(message.status)
         return RowAnswer(key=message.row_key, reason=failure.reason.value, message=failure.message)
-    seconds = seconds_of(message.transcript.audio_duration)
-    return RowAnswer(key=message.row_key, text=message.transcript.text, audio_s=seconds)
+    return RowAnswer(
+        key=message.row_key,
+        text=message.transcript.text,
+        audio_s=seconds_of(message.transcript.audio_duration),
+        reused=message.reused,
+        was_kept=message.reused and not message.is_new,
+    )
 
 
 def embed_answer(message: predictor_pb2.EmbedResult) -> RowAnswer:
@@ -212,6 +217,7 @@ def _(item: events.Progress) -> gateway_pb2.ExecuteResponse:
             epoch_total=item.epoch_total,
             loss=item.loss,
             wer=item.wer,
+            audio_total_s=item.audio_total_s,
         )
     )
 
@@ -259,6 +265,7 @@ def _(item: events.Done) -> gateway_pb2.ExecuteResponse:
         elapsed_s=item.elapsed_s,
         model=_model_message(item.model) if item.model else None,
         scores=_scores_message(item.scores) if item.scores else None,
+        rows_reused=item.rows_reused,
     )
     return _Response(done=done)
 

@@ -189,6 +189,8 @@ def _predict(message: parser_pb2.PredictPlan, place: Span) -> plans.Predict:
         query=_query(message.query),
         span=place,
         precision=precision_name(message.precision),
+        reuse=message.reuse,
+        only_new=message.only_new,
     )
 
 
@@ -201,6 +203,7 @@ def _evaluate(message: parser_pb2.EvaluatePlan, place: Span) -> plans.Evaluate:
         query=_query(message.query),
         span=place,
         precision=precision_name(message.precision),
+        reuse=message.reuse,
     )
 
 

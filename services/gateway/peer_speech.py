@@ -105,11 +105,17 @@ class PredictorPeer:
 
     @asynccontextmanager
     async def transcribe(
-        self, precision: str, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+        self,
+        precision: str,
+        model: str,
+        version: int,
+        send_rows: Callable[[SendRow], Awaitable[None]],
+        *,
+        reuse: bool = False,
     ) -> AsyncIterator[Transcription]:
         """See `Predictor.transcribe`."""
         config = predictor_pb2.TranscribeConfig(
-            model=model, version=version, precision=precision_number(precision)
+            model=model, version=version, precision=precision_number(precision), reuse=reuse
         )
         rows = _Rows(predictor_pb2.TranscribeRequest(config=config), send_rows, _to_transcribe)
         async with _answered(self._stub.Transcribe, rows) as messages:

@@ -244,6 +244,8 @@ def _predict(statement: plan.Predict) -> parser_pb2.PredictPlan:
         language=statement.options.language,
         task=SPEECH_TASKS[statement.options.task],
         precision=PRECISIONS[statement.options.precision],
+        reuse=statement.options.reuse,
+        only_new=statement.options.only_new,
         query=_query(statement.query),
     )
 
@@ -256,6 +258,7 @@ def _evaluate(statement: plan.Evaluate) -> parser_pb2.EvaluatePlan:
         batch_size=statement.options.batch_size,
         precision=PRECISIONS[statement.options.precision],
         query=_query(statement.query),
+        reuse=statement.options.reuse,
     )
 
 

@@ -5,12 +5,14 @@ from functools import partial
 import grpc
 import torch
 
+from services.predictor.convert import told_transcript
 from services.predictor.core.acoustics import Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.calibrating import Calibrator
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.engine_building import EngineBuilder, EngineChoice
 from services.predictor.core.holding import ModelHolding
+from services.predictor.core.kept_transcripts import KeptTranscripts
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.listening import Listener
 from services.predictor.core.loading import ModelLoader
@@ -22,7 +24,7 @@ from services.predictor.core.texts.loading import EncoderLoader
 from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.transcription import Limits, Transcriber
 from services.predictor.core.types import ModelFamily, ModelRecord
-from services.predictor.peers import StorageCatalog
+from services.predictor.peers import StorageCatalog, StorageTranscripts
 from services.predictor.servicer import PredictorServicer
 from services.predictor.settings import PredictorSettings
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
@@ -73,11 +75,18 @@ class PredictorApp:
             report=partial(_report_model, context),
         )
         self._transcriber = Transcriber(recordings=objects.workspace, limits=_limits(settings), clock=clock)
+        self._transcripts = KeptTranscripts(
+            StorageTranscripts(context.channels),
+            told_transcript,
+            context.stopping,
+            partial(context.report_health, FULL_NAME, False),
+        )
         self._listener = Listener(_live_limits(settings), clock, context.stopping)
         self._servicer = PredictorServicer(
             self._registry,
             self._transcriber,
             self._listener,
+            self._transcripts,
             statistics,
             settings.default_timeout_s,
             settings.texts_in_flight,
@@ -100,11 +109,13 @@ class PredictorApp:
     async def start(self) -> None:
         """Load and warm the first model, so that SERVING means an answer at once."""
         self._holding.start()
+        self._transcripts.start()
         if self._settings.preload:
             await preload(self._registry, self._settings.preload, self._settings.preload_timeout_s)
 
     async def stop(self) -> None:
         """Release models and threads; no call is in flight any more."""
+        await self._transcripts.close()
         await self._registry.close()
         await self._holding.close()
         self._transcriber.close()

@@ -1,9 +1,11 @@
 """Between the messages of the contract and what the core speaks about."""
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeVar
 
 from services.predictor.core.holding import HeldVersion, HoldAnswer
+from services.predictor.core.kept_transcripts import KeptTranscript, Manner
 from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.places import ModelStatus, State
 from services.predictor.core.statistics import Counters
@@ -54,6 +56,8 @@ _PRECISIONS_OUT = {precision: number for number, precision in _PRECISIONS.items(
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
 _PARTS_OF_TOKEN = 3
+# Raised when the code begins to write other transcripts of the same recordings: kept ones are of no use then.
+_TRANSCRIPTS = 1
 
 
 def from_model_version(message: types_pb2.ModelVersion) -> ModelRecord:
@@ -135,6 +139,17 @@ async def _first(requests: AsyncIterator[_AnyConfigRequest]) -> _AnyConfigReques
     raise error(Reason.INVALID_ARGUMENT, "the first message of the stream must be the configuration")
 
 
+def to_manner(config: predictor_pb2.TranscribeConfig, model: LoadedModel) -> Manner:
+    """Write how a stream hears: the model, and every option that its own manner does not tell."""
+    options = predictor_pb2.TranscribeConfig()
+    options.CopyFrom(config)
+    for name in ("model", "version", "precision", "reuse"):
+        options.ClearField(name)
+    written = options.SerializeToString(deterministic=True).hex()
+    digest = hashlib.sha256(f"{_TRANSCRIPTS} {model.manner} {written}".encode()).hexdigest()
+    return Manner(digest=digest, model=model.record.name, version=model.record.version)
+
+
 async def read_rows(requests: AsyncIterator[_RowsRequest]) -> AsyncIterator[Row]:
     """Read the other messages of a stream."""
     async for request in requests:
@@ -171,13 +186,17 @@ def to_transcribe_start(record: ModelRecord, model: LoadedModel) -> predictor_pb
     )
 
 
-def to_answer(answer: RowAnswer[Transcript]) -> predictor_pb2.TranscribeResponse:
+def to_answer(answer: RowAnswer[Transcript | KeptTranscript]) -> predictor_pb2.TranscribeResponse:
     """Write the answer to a row: a transcript, or the status of its failure."""
-    result = predictor_pb2.TranscribeResult(row_key=answer.row_key)
-    if isinstance(answer.outcome, ThanosqlError):
-        result.status.CopyFrom(to_status(answer.outcome))
-    else:
-        result.transcript.CopyFrom(to_transcript(answer.outcome))
+    result = predictor_pb2.TranscribeResult(row_key=answer.row_key, is_new=True)
+    match answer.outcome:
+        case ThanosqlError():
+            result.status.CopyFrom(to_status(answer.outcome))
+        case KeptTranscript(told=told, was_before=was_before):
+            result.transcript.ParseFromString(told)
+            result.reused, result.is_new = True, not was_before
+        case _:
+            result.transcript.CopyFrom(to_transcript(answer.outcome))
     return predictor_pb2.TranscribeResponse(result=result)
 
 
@@ -211,6 +230,11 @@ def to_embed_start(record: ModelRecord, dimension: int) -> predictor_pb2.EmbedSt
 def to_transcript(transcript: Transcript) -> predictor_pb2.Transcript:
     """Write a transcript."""
     return predictor_pb2.Transcript(text=transcript.text, audio_duration=duration(transcript.audio_s))
+
+
+def told_transcript(transcript: Transcript) -> bytes:
+    """Write a transcript as callers and the store are told it."""
+    return to_transcript(transcript).SerializeToString()
 
 
 def to_loaded_model(status: ModelStatus) -> predictor_pb2.LoadedModel:
@@ -257,10 +281,15 @@ def to_statistics(counters: Mapping[tuple[str, int], Counters]) -> predictor_pb2
                 decode_s=counted.decode_s,
                 compute_s=counted.compute_s,
                 utterances=counted.utterances,
+                rows_reused=counted.rows_reused,
             )
             for (name, version), counted in counters.items()
         ]
     )
+
+
+def _no_config() -> ThanosqlError:
+    return error(Reason.INVALID_ARGUMENT, "the first message of the stream must be the configuration")
 
 
 def _no_row() -> ThanosqlError:

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from services.predictor import convert, convert_live
+from services.predictor.core.kept_transcripts import KeptTranscripts
 from services.predictor.core.live.listening import Listener
 from services.predictor.core.registry import ModelRegistry
 from services.predictor.core.statistics import Statistics
@@ -25,6 +26,7 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         registry: ModelRegistry,
         transcriber: Transcriber,
         listener: Listener,
+        transcripts: KeptTranscripts,
         statistics: Statistics,
         default_timeout_s: float,
         texts_in_flight: int,
@@ -32,6 +34,7 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         self._registry = registry
         self._transcriber = transcriber
         self._listener = listener
+        self._transcripts = transcripts
         self._statistics = statistics
         self._default_timeout_s = default_timeout_s
         self._texts_in_flight = texts_in_flight
@@ -44,9 +47,11 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         with self._transcriber.streams.enter():
             record = await self._registry.resolve(*convert.named_version(config), convert.precision(config))
             async with self._registry.use(record) as model:
+                manner = convert.to_manner(config, model)
+                kept = await self._transcripts.open(manner, reuse=config.reuse)
                 yield convert.to_transcribe_start(record, model)
                 rows = convert.read_rows(request_iterator)
-                async with aclosing(self._transcriber.answer_rows(model, rows)) as answers:
+                async with aclosing(self._transcriber.answer_rows(model, rows, kept)) as answers:
                     async for answer in answers:
                         yield convert.to_answer(answer)
 

@@ -19,6 +19,7 @@ from services.storage.core.keeping.digests import Digests
 from services.storage.core.keeping.keepers import Keepers
 from services.storage.core.keeping.naming import NamedRecordings
 from services.storage.core.keeping.recordings import KeptRecordings
+from services.storage.core.keeping.transcripts import TranscriptLimits, Transcripts
 from services.storage.core.models.holds import ModelHolds
 from services.storage.core.models.models import ModelCatalog
 from services.storage.core.models.seeding import Seeder, SeedPlan
@@ -128,6 +129,7 @@ class StorageApp:
         self._parts.extracts.close()
         self._parts.engine.close()
         self._parts.recordings.close()
+        self._parts.transcripts.close()
         self._parts.work.close()
 
     async def _maintain(self) -> None:
@@ -144,10 +146,16 @@ class StorageApp:
                 cleaned = await self._parts.work.command(self._maintenance.run)
                 await self._parts.work.command(self._forget_dropped)
                 uploads = await self._parts.work.command(self._parts.uploads.clean)
+                forgotten = await self._parts.work.command(self._parts.transcripts.clean)
             except ThanosqlError as problem:
                 _log.warning("maintenance_failed", error=problem.message)
             else:
-                _log.info("maintained", versions_cleaned=cleaned, uploads_given_up=uploads)
+                _log.info(
+                    "maintained",
+                    versions_cleaned=cleaned,
+                    uploads_given_up=uploads,
+                    transcripts_forgotten=forgotten,
+                )
             await self._reconcile()
 
     async def _reconcile(self) -> Reconciled:
@@ -228,6 +236,12 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
                 max_bytes=settings.max_upload_bytes,
                 keep_s=settings.keep_uploads_h * _HOUR_S,
                 total_bytes=settings.keep_uploads_bytes,
+            ),
+        ),
+        transcripts=Transcripts(
+            home / "storage" / "transcripts.sqlite",
+            TranscriptLimits(
+                total_bytes=settings.transcript_bytes, unused_s=settings.keep_transcripts_h * _HOUR_S
             ),
         ),
         work=Work(query_threads=settings.query_threads, command_threads=settings.command_threads),

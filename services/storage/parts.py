@@ -8,6 +8,7 @@ from services.storage.core.copying.explaining import CopyExplainer
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.files.uploads import Uploads
 from services.storage.core.keeping.recordings import KeptRecordings
+from services.storage.core.keeping.transcripts import Transcripts
 from services.storage.core.models.models import ModelCatalog
 from services.storage.core.queries.queries import QueryEngine
 from services.storage.core.reconciling.reconciliation import Reconciliation
@@ -44,6 +45,7 @@ class Parts:
         objects: Files of the workspace, and the object store.
         reconciliation: Rounds for what belongs to nothing.
         uploads: Files on their way in.
+        transcripts: What was heard in recordings, so that nothing is computed twice.
         work: Threads.
     """
 
@@ -65,4 +67,5 @@ class Parts:
     objects: Objects
     reconciliation: Reconciliation
     uploads: Uploads
+    transcripts: Transcripts
     work: Work

@@ -12,6 +12,7 @@ from services.storage.commit import commit_rows
 from services.storage.parts import Parts
 from services.storage.servicer_files import FileCalls
 from services.storage.servicer_models import ModelCalls
+from services.storage.servicer_transcripts import TranscriptCalls
 from services.storage.streams import received_query, received_rows
 from thanosql.v1 import storage_pb2
 from thanosql_runtime.errors import Reason, error
@@ -19,7 +20,7 @@ from thanosql_runtime.errors import Reason, error
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class StorageServicer(ModelCalls, FileCalls):
+class StorageServicer(ModelCalls, FileCalls, TranscriptCalls):
     """Errors travel as exceptions to the runtime's interceptor."""
 
     def __init__(self, parts: Parts) -> None:

@@ -74,10 +74,13 @@ class ModelCalls(storage_pb2_grpc.StorageServiceServicer):
     async def DeleteModel(
         self, request: storage_pb2.DeleteModelRequest, context: _Context
     ) -> storage_pb2.DeleteModelResponse:
-        """Delete a model with its versions and files."""
+        """Delete a model with its versions and files, and forget what it has heard."""
         count = await self._parts.work.command(
             self._parts.models.delete, convert_models.from_deletion(request)
         )
+        if count and not request.explain_only:
+            forget = self._parts.transcripts.forget
+            await self._parts.work.command(forget, request.name, request.version)
         return storage_pb2.DeleteModelResponse(versions_deleted=count)
 
     async def HoldModels(

@@ -54,6 +54,14 @@ class StorageSettings(Settings):
         ge=0,
         description="disk for extracts, by which queries read large tables sooner; 0 makes none",
     )
+    transcript_bytes: int = Field(
+        default=1 << 30,
+        ge=0,
+        description="disk for transcripts, so that PREDICT computes none twice; 0 keeps none",
+    )
+    keep_transcripts_h: float = Field(
+        default=720.0, ge=1.0, description="hours that such a transcript stays after it was last used"
+    )
     keep_versions_h: float = Field(
         default=168.0, ge=1.0, description="hours that a version of a table stays after it was replaced"
     )

@@ -24,6 +24,8 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
     Embeddings lie in a plane: the angle is that in `angles`, or the length of the path. They have two numbers
     or as many as `dimensions` says of the model.
 
+    Of the paths in `kept`, transcripts are kept from before; `reuse_asked` has what each stream asked for.
+
     `in_flight` are the rows that wait, `most_in_flight` the most that ever did.
     """
 
@@ -46,6 +48,8 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         self.hang = False
         self.precisions: list[int] = []
         self.notice = ""
+        self.kept: set[str] = set()
+        self.reuse_asked: list[bool] = []
 
     async def Transcribe(
         self, request_iterator: Any, context: Any
@@ -61,6 +65,7 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
     async def _answers(self, requests: Any) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
         config = await anext(aiter(requests))
         self.precisions.append(config.config.precision)
+        self.reuse_asked.append(config.config.reuse)
         yield predictor_pb2.TranscribeResponse(model=self._model(config.config.model), notice=self.notice)
         waiting: list[predictor_pb2.TranscribeRow] = []
         arriving: asyncio.Task[Any] | None = asyncio.create_task(self._next(requests))
@@ -96,7 +101,8 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         return self.models[name]
 
     def _answer(self, row: predictor_pb2.TranscribeRow) -> predictor_pb2.TranscribeResponse:
-        result = predictor_pb2.TranscribeResult(row_key=row.row_key)
+        is_kept = self.reuse_asked[-1] and row.audio_path in self.kept
+        result = predictor_pb2.TranscribeResult(row_key=row.row_key, reused=is_kept, is_new=not is_kept)
         if row.audio_path in self.failures:
             result.status.CopyFrom(to_status(self.failures[row.audio_path]))
         else:

@@ -27,7 +27,13 @@ class ShufflingPredictor:
 
     @asynccontextmanager
     async def transcribe(
-        self, precision: str, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+        self,
+        precision: str,
+        model: str,
+        version: int,
+        send_rows: Callable[[SendRow], Awaitable[None]],
+        *,
+        reuse: bool = False,
     ) -> AsyncIterator[Transcription]:
         pipe: Pipe[InputRow] = Pipe(1)
         self.streams += 1

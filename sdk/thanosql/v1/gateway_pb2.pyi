@@ -172,6 +172,7 @@ class Progress(_message.Message):
     EPOCH_TOTAL_FIELD_NUMBER: _builtins.int
     LOSS_FIELD_NUMBER: _builtins.int
     WER_FIELD_NUMBER: _builtins.int
+    AUDIO_TOTAL_S_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
     """What is done, such as `transcribing` or `training`."""
     done: _builtins.float
@@ -192,6 +193,8 @@ class Progress(_message.Message):
     """Training loss."""
     wer: _builtins.float
     """Newest word error rate on the held-out rows."""
+    audio_total_s: _builtins.float
+    """Seconds of audio in all; absent while unknown."""
     def __init__(
         self,
         *,
@@ -205,13 +208,16 @@ class Progress(_message.Message):
         epoch_total: _builtins.int | None = ...,
         loss: _builtins.float | None = ...,
         wer: _builtins.float | None = ...,
+        audio_total_s: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_audio_s", b"_audio_s", "_epoch", b"_epoch", "_epoch_total", b"_epoch_total", "_loss", b"_loss", "_seconds_left", b"_seconds_left", "_total", b"_total", "_wer", b"_wer", "audio_s", b"audio_s", "epoch", b"epoch", "epoch_total", b"epoch_total", "loss", b"loss", "seconds_left", b"seconds_left", "total", b"total", "wer", b"wer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_audio_s", b"_audio_s", "_audio_total_s", b"_audio_total_s", "_epoch", b"_epoch", "_epoch_total", b"_epoch_total", "_loss", b"_loss", "_seconds_left", b"_seconds_left", "_total", b"_total", "_wer", b"_wer", "audio_s", b"audio_s", "audio_total_s", b"audio_total_s", "epoch", b"epoch", "epoch_total", b"epoch_total", "loss", b"loss", "seconds_left", b"seconds_left", "total", b"total", "wer", b"wer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio_s", b"_audio_s", "_epoch", b"_epoch", "_epoch_total", b"_epoch_total", "_loss", b"_loss", "_seconds_left", b"_seconds_left", "_total", b"_total", "_wer", b"_wer", "audio_s", b"audio_s", "done", b"done", "epoch", b"epoch", "epoch_total", b"epoch_total", "loss", b"loss", "seconds_left", b"seconds_left", "stage", b"stage", "total", b"total", "unit", b"unit", "wer", b"wer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio_s", b"_audio_s", "_audio_total_s", b"_audio_total_s", "_epoch", b"_epoch", "_epoch_total", b"_epoch_total", "_loss", b"_loss", "_seconds_left", b"_seconds_left", "_total", b"_total", "_wer", b"_wer", "audio_s", b"audio_s", "audio_total_s", b"audio_total_s", "done", b"done", "epoch", b"epoch", "epoch_total", b"epoch_total", "loss", b"loss", "seconds_left", b"seconds_left", "stage", b"stage", "total", b"total", "unit", b"unit", "wer", b"wer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__audio_s: _TypeAlias = _typing.Literal["audio_s"]  # noqa: Y015
     _WhichOneofArgType__audio_s: _TypeAlias = _typing.Literal["_audio_s", b"_audio_s"]  # noqa: Y015
+    _WhichOneofReturnType__audio_total_s: _TypeAlias = _typing.Literal["audio_total_s"]  # noqa: Y015
+    _WhichOneofArgType__audio_total_s: _TypeAlias = _typing.Literal["_audio_total_s", b"_audio_total_s"]  # noqa: Y015
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
     _WhichOneofReturnType__epoch_total: _TypeAlias = _typing.Literal["epoch_total"]  # noqa: Y015
@@ -226,6 +232,8 @@ class Progress(_message.Message):
     _WhichOneofArgType__wer: _TypeAlias = _typing.Literal["_wer", b"_wer"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__audio_s) -> _WhichOneofReturnType__audio_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__audio_total_s) -> _WhichOneofReturnType__audio_total_s | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
     @_typing.overload
@@ -338,6 +346,7 @@ class StatementDone(_message.Message):
     ELAPSED_S_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SCORES_FIELD_NUMBER: _builtins.int
+    ROWS_REUSED_FIELD_NUMBER: _builtins.int
     message: _builtins.str
     """One sentence, such as `96 rows copied into librispeech_train`."""
     rows: _builtins.int
@@ -348,6 +357,8 @@ class StatementDone(_message.Message):
     """Rows that failed."""
     elapsed_s: _builtins.float
     """Wall time in seconds."""
+    rows_reused: _builtins.int
+    """Rows whose transcript was kept from before, and not computed."""
     @_builtins.property
     def model(self) -> _types_pb2.ModelVersion:
         """The model that was used or made."""
@@ -366,10 +377,11 @@ class StatementDone(_message.Message):
         elapsed_s: _builtins.float = ...,
         model: _types_pb2.ModelVersion | None = ...,
         scores: _types_pb2.Scores | None = ...,
+        rows_reused: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "scores", b"scores"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed_s", b"elapsed_s", "message", b"message", "model", b"model", "row_errors", b"row_errors", "rows", b"rows", "rows_changed", b"rows_changed", "scores", b"scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed_s", b"elapsed_s", "message", b"message", "model", b"model", "row_errors", b"row_errors", "rows", b"rows", "rows_changed", b"rows_changed", "rows_reused", b"rows_reused", "scores", b"scores"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1054,6 +1054,8 @@ class PredictPlan(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
+    REUSE_FIELD_NUMBER: _builtins.int
+    ONLY_NEW_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     batch_size: _builtins.int
@@ -1066,6 +1068,12 @@ class PredictPlan(_message.Message):
     """Task; Whisper only."""
     precision: _types_pb2.Precision.ValueType
     """In which to compute; unspecified for what the predictor's settings say."""
+    reuse: _builtins.bool
+    """Whether transcripts that are kept are used; what is computed is kept either way."""
+    only_new: _builtins.bool
+    """Only the rows that are new: those whose recording the table of an INSERT does not name, and elsewhere those
+    of whose recording no transcript is kept.
+    """
     @_builtins.property
     def model(self) -> Global___Name:
         """The model; `m.2` names a version."""
@@ -1085,10 +1093,12 @@ class PredictPlan(_message.Message):
         task: Global___SpeechTask.ValueType = ...,
         query: Global___QueryPlan | None = ...,
         precision: _types_pb2.Precision.ValueType = ...,
+        reuse: _builtins.bool = ...,
+        only_new: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "language", b"language", "model", b"model", "precision", b"precision", "query", b"query", "result_col", b"result_col", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "language", b"language", "model", b"model", "only_new", b"only_new", "precision", b"precision", "query", b"query", "result_col", b"result_col", "reuse", b"reuse", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1106,6 +1116,7 @@ class EvaluatePlan(_message.Message):
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
+    REUSE_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     text_col: _builtins.str
@@ -1114,6 +1125,8 @@ class EvaluatePlan(_message.Message):
     """Rows in flight together."""
     precision: _types_pb2.Precision.ValueType
     """In which to compute; unspecified for what the predictor's settings say."""
+    reuse: _builtins.bool
+    """Whether transcripts that are kept are used; what is computed is kept either way."""
     @_builtins.property
     def model(self) -> Global___Name:
         """The model."""
@@ -1131,10 +1144,11 @@ class EvaluatePlan(_message.Message):
         batch_size: _builtins.int = ...,
         query: Global___QueryPlan | None = ...,
         precision: _types_pb2.Precision.ValueType = ...,
+        reuse: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "model", b"model", "precision", b"precision", "query", b"query", "text_col", b"text_col"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "model", b"model", "precision", b"precision", "query", b"query", "reuse", b"reuse", "text_col", b"text_col"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

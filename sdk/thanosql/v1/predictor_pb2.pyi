@@ -63,22 +63,28 @@ class TranscribeConfig(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
+    REUSE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
     """Version; 0 means the active one, resolved once a stream."""
     precision: _types_pb2.Precision.ValueType
     """In which to compute; a precision in which the model cannot serve makes way for the next."""
+    reuse: _builtins.bool
+    """Answer with the transcript that is kept of the same recording, made by this version in the same manner, where
+    there is one. What is computed is kept either way.
+    """
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         version: _builtins.int = ...,
         precision: _types_pb2.Precision.ValueType = ...,
+        reuse: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "precision", b"precision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "precision", b"precision", "reuse", b"reuse", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -159,8 +165,14 @@ class TranscribeResult(_message.Message):
     ROW_KEY_FIELD_NUMBER: _builtins.int
     TRANSCRIPT_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    REUSED_FIELD_NUMBER: _builtins.int
+    IS_NEW_FIELD_NUMBER: _builtins.int
     row_key: _builtins.int
     """The caller's key."""
+    reused: _builtins.bool
+    """The transcript was kept, and not computed for this row."""
+    is_new: _builtins.bool
+    """No transcript of this recording was kept when the stream began."""
     @_builtins.property
     def transcript(self) -> Global___Transcript:
         """The transcript."""
@@ -175,10 +187,12 @@ class TranscribeResult(_message.Message):
         row_key: _builtins.int = ...,
         transcript: Global___Transcript | None = ...,
         status: _status_pb2.Status | None = ...,
+        reused: _builtins.bool = ...,
+        is_new: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "status", b"status", "transcript", b"transcript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "row_key", b"row_key", "status", b"status", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_new", b"is_new", "outcome", b"outcome", "reused", b"reused", "row_key", b"row_key", "status", b"status", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["transcript", "status"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
@@ -1069,6 +1083,7 @@ class ModelStatistics(_message.Message):
     DECODE_S_FIELD_NUMBER: _builtins.int
     COMPUTE_S_FIELD_NUMBER: _builtins.int
     UTTERANCES_FIELD_NUMBER: _builtins.int
+    ROWS_REUSED_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
@@ -1091,6 +1106,8 @@ class ModelStatistics(_message.Message):
     """Seconds spent computing, over all batches."""
     utterances: _builtins.int
     """Utterances of live audio answered with a final result that holds words."""
+    rows_reused: _builtins.int
+    """Rows answered with a transcript that was kept, which are not among those that succeeded."""
     def __init__(
         self,
         *,
@@ -1105,10 +1122,11 @@ class ModelStatistics(_message.Message):
         decode_s: _builtins.float = ...,
         compute_s: _builtins.float = ...,
         utterances: _builtins.int = ...,
+        rows_reused: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_s", b"audio_s", "batches", b"batches", "compute_s", b"compute_s", "decode_s", b"decode_s", "model", b"model", "queue_s", b"queue_s", "rows_cancelled", b"rows_cancelled", "rows_failed", b"rows_failed", "rows_succeeded", b"rows_succeeded", "utterances", b"utterances", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_s", b"audio_s", "batches", b"batches", "compute_s", b"compute_s", "decode_s", b"decode_s", "model", b"model", "queue_s", b"queue_s", "rows_cancelled", b"rows_cancelled", "rows_failed", b"rows_failed", "rows_reused", b"rows_reused", "rows_succeeded", b"rows_succeeded", "utterances", b"utterances", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from thanosql.v1 import parser_pb2 as _parser_pb2
+from thanosql.v1 import predictor_pb2 as _predictor_pb2
 from thanosql.v1 import types_pb2 as _types_pb2
 import builtins as _builtins
 import sys
@@ -1750,6 +1751,280 @@ class HoldModelsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HoldModelsResponse: _TypeAlias = HoldModelsResponse  # noqa: Y015
+
+@_typing.final
+class FindTranscriptsRequest(_message.Message):
+    """Which recordings, transcribed in which manner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MANNER_FIELD_NUMBER: _builtins.int
+    AUDIO_SHA256_FIELD_NUMBER: _builtins.int
+    manner: _builtins.str
+    """Digest of everything beside the recording that a transcript depends on: version, files, engine, options."""
+    @_builtins.property
+    def audio_sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SHA-256 of the recordings in hexadecimal, 1000 at most; none asks for `newest` alone."""
+
+    def __init__(
+        self,
+        *,
+        manner: _builtins.str = ...,
+        audio_sha256: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_sha256", b"audio_sha256", "manner", b"manner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindTranscriptsRequest: _TypeAlias = FindTranscriptsRequest  # noqa: Y015
+
+@_typing.final
+class FindTranscriptsResponse(_message.Message):
+    """What is kept of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEEPS_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    keeps: _builtins.bool
+    """False where nothing is kept, because a setting says so or the disk fails."""
+    newest: _builtins.int
+    """Number of the transcript that was kept last, of whatever recording."""
+    @_builtins.property
+    def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptTranscript]:
+        """Those that were found, in no order."""
+
+    def __init__(
+        self,
+        *,
+        keeps: _builtins.bool = ...,
+        newest: _builtins.int = ...,
+        transcripts: _abc.Iterable[Global___KeptTranscript] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keeps", b"keeps", "newest", b"newest", "transcripts", b"transcripts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindTranscriptsResponse: _TypeAlias = FindTranscriptsResponse  # noqa: Y015
+
+@_typing.final
+class KeptTranscript(_message.Message):
+    """A transcript of one recording."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIO_SHA256_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    audio_sha256: _builtins.str
+    """SHA-256 of the recording in hexadecimal."""
+    number: _builtins.int
+    """Raised by every transcript that is kept; only in answers."""
+    @_builtins.property
+    def transcript(self) -> _predictor_pb2.Transcript:
+        """What was heard."""
+
+    def __init__(
+        self,
+        *,
+        audio_sha256: _builtins.str = ...,
+        transcript: _predictor_pb2.Transcript | None = ...,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["transcript", b"transcript"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_sha256", b"audio_sha256", "number", b"number", "transcript", b"transcript"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptTranscript: _TypeAlias = KeptTranscript  # noqa: Y015
+
+@_typing.final
+class KeepTranscriptsRequest(_message.Message):
+    """Transcripts that were computed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MANNER_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    manner: _builtins.str
+    """As in FindTranscriptsRequest."""
+    model: _builtins.str
+    """Name of the model."""
+    version: _builtins.int
+    """Its version."""
+    @_builtins.property
+    def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptTranscript]:
+        """The transcripts, 1000 at most."""
+
+    def __init__(
+        self,
+        *,
+        manner: _builtins.str = ...,
+        model: _builtins.str = ...,
+        version: _builtins.int = ...,
+        transcripts: _abc.Iterable[Global___KeptTranscript] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["manner", b"manner", "model", b"model", "transcripts", b"transcripts", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepTranscriptsRequest: _TypeAlias = KeepTranscriptsRequest  # noqa: Y015
+
+@_typing.final
+class KeepTranscriptsResponse(_message.Message):
+    """Kept, unless FindTranscripts says that nothing is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepTranscriptsResponse: _TypeAlias = KeepTranscriptsResponse  # noqa: Y015
+
+@_typing.final
+class ListTranscriptsRequest(_message.Message):
+    """Nothing is asked but the whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTranscriptsRequest: _TypeAlias = ListTranscriptsRequest  # noqa: Y015
+
+@_typing.final
+class ListTranscriptsResponse(_message.Message):
+    """The transcripts that are kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TALLIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tallies(self) -> _containers.RepeatedCompositeFieldContainer[Global___TranscriptTally]:
+        """By name and version."""
+
+    def __init__(
+        self,
+        *,
+        tallies: _abc.Iterable[Global___TranscriptTally] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tallies", b"tallies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTranscriptsResponse: _TypeAlias = ListTranscriptsResponse  # noqa: Y015
+
+@_typing.final
+class TranscriptTally(_message.Message):
+    """The transcripts that one version of a model made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    USE_TIME_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model."""
+    version: _builtins.int
+    """Its version."""
+    transcripts: _builtins.int
+    """How many there are."""
+    size_bytes: _builtins.int
+    """Bytes of their content."""
+    @_builtins.property
+    def use_time(self) -> _timestamp_pb2.Timestamp:
+        """When one of them was made or found last, to within some hours."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.int = ...,
+        transcripts: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        use_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["use_time", b"use_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "size_bytes", b"size_bytes", "transcripts", b"transcripts", "use_time", b"use_time", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranscriptTally: _TypeAlias = TranscriptTally  # noqa: Y015
+
+@_typing.final
+class DeleteTranscriptsRequest(_message.Message):
+    """Whose transcripts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model; empty for all."""
+    version: _builtins.int
+    """Its version; 0 means all."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTranscriptsRequest: _TypeAlias = DeleteTranscriptsRequest  # noqa: Y015
+
+@_typing.final
+class DeleteTranscriptsResponse(_message.Message):
+    """What was forgotten."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSCRIPTS_DELETED_FIELD_NUMBER: _builtins.int
+    transcripts_deleted: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        transcripts_deleted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["transcripts_deleted", b"transcripts_deleted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTranscriptsResponse: _TypeAlias = DeleteTranscriptsResponse  # noqa: Y015
 
 @_typing.final
 class WriteFileRequest(_message.Message):

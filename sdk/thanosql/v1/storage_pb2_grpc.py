@@ -145,6 +145,26 @@ class StorageServiceStub:
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.HoldModelsRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_storage__pb2.HoldModelsResponse.FromString,
                 _registered_method=True)
+        self.FindTranscripts = channel.unary_unary(
+                '/thanosql.v1.StorageService/FindTranscripts',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.FindTranscriptsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.FindTranscriptsResponse.FromString,
+                _registered_method=True)
+        self.KeepTranscripts = channel.unary_unary(
+                '/thanosql.v1.StorageService/KeepTranscripts',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.KeepTranscriptsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.KeepTranscriptsResponse.FromString,
+                _registered_method=True)
+        self.ListTranscripts = channel.unary_unary(
+                '/thanosql.v1.StorageService/ListTranscripts',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.ListTranscriptsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.ListTranscriptsResponse.FromString,
+                _registered_method=True)
+        self.DeleteTranscripts = channel.unary_unary(
+                '/thanosql.v1.StorageService/DeleteTranscripts',
+                request_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteTranscriptsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_storage__pb2.DeleteTranscriptsResponse.FromString,
+                _registered_method=True)
         self.WriteFile = channel.stream_unary(
                 '/thanosql.v1.StorageService/WriteFile',
                 request_serializer=thanosql_dot_v1_dot_storage__pb2.WriteFileRequest.SerializeToString,
@@ -340,6 +360,34 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindTranscripts(self, request, context):
+        """Looks for transcripts that are kept of recordings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KeepTranscripts(self, request, context):
+        """Keeps transcripts, so that nothing is computed twice; one of the same recording in the same manner is replaced.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTranscripts(self, request, context):
+        """Counts the transcripts that are kept, by the version of the model that made them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTranscripts(self, request, context):
+        """Forgets transcripts that are kept: all, those of a model, or those of a version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WriteFile(self, request_iterator, context):
         """Puts a file under `uploads/`.
         """
@@ -501,6 +549,26 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.HoldModels,
                     request_deserializer=thanosql_dot_v1_dot_storage__pb2.HoldModelsRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_storage__pb2.HoldModelsResponse.SerializeToString,
+            ),
+            'FindTranscripts': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindTranscripts,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.FindTranscriptsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.FindTranscriptsResponse.SerializeToString,
+            ),
+            'KeepTranscripts': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepTranscripts,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.KeepTranscriptsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.KeepTranscriptsResponse.SerializeToString,
+            ),
+            'ListTranscripts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTranscripts,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.ListTranscriptsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.ListTranscriptsResponse.SerializeToString,
+            ),
+            'DeleteTranscripts': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTranscripts,
+                    request_deserializer=thanosql_dot_v1_dot_storage__pb2.DeleteTranscriptsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_storage__pb2.DeleteTranscriptsResponse.SerializeToString,
             ),
             'WriteFile': grpc.stream_unary_rpc_method_handler(
                     servicer.WriteFile,
@@ -1133,6 +1201,114 @@ class StorageService:
             '/thanosql.v1.StorageService/HoldModels',
             thanosql_dot_v1_dot_storage__pb2.HoldModelsRequest.SerializeToString,
             thanosql_dot_v1_dot_storage__pb2.HoldModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindTranscripts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/FindTranscripts',
+            thanosql_dot_v1_dot_storage__pb2.FindTranscriptsRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.FindTranscriptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeepTranscripts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/KeepTranscripts',
+            thanosql_dot_v1_dot_storage__pb2.KeepTranscriptsRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.KeepTranscriptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTranscripts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/ListTranscripts',
+            thanosql_dot_v1_dot_storage__pb2.ListTranscriptsRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.ListTranscriptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTranscripts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.StorageService/DeleteTranscripts',
+            thanosql_dot_v1_dot_storage__pb2.DeleteTranscriptsRequest.SerializeToString,
+            thanosql_dot_v1_dot_storage__pb2.DeleteTranscriptsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,6 +77,14 @@ class StorageServiceStub:
     """Deletes a model with its versions and artefacts, or one version of it."""
     HoldModels: _grpc.UnaryUnaryMultiCallable[_storage_pb2.HoldModelsRequest, _storage_pb2.HoldModelsResponse]
     """Tells which versions of models a process uses, until it tells again or is silent for too long."""
+    FindTranscripts: _grpc.UnaryUnaryMultiCallable[_storage_pb2.FindTranscriptsRequest, _storage_pb2.FindTranscriptsResponse]
+    """Looks for transcripts that are kept of recordings."""
+    KeepTranscripts: _grpc.UnaryUnaryMultiCallable[_storage_pb2.KeepTranscriptsRequest, _storage_pb2.KeepTranscriptsResponse]
+    """Keeps transcripts, so that nothing is computed twice; one of the same recording in the same manner is replaced."""
+    ListTranscripts: _grpc.UnaryUnaryMultiCallable[_storage_pb2.ListTranscriptsRequest, _storage_pb2.ListTranscriptsResponse]
+    """Counts the transcripts that are kept, by the version of the model that made them."""
+    DeleteTranscripts: _grpc.UnaryUnaryMultiCallable[_storage_pb2.DeleteTranscriptsRequest, _storage_pb2.DeleteTranscriptsResponse]
+    """Forgets transcripts that are kept: all, those of a model, or those of a version."""
     WriteFile: _grpc.StreamUnaryMultiCallable[_storage_pb2.WriteFileRequest, _storage_pb2.WriteFileResponse]
     """Puts a file under `uploads/`."""
     GetFileUpload: _grpc.UnaryUnaryMultiCallable[_storage_pb2.GetFileUploadRequest, _storage_pb2.GetFileUploadResponse]
@@ -141,6 +149,14 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Deletes a model with its versions and artefacts, or one version of it."""
     HoldModels: _aio.UnaryUnaryMultiCallable[_storage_pb2.HoldModelsRequest, _storage_pb2.HoldModelsResponse]  # type: ignore[assignment]
     """Tells which versions of models a process uses, until it tells again or is silent for too long."""
+    FindTranscripts: _aio.UnaryUnaryMultiCallable[_storage_pb2.FindTranscriptsRequest, _storage_pb2.FindTranscriptsResponse]  # type: ignore[assignment]
+    """Looks for transcripts that are kept of recordings."""
+    KeepTranscripts: _aio.UnaryUnaryMultiCallable[_storage_pb2.KeepTranscriptsRequest, _storage_pb2.KeepTranscriptsResponse]  # type: ignore[assignment]
+    """Keeps transcripts, so that nothing is computed twice; one of the same recording in the same manner is replaced."""
+    ListTranscripts: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListTranscriptsRequest, _storage_pb2.ListTranscriptsResponse]  # type: ignore[assignment]
+    """Counts the transcripts that are kept, by the version of the model that made them."""
+    DeleteTranscripts: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteTranscriptsRequest, _storage_pb2.DeleteTranscriptsResponse]  # type: ignore[assignment]
+    """Forgets transcripts that are kept: all, those of a model, or those of a version."""
     WriteFile: _aio.StreamUnaryMultiCallable[_storage_pb2.WriteFileRequest, _storage_pb2.WriteFileResponse]  # type: ignore[assignment]
     """Puts a file under `uploads/`."""
     GetFileUpload: _aio.UnaryUnaryMultiCallable[_storage_pb2.GetFileUploadRequest, _storage_pb2.GetFileUploadResponse]  # type: ignore[assignment]
@@ -334,6 +350,38 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_pb2.HoldModelsResponse, _abc.Awaitable[_storage_pb2.HoldModelsResponse]]:
         """Tells which versions of models a process uses, until it tells again or is silent for too long."""
+
+    @_abc_1.abstractmethod
+    def FindTranscripts(
+        self,
+        request: _storage_pb2.FindTranscriptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.FindTranscriptsResponse, _abc.Awaitable[_storage_pb2.FindTranscriptsResponse]]:
+        """Looks for transcripts that are kept of recordings."""
+
+    @_abc_1.abstractmethod
+    def KeepTranscripts(
+        self,
+        request: _storage_pb2.KeepTranscriptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.KeepTranscriptsResponse, _abc.Awaitable[_storage_pb2.KeepTranscriptsResponse]]:
+        """Keeps transcripts, so that nothing is computed twice; one of the same recording in the same manner is replaced."""
+
+    @_abc_1.abstractmethod
+    def ListTranscripts(
+        self,
+        request: _storage_pb2.ListTranscriptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.ListTranscriptsResponse, _abc.Awaitable[_storage_pb2.ListTranscriptsResponse]]:
+        """Counts the transcripts that are kept, by the version of the model that made them."""
+
+    @_abc_1.abstractmethod
+    def DeleteTranscripts(
+        self,
+        request: _storage_pb2.DeleteTranscriptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_pb2.DeleteTranscriptsResponse, _abc.Awaitable[_storage_pb2.DeleteTranscriptsResponse]]:
+        """Forgets transcripts that are kept: all, those of a model, or those of a version."""
 
     @_abc_1.abstractmethod
     def WriteFile(

@@ -66,12 +66,22 @@ async def _create(run: Run, statement: CreateTableAs) -> None:
             ),
             name.span,
         )
-    mode = "REPLACE" if statement.or_replace else "CREATE"
-    async with open_query(run, statement.query) as rows:
+    target = creation_target(statement)
+    async with open_query(run.writing(target), statement.query) as rows:
         with placed_at(name.span):
-            written = await run.peers.tables.write(WriteTarget(table=name.text, mode=mode), rows)
+            written = await run.peers.tables.write(target, rows)
     run.outcome.rows_changed = written.rows
     run.outcome.message = f"table '{name.text}' made with {count_of(written.rows, 'row')}"
+
+
+def creation_target(statement: CreateTableAs) -> WriteTarget:
+    """Where the rows go."""
+    return WriteTarget(table=statement.table.text, mode="REPLACE" if statement.or_replace else "CREATE")
+
+
+def insertion_target(statement: Insert) -> WriteTarget:
+    """Where the rows go."""
+    return WriteTarget(table=statement.table.text, mode="APPEND", columns=statement.columns)
 
 
 async def table_exists(run: Run, name: str) -> bool:
@@ -89,8 +99,8 @@ async def _insert(run: Run, statement: Insert) -> None:
     name = statement.table
     with placed_at(name.span):
         await run.peers.tables.get(name.text)
-    target = WriteTarget(table=name.text, mode="APPEND", columns=statement.columns)
-    async with open_query(run, statement.query) as rows:
+    target = insertion_target(statement)
+    async with open_query(run.writing(target), statement.query) as rows:
         with placed_at(name.span):
             written = await run.peers.tables.write(target, rows)
     _changed(run, written.rows, "inserted into", name)

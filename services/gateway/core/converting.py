@@ -33,8 +33,8 @@ async def open_conversion(run: Run, statement: Convert) -> AsyncIterator[Rows]:
             input_index=find_column(rows.schema, statement.input_col, statement.input_words),
             reads_texts=bool(statement.text_col),
         )
-        async with counting(run, statement.query) as total:
-            progress = RowProgress(run, "embedding", total, of_audio=not task.reads_texts)
+        async with counting(run, statement.query, rows.schema) as totals:
+            progress = RowProgress(run, "embedding", totals, of_audio=not task.reads_texts)
             embed = _embedding_of(run, texts=task.reads_texts)
             async with open_answers(run, task, rows, progress, embed) as embedded:
                 dimension = embedded.call.dimension

@@ -18,9 +18,10 @@ from thanosql_runtime.errors import Reason, error
 async def run_evaluate(run: Run, statement: Evaluate) -> None:
     """Answer one row of scores; rows that failed or have no text are left out and counted."""
     begun_s = run.clock()
-    async with open_query(run, statement.query) as rows, counting(run, statement.query) as total:
+    query = statement.query
+    async with open_query(run, query) as rows, counting(run, query, rows.schema) as totals:
         task = evaluation_task(run.text, statement, rows.schema)
-        progress = RowProgress(run, "transcribing", total)
+        progress = RowProgress(run, "transcribing", totals)
         scores = await _score(run, task, rows, progress)
     if scores.rows == 0:
         raise error(
@@ -42,6 +43,7 @@ def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
         input_index=recordings_column(text, statement, schema, statement.audio_col),
         text_index=texts_column(text, statement, schema, statement.text_col),
         precision=statement.precision,
+        reuse=statement.reuse,
     )
 
 

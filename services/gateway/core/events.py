@@ -46,6 +46,7 @@ class Progress:
     epoch_total: int | None = None
     loss: float | None = None
     wer: float | None = None
+    audio_total_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,7 @@ class Done:
     elapsed_s: float = 0.0
     model: ModelVersion | None = None
     scores: Scores | None = None
+    rows_reused: int = 0
 
 
 Event: TypeAlias = (

@@ -12,6 +12,7 @@ from functools import partial
 import pyarrow as pa
 
 from services.gateway.core.building import check_free, find_base, training_columns
+from services.gateway.core.changing import creation_target, insertion_target
 from services.gateway.core.checking import check_insert
 from services.gateway.core.converting import conversion_schema, embedding_dimension
 from services.gateway.core.evaluating import evaluation_task
@@ -19,6 +20,7 @@ from services.gateway.core.explaining_changes import change_steps
 from services.gateway.core.families import require_recogniser
 from services.gateway.core.listing import listing_schema
 from services.gateway.core.lookups import not_available
+from services.gateway.core.new_rows import asked_rows
 from services.gateway.core.places import placed_at, placed_in
 from services.gateway.core.plan_changes import CreateTableAs, Insert
 from services.gateway.core.plan_parts import Name, Query
@@ -88,7 +90,10 @@ async def explain(run: Run, statement: Statement) -> Explained:
         case Evaluate() | BuildModel() | PrintAudio():
             return Explained(steps=await _media_steps(run, statement), schema=_NO_COLUMNS)
         case CreateTableAs() | Insert():
-            inner = await _explain_query(run, statement.query)
+            target = (
+                insertion_target(statement) if isinstance(statement, Insert) else creation_target(statement)
+            )
+            inner = await _explain_query(run.writing(target), statement.query)
             if isinstance(statement, Insert):
                 await check_insert(run, statement, inner.schema)
             return Explained(steps=[*inner.steps, *await change_steps(run, statement)], schema=_NO_COLUMNS)
@@ -118,15 +123,18 @@ async def _explain_query(run: Run, query: Query) -> Explained:
 
 
 async def _explain_predict(run: Run, statement: Predict) -> Explained:
-    inner = await _explain_query(run, statement.query)
+    asked = await asked_rows(run, statement)
+    inner = await _explain_query(run, asked.query)
     schema = prediction_schema(run.text, statement, inner.schema)
     model = await _recogniser(run, statement.model)
+    kept = "take" if statement.reuse or asked.only_unkept else "do not take"
     step = (
         f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
         f"{_in_precision(statement)}, "
-        f"{statement.batch_size} rows a batch; add the columns '{statement.result_col}' and 'error'"
+        f"{statement.batch_size} rows a batch; {kept} transcripts that are kept; "
+        f"add the columns '{statement.result_col}' and 'error'"
     )
-    return Explained(steps=[*inner.steps, step], schema=schema)
+    return Explained(steps=[*inner.steps, *filter(None, [asked.step]), step], schema=schema)
 
 
 def _in_precision(statement: Predict | Evaluate) -> str:

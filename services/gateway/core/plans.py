@@ -71,6 +71,8 @@ class Predict:
     query: Query
     span: Span
     precision: str = ""
+    reuse: bool = True
+    only_new: bool = False
     kind: str = "PREDICT"
 
 
@@ -154,6 +156,7 @@ class Evaluate:
     query: Query
     span: Span
     precision: str = ""
+    reuse: bool = False
     kind: str = "EVALUATE"
 
 

@@ -262,11 +262,17 @@ class Predictor(Protocol):
     """Speech to text, and both to embeddings."""
 
     def transcribe(
-        self, precision: str, model: str, version: int, send_rows: Callable[[SendRow], Awaitable[None]]
+        self,
+        precision: str,
+        model: str,
+        version: int,
+        send_rows: Callable[[SendRow], Awaitable[None]],
+        *,
+        reuse: bool = False,
     ) -> AbstractAsyncContextManager[Transcription]:
         """Transcribe what `send_rows` sends; every row is answered once, in any order.
 
-        Leaving the context stops both directions.
+        Leaving the context stops both directions. With `reuse`, transcripts that are kept are taken.
         """
         ...
 

@@ -10,11 +10,13 @@ import pyarrow as pa
 from services.gateway.core.places import placed_in
 from services.gateway.core.plan_parts import Query
 from services.gateway.core.ports import BoundQuery, Relation
+from services.gateway.core.progress import Totals
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
 from thanosql_runtime.errors import ThanosqlError
 
 COUNT_TIMEOUT_S = 10.0
+_DURATION = "duration"
 
 
 @asynccontextmanager
@@ -43,30 +45,37 @@ def bind(query: Query, sql: str, relations: Sequence[Relation] = ()) -> BoundQue
 
 
 @asynccontextmanager
-async def counting(run: Run, query: Query) -> AsyncIterator[Callable[[], int | None]]:
-    """Count the rows of a query meanwhile; answers a function that tells the count once it is known.
+async def counting(run: Run, query: Query, schema: pa.Schema) -> AsyncIterator[Callable[[], Totals]]:
+    """Count the rows of a query meanwhile, and sum up its column `duration` where it has one.
 
-    The count serves the progress shown and nothing else: where it fails, or would run nested
-    statements twice, there is none.
+    Answers a function that tells both once they are known. They serve the progress shown and nothing else:
+    where counting fails, or would run nested statements twice, nothing is known.
     """
-    task = asyncio.create_task(_count(run, query))
+    task = asyncio.create_task(_count(run, query, schema))
     try:
-        yield lambda: task.result() if task.done() and not task.cancelled() else None
+        yield lambda: task.result() if task.done() and not task.cancelled() else Totals()
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _count(run: Run, query: Query) -> int | None:
+async def _count(run: Run, query: Query, schema: pa.Schema) -> Totals:
     if query.nested:
-        return None
-    sql = f"SELECT count(*) AS total FROM (\n{query.sql}\n) AS counted"  # noqa: S608 - a sandboxed SELECT
+        return Totals()
+    # COPY gives the length of recordings in seconds a column of this name.
+    audio_s = f"sum({_DURATION})" if _has_lengths(schema) else "NULL"
+    sql = f"SELECT count(*), {audio_s}::DOUBLE FROM (\n{query.sql}\n) AS counted"  # noqa: S608 - a sandboxed SELECT
     with suppress(ThanosqlError, TimeoutError):
         counted = run.peers.tables.query(bind(query, sql))
         async with asyncio.timeout(COUNT_TIMEOUT_S), counted as rows:
             async for batch in rows.batches:
-                return int(batch.column(0)[0].as_py())
-    return None
+                return Totals(rows=batch.column(0)[0].as_py(), audio_s=batch.column(1)[0].as_py())
+    return Totals()
+
+
+def _has_lengths(schema: pa.Schema) -> bool:
+    index = schema.get_field_index(_DURATION)
+    return index >= 0 and bool(pa.types.is_floating(schema.field(index).type))
 
 
 async def _placed_batches(rows: Rows, query: Query, text: str) -> AsyncIterator[pa.RecordBatch]:

@@ -209,7 +209,11 @@ class InputRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RowAnswer:
-    """The answer to one row: a transcript or an embedding, or why there is none."""
+    """The answer to one row: a transcript or an embedding, or why there is none.
+
+    A transcript that is `reused` was kept and not computed; `was_kept` says that it was kept already when
+    the statement began.
+    """
 
     key: int
     text: str = ""
@@ -217,6 +221,8 @@ class RowAnswer:
     audio_s: float = 0.0
     reason: str = ""
     message: str = ""
+    reused: bool = False
+    was_kept: bool = False
 
     @property
     def failed(self) -> bool:

@@ -4,13 +4,13 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from services.gateway.core.events import Event, Notice, RowsFailed, RowsReady, SchemaKnown
 from services.gateway.core.plans import Plan, Statement
-from services.gateway.core.ports import Peers
+from services.gateway.core.ports import Peers, WriteTarget
 from services.gateway.core.records import ModelVersion, RowError, Rows, Scores, TableVersion
 from thanosql_runtime.arrow import encode_batches
 from thanosql_runtime.errors import Span
@@ -41,12 +41,26 @@ class Limits:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What a statement has done so far; `tables_read` are the stored tables behind its rows, each once."""
+    """What a statement has done so far.
+
+    Attributes:
+        message: One sentence; empty where the number of rows says it all.
+        rows: Rows answered.
+        rows_changed: Rows changed in a table.
+        row_errors: Rows that failed.
+        rows_reused: Rows whose transcript was kept and not computed.
+        rows_left: Rows left out because they are not new.
+        model: The model that was used or made.
+        scores: The scores of EVALUATE.
+        tables_read: The stored tables behind its rows, each once.
+    """
 
     message: str = ""
     rows: int = 0
     rows_changed: int = 0
     row_errors: int = 0
+    rows_reused: int = 0
+    rows_left: int = 0
     model: ModelVersion | None = None
     scores: Scores | None = None
     tables_read: list[TableVersion] = field(default_factory=list)
@@ -70,6 +84,7 @@ class Run:
         request_key: Names this statement of this call, the same when the call is repeated.
         clock: Seconds that only grow.
         outcome: What it has done so far.
+        target: The table that its rows go into; None where they are answered.
     """
 
     peers: Peers
@@ -81,6 +96,11 @@ class Run:
     request_key: str
     clock: Callable[[], float] = time.monotonic
     outcome: Outcome = field(default_factory=Outcome)
+    target: WriteTarget | None = None
+
+    def writing(self, target: WriteTarget) -> "Run":
+        """The same statement, as its queries see it: their rows go into a table."""
+        return replace(self, target=target)
 
     @property
     def request_id(self) -> str:

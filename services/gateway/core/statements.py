@@ -38,13 +38,14 @@ async def run_statement(run: Run) -> None:
             await _run(run, plan.statement)
     await run.emit(
         Done(
-            message=outcome.message or _summary(plan.statement, outcome),
+            message=(outcome.message or _summary(plan.statement, outcome)) + _spared(outcome),
             rows=outcome.rows,
             rows_changed=outcome.rows_changed,
             row_errors=outcome.row_errors,
             elapsed_s=round(run.clock() - begun_s, 6),
             model=outcome.model,
             scores=outcome.scores,
+            rows_reused=outcome.rows_reused,
         )
     )
 
@@ -59,6 +60,18 @@ def _summary(statement: Statement, outcome: Outcome) -> str:
     if isinstance(statement, Predict | Convert):
         verb = "transcribed" if isinstance(statement, Predict) else "embedded"
     return f"{rows}, {verb} by {model.full_name}{origin}"
+
+
+def _spared(outcome: Outcome) -> str:
+    """What did not have to be computed, or was not asked for."""
+    parts = []
+    if outcome.rows_reused:
+        verb = "was" if outcome.rows_reused == 1 else "were"
+        parts.append(f"; {count_of(outcome.rows_reused, 'transcript')} {verb} kept from before")
+    if outcome.rows_left:
+        verb = "is" if outcome.rows_left == 1 else "are"
+        parts.append(f"; {count_of(outcome.rows_left, 'row')} {verb} not new")
+    return "".join(parts)
 
 
 async def _run(run: Run, statement: Statement) -> None:

@@ -39,6 +39,8 @@ class Task:
         text_index: Column whose text a row must have, where one is needed.
         reads_texts: Whether the first is a column with texts.
         precision: In which to compute; empty for what the predictor's settings say.
+        reuse: Whether transcripts that are kept are taken.
+        only_unkept: Whether rows go whose transcript was kept when the statement began.
     """
 
     model: Name
@@ -47,6 +49,8 @@ class Task:
     text_index: int | None = None
     reads_texts: bool = False
     precision: str = ""
+    reuse: bool = False
+    only_unkept: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,8 @@ async def open_transcription(
     run: Run, task: Task, rows: Rows, progress: RowProgress
 ) -> AsyncIterator[Answered[Transcription]]:
     """Transcribe the rows; who asked for a precision is told where another one serves."""
-    ask = partial(run.peers.predictor.transcribe, task.precision)
+    reuse = task.reuse or task.only_unkept
+    ask = partial(run.peers.predictor.transcribe, task.precision, reuse=reuse)
     async with open_answers(run, task, rows, progress, ask) as transcribed:
         if task.precision and transcribed.call.notice:
             await run.notify(transcribed.call.notice)
@@ -144,9 +149,22 @@ async def _accounted(
         contents = texts(chunk.batch, task.input_index)
         pairs = zip(chunk.answers, contents, strict=True)
         await run.report([_row_error(a, content or "") for a, content in pairs if a.failed])
-        yield chunk
+        wanted = _unkept(chunk) if task.only_unkept else chunk
+        run.outcome.rows_left += len(chunk.answers) - len(wanted.answers)
+        run.outcome.rows_reused += sum(answer.reused for answer in wanted.answers)
+        if wanted.answers:
+            yield wanted
         await progress.advance(len(chunk.answers), sum(answer.audio_s for answer in chunk.answers))
     await progress.end()
+
+
+def _unkept(chunk: AnsweredChunk) -> AnsweredChunk:
+    """The rows whose transcript was not kept when the statement began, and those that have none."""
+    mask = [not answer.was_kept for answer in chunk.answers]
+    answers = [answer for answer in chunk.answers if not answer.was_kept]
+    return AnsweredChunk(
+        batch=chunk.batch.filter(pa.array(mask, pa.bool_())), first_key=chunk.first_key, answers=answers
+    )
 
 
 def _row_error(answer: RowAnswer, content: str) -> RowError:

@@ -188,13 +188,21 @@ PREDICT = OptionSet(
         "language": TextType(meaning="a language such as 'en', or 'auto'"),
         "task": ChoiceType(choices=tuple(task.value for task in SpeechTask)),
         "precision": _PRECISION,
+        "reuse": BooleanType(),
+        "only_new": BooleanType(),
     },
     ignores=_TRAINING_ONLY | {"text_col"},
 )
 EVALUATE = OptionSet(
     label="EVALUATE",
     make=_evaluate_options,
-    takes={"audio_col": _COLUMN, "text_col": _COLUMN, "batch_size": _BATCH_SIZE, "precision": _PRECISION},
+    takes={
+        "audio_col": _COLUMN,
+        "text_col": _COLUMN,
+        "batch_size": _BATCH_SIZE,
+        "precision": _PRECISION,
+        "reuse": BooleanType(),
+    },
     ignores=_TRAINING_ONLY | {"result_col"},
 )
 CONVERT = OptionSet(

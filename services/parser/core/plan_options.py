@@ -91,6 +91,8 @@ class PredictOptions:
     language: str = "auto"
     task: SpeechTask = SpeechTask.TRANSCRIBE
     precision: Precision | None = None
+    reuse: bool = True
+    only_new: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,7 @@ class EvaluateOptions:
     text_col: str = "text"
     batch_size: int = 16
     precision: Precision | None = None
+    reuse: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

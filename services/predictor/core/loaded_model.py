@@ -114,6 +114,13 @@ class LoadedModel:
         return self._engines.labels.description
 
     @property
+    def manner(self) -> str:
+        """All of it that a transcript depends on, in words: those of equal manner write the same."""
+        hearing = self._hearing
+        parts = f"{hearing.window_s:g} {hearing.overlap_s:g} {hearing.silence_dbfs:g} {hearing.shortest_s:g}"
+        return f"{self.record.full_name} {self.record.fingerprint} {self.description} {parts}"
+
+    @property
     def notice(self) -> str:
         """Why another engine than the one asked for computes; empty where it is that one."""
         return self._engines.notice

@@ -18,6 +18,7 @@ class Counters:
         decode_s: Seconds of reading and decoding, over all rows.
         compute_s: Seconds of computing, over all batches.
         utterances: Utterances of live audio in which words were heard.
+        rows_reused: Rows answered with a transcript that was kept; not among `rows_succeeded`.
     """
 
     rows_succeeded: int = 0
@@ -29,6 +30,7 @@ class Counters:
     decode_s: float = 0.0
     compute_s: float = 0.0
     utterances: int = 0
+    rows_reused: int = 0
 
 
 class Statistics:

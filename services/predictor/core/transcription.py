@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -12,7 +12,9 @@ import structlog
 
 from services.predictor.core.admission import Gate
 from services.predictor.core.budget import SampleBudget
+from services.predictor.core.contents import Content, open_content, open_recording
 from services.predictor.core.flow import answer_each
+from services.predictor.core.kept_transcripts import KeptTranscript, StreamTranscripts
 from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.ports import Clock, Recordings
 from services.predictor.core.types import Embedding, Row, RowAnswer, Transcript
@@ -23,6 +25,8 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _log = structlog.get_logger("transcription")
 
 Heard = TypeVar("Heard", Transcript, Embedding)
+Outcome = TypeVar("Outcome", Transcript, Embedding, Transcript | KeptTranscript)
+Made = TypeVar("Made")
 Hear = Callable[[LoadedModel, Audio, float | None], Awaitable[Heard]]
 """Makes an answer of samples, before a deadline where there is one."""
 
@@ -76,16 +80,32 @@ class Transcriber:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def answer_rows(
-        self, model: LoadedModel, rows: AsyncIterator[Row]
-    ) -> AsyncGenerator[RowAnswer[Transcript], None]:
-        """Answer every row once, in any order; closing the iterator drops the rows in flight."""
-        return answer_each(rows, partial(self._answer_row, model, _transcribe), self._limits.rows_in_flight)
+        self, model: LoadedModel, rows: AsyncIterator[Row], kept: StreamTranscripts | None = None
+    ) -> AsyncGenerator[RowAnswer[Transcript | KeptTranscript], None]:
+        """Answer every row once, in any order; closing the iterator drops the rows in flight.
+
+        Args:
+            model: What hears them.
+            rows: Read to the end.
+            kept: Where transcripts are looked for first, and kept; None for neither.
+        """
+
+        async def hear(row: Row) -> Transcript | KeptTranscript:
+            if kept is None:
+                return await self._hear_row(model, _transcribe, row)
+            return await self._find_or_hear(model, kept, row)
+
+        return answer_each(rows, partial(self._answer_row, model, hear), self._limits.rows_in_flight)
 
     def embed_rows(
         self, model: LoadedModel, rows: AsyncIterator[Row]
     ) -> AsyncGenerator[RowAnswer[Embedding], None]:
         """Answer every row once with an embedding, as `answer_rows` does with a transcript."""
-        return answer_each(rows, partial(self._answer_row, model, _embed), self._limits.rows_in_flight)
+
+        async def hear(row: Row) -> Embedding:
+            return await self._hear_row(model, _embed, row)
+
+        return answer_each(rows, partial(self._answer_row, model, hear), self._limits.rows_in_flight)
 
     async def recognize(self, model: LoadedModel, audio: bytes, timeout_s: float | None) -> Transcript:
         """Transcribe one short recording.
@@ -105,10 +125,11 @@ class Transcriber:
         )
         return await _counted(model, self._heard(model, _transcribe, decoding, deadline_s))
 
-    async def _answer_row(self, model: LoadedModel, hear: Hear[Heard], row: Row) -> RowAnswer[Heard]:
+    async def _answer_row(
+        self, model: LoadedModel, hear: Callable[[Row], Awaitable[Outcome]], row: Row
+    ) -> RowAnswer[Outcome]:
         try:
-            decoding = partial(self._read, row.audio_path, model.sample_rate_hz)
-            heard = await _counted(model, self._heard(model, hear, decoding, None))
+            heard = await _counted(model, hear(row))
         except ThanosqlError as failure:
             return RowAnswer(row_key=row.row_key, outcome=failure)
         except Exception as failure:  # noqa: BLE001 - one row must not end the others
@@ -118,6 +139,37 @@ class Transcriber:
             )
             return RowAnswer(row_key=row.row_key, outcome=error(Reason.INTERNAL, text))
         return RowAnswer(row_key=row.row_key, outcome=heard)
+
+    async def _hear_row(self, model: LoadedModel, hear: Hear[Heard], row: Row) -> Heard:
+        decoding = partial(self._read, row.audio_path, model.sample_rate_hz)
+        return await self._heard(model, hear, decoding, None)
+
+    async def _find_or_hear(
+        self, model: LoadedModel, kept: StreamTranscripts, row: Row
+    ) -> Transcript | KeptTranscript:
+        """Take what is kept of a recording; where another row is at the same one, wait and look again."""
+        while True:
+            async with AsyncExitStack() as held:
+                async with self._workers, AsyncExitStack() as opened:
+                    opening = partial(open_content, self._recordings, row.audio_path)
+                    content = await self._in_pool(model, opening)
+                    opened.callback(content.close)
+                    in_work = kept.in_work(content.sha256)
+                    if in_work is None:
+                        # Claimed before it is looked for: whoever claims it next finds what this one notes.
+                        held.enter_context(kept.claimed(content.sha256))
+                        if found := await kept.find(content.sha256):
+                            return found
+                        opened.pop_all()  # what decodes closes it
+                        decoding = partial(self._decode_content, content, model.sample_rate_hz)
+                        audio, is_unchanged = await self._in_pool(model, decoding)
+                        await held.enter_async_context(self._budget.hold(len(audio.samples)))
+                if in_work is None:
+                    transcript = await _transcribe(model, audio, None)
+                    if is_unchanged:
+                        kept.note(content.sha256, transcript)
+                    return transcript
+            await in_work.wait()
 
     async def _heard(
         self, model: LoadedModel, hear: Hear[Heard], decoding: Callable[[], Audio], deadline_s: float | None
@@ -133,25 +185,27 @@ class Transcriber:
         """
         async with AsyncExitStack() as held:
             async with self._workers:
-                begun_s = self._clock.now()
-                audio = await asyncio.get_running_loop().run_in_executor(self._pool, decoding)
-                model.counters.decode_s += self._clock.now() - begun_s
+                audio = await self._in_pool(model, decoding)
                 await held.enter_async_context(self._budget.hold(len(audio.samples)))
             yield audio
 
+    async def _in_pool(self, model: LoadedModel, reading: Callable[[], Made]) -> Made:
+        """Read or decode in a thread; whoever calls it has a worker's place."""
+        begun_s = self._clock.now()
+        made = await asyncio.get_running_loop().run_in_executor(self._pool, reading)
+        model.counters.decode_s += self._clock.now() - begun_s
+        return made
+
     def _read(self, path: str, sample_rate_hz: int) -> Audio:
-        if not path:
-            raise error(Reason.AUDIO_NOT_FOUND, "the row names no recording: its audio path is empty")
-        try:
-            with self._recordings.open(path) as source:
-                return decode(
-                    source, sample_rate_hz=sample_rate_hz, max_duration_s=self._limits.max_duration_s
-                )
-        except ThanosqlError as failure:
-            if failure.reason is Reason.FILE_NOT_FOUND:
-                text = f"there is no recording at '{path}' in the workspace"
-                raise error(Reason.AUDIO_NOT_FOUND, text, path=path) from failure
-            raise
+        with open_recording(self._recordings, path) as source:
+            return decode(source, sample_rate_hz=sample_rate_hz, max_duration_s=self._limits.max_duration_s)
+
+    def _decode_content(self, content: Content, sample_rate_hz: int) -> tuple[Audio, bool]:
+        """Decode a recording and close it; answers also whether it is still what was digested."""
+        limit_s = self._limits.max_duration_s
+        with closing(content):
+            audio = decode(content.source, sample_rate_hz=sample_rate_hz, max_duration_s=limit_s)
+            return audio, content.is_unchanged()
 
 
 async def _transcribe(model: LoadedModel, audio: Audio, deadline_s: float | None) -> Transcript:
@@ -164,7 +218,7 @@ async def _embed(model: LoadedModel, audio: Audio, deadline_s: float | None) -> 
     return Embedding(values=values, audio_s=audio.duration_s)
 
 
-async def _counted(model: LoadedModel, hearing: Awaitable[Heard]) -> Heard:
+async def _counted(model: LoadedModel, hearing: Awaitable[Outcome]) -> Outcome:
     try:
         heard = await hearing
     except asyncio.CancelledError:
@@ -173,6 +227,9 @@ async def _counted(model: LoadedModel, hearing: Awaitable[Heard]) -> Heard:
     except Exception:
         model.counters.rows_failed += 1
         raise
-    model.counters.rows_succeeded += 1
-    model.counters.audio_s += heard.audio_s
+    if isinstance(heard, KeptTranscript):
+        model.counters.rows_reused += 1
+    else:
+        model.counters.rows_succeeded += 1
+        model.counters.audio_s += heard.audio_s
     return heard

@@ -326,3 +326,17 @@ BUILD MODEL m USING Wav2Vec2En OPTIONS(precision='int8') AS SELECT * FROM t
 --|   line 1  |   BUILD MODEL m USING Wav2Vec2En OPTIONS(precision='int8') AS SELECT * FROM t
 --|           |                                          ^^^^^^^^^ known: audio_col, text_col, epochs, batch_size, ...
 --| UNKNOWN_OPTION
+
+--# whether to reuse is true or false
+PREDICT USING m OPTIONS(reuse='yes') AS SELECT * FROM t
+--| error: option 'reuse': expected True or False, got the string 'yes'
+--|   line 1  |   PREDICT USING m OPTIONS(reuse='yes') AS SELECT * FROM t
+--|           |                                 ^^^^^
+--| INVALID_OPTION_VALUE
+
+--# only_new is for predictions
+EVALUATE USING m OPTIONS(only_new=True) AS SELECT * FROM t
+--| error: unknown option 'only_new' for EVALUATE; it belongs to PREDICT
+--|   line 1  |   EVALUATE USING m OPTIONS(only_new=True) AS SELECT * FROM t
+--|           |                            ^^^^^^^^ known: audio_col, text_col, batch_size, precision, ...
+--| UNKNOWN_OPTION

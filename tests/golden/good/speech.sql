@@ -4,7 +4,7 @@ PREDICT USING m AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
 --|   canonical: PREDICT USING m AS SELECT * FROM t
 
 --# predict with a version
@@ -13,7 +13,7 @@ PREDICT USING m.2 AS SELECT * FROM t
 --|   model: m.2
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
 --|   canonical: PREDICT USING m.2 AS SELECT * FROM t
 
 --# predict with every option
@@ -22,8 +22,26 @@ PREDICT USING Whisper OPTIONS(audio_col='path', batch_size=1, result_col='heard'
 --|   model: Whisper
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate', precision=None
+--|   options: audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate', precision=None, reuse=True, only_new=False
 --|   canonical: PREDICT USING Whisper OPTIONS(audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate') AS SELECT * FROM t
+
+--# predict what is new, and nothing from what is kept
+PREDICT USING m OPTIONS(reuse=False, only_new=True) AS SELECT * FROM t
+--| Predict
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=False, only_new=True
+--|   canonical: PREDICT USING m OPTIONS(reuse=False, only_new=True) AS SELECT * FROM t
+
+--# evaluate with what is kept
+EVALUATE USING m OPTIONS(reuse=True) AS SELECT * FROM t
+--| Evaluate
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=True
+--|   canonical: EVALUATE USING m OPTIONS(reuse=True) AS SELECT * FROM t
 
 --# options that only training needs
 PREDICT USING m OPTIONS(text_col='text', max_epochs=1, learning_rate=0.1, overwrite=True) AS SELECT * FROM t
@@ -31,7 +49,7 @@ PREDICT USING m OPTIONS(text_col='text', max_epochs=1, learning_rate=0.1, overwr
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
 --|   notice: 1:25 option 'text_col' has no effect in PREDICT
 --|   notice: 1:42 option 'max_epochs' has no effect in PREDICT
 --|   notice: 1:56 option 'learning_rate' has no effect in PREDICT
@@ -44,7 +62,7 @@ PREDICT USING m OPTIONS(epochs='many') AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
 --|   notice: 1:25 option 'epochs' has no effect in PREDICT
 --|   canonical: PREDICT USING m AS SELECT * FROM t
 
@@ -61,7 +79,7 @@ AS
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None
+--|   options: audio_col='path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
 --|   canonical: PREDICT USING m OPTIONS(audio_col='path') AS SELECT * FROM t
 
 --# evaluate
@@ -70,7 +88,7 @@ EVALUATE USING m AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False
 --|   canonical: EVALUATE USING m AS SELECT * FROM t
 
 --# evaluate with options
@@ -79,7 +97,7 @@ EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4, epoch
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', text_col='words', batch_size=4, precision=None
+--|   options: audio_col='path', text_col='words', batch_size=4, precision=None, reuse=False
 --|   notice: 1:76 option 'epochs' has no effect in EVALUATE
 --|   canonical: EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4) AS SELECT * FROM t
 
@@ -207,11 +225,11 @@ EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision='int8'
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision='int8', reuse=True, only_new=False
 --|   canonical: PREDICT USING m OPTIONS(precision='int8') AS SELECT * FROM t
 --| Evaluate
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision='bfloat16'
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision='bfloat16', reuse=False
 --|   canonical: EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t

@@ -13,7 +13,7 @@ from services.gateway.core.events import Event
 from services.gateway.core.plan_parts import Name
 from services.gateway.core.plans import Plan, ShowJobs
 from services.gateway.core.ports import Peers
-from services.gateway.core.progress import RowProgress
+from services.gateway.core.progress import RowProgress, Totals
 from services.gateway.core.records import Rows
 from services.gateway.core.run import Limits, Run
 from services.gateway.core.transcribing import Task, open_transcription
@@ -65,7 +65,7 @@ async def transcribe(
     task = Task(model=NAME, batch_size=batch_size, input_index=0)
     rows = Rows(schema=SCHEMA, batches=batches_of(lists, fails))
     answered: list[tuple[str | None, str, str]] = []
-    async with open_transcription(run, task, rows, RowProgress(run, "transcribing", lambda: None)) as made:
+    async with open_transcription(run, task, rows, RowProgress(run, "transcribing", Totals)) as made:
         async for chunk in made.chunks:
             assert [answer.key for answer in chunk.answers] == list(
                 range(chunk.first_key, chunk.first_key + chunk.batch.num_rows)

@@ -1,0 +1,41 @@
+"""A store of transcripts in memory, that tests can switch off and look into."""
+
+from collections.abc import Mapping, Sequence
+
+from services.predictor.core.kept_transcripts import Manner, StoredTranscripts
+from services.predictor.core.types import Transcript
+from thanosql_runtime.errors import Reason, error
+
+
+class FakeTranscripts:
+    """Satisfies `TranscriptStore`."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], tuple[bytes, int]] = {}
+        self.newest = 0
+        self.keeps = True
+        self.is_away = False
+
+    async def find(self, manner: Manner, digests: Sequence[str]) -> StoredTranscripts:
+        self._check()
+        told = {
+            digest: self.kept[manner.digest, digest]
+            for digest in digests
+            if (manner.digest, digest) in self.kept
+        }
+        return StoredTranscripts(keeps=self.keeps, newest=self.newest, told=told)
+
+    async def keep(self, manner: Manner, told: Mapping[str, bytes]) -> None:
+        self._check()
+        for digest, content in told.items():
+            self.newest += 1
+            self.kept[manner.digest, digest] = (content, self.newest)
+
+    def _check(self) -> None:
+        if self.is_away:
+            raise error(Reason.PEER_UNAVAILABLE, "storage is away")
+
+
+def told(transcript: Transcript) -> bytes:
+    """A transcript as tests compare it."""
+    return transcript.text.encode()
