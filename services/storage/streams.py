@@ -27,7 +27,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _T = TypeVar("_T")
 # Chunks are gathered before they are handed to a thread.
 _BLOCK_BYTES = 1 << 20
-_HEAR_OUT_BYTES = 4 << 20
+_HEAR_OUT_BYTES = 64 << 20
 _HEAR_OUT_S = 1.0
 
 
@@ -122,7 +122,9 @@ async def receive_file(
 async def _heard_out(requests: AsyncIterator[Message]) -> AsyncIterator[None]:
     """Let a caller say the little that it has left to say before it is refused.
 
-    One that is still sending when its call ends sees that its words are not taken, and not why.
+    One that is still sending when its call ends may see that its words are not taken, and not why: grpc.aio
+    hides the refusal (https://github.com/grpc/grpc/issues/36066). The gateway and the SDK look behind that;
+    for the sake of others, all but the longest are heard.
     """
     try:
         yield
