@@ -194,6 +194,7 @@ def _parts(settings: StorageSettings, places: Places, home: Path, objects: Objec
         memory_bytes=settings.query_memory_bytes,
         spill_bytes=settings.query_spill_bytes,
         threads=settings.duckdb_threads,
+        growth_bytes=settings.query_growth_bytes,
     )
     indexes = KeywordIndexes(home / "keyword_indexes", partial(open_connection, limits))
     vectors = VectorIndexes(home / "vector_indexes")

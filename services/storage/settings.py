@@ -47,6 +47,11 @@ class StorageSettings(Settings):
     command_threads: int = Field(default=8, ge=1, le=256, description="copies and commits at the same time")
     query_compute_s: float = Field(default=300.0, gt=0, description="seconds that one query may compute")
     query_memory_bytes: int = Field(default=1 << 30, ge=64 << 20, description="memory of one query")
+    query_growth_bytes: int = Field(
+        default=3 << 30,
+        ge=64 << 20,
+        description="by how much the process may grow while queries run, before the newest is stopped",
+    )
     query_spill_bytes: int = Field(default=8 << 30, ge=0, description="disk for what exceeds that memory")
     duckdb_threads: int = Field(default=2, ge=1, le=256, description="threads of one query")
     extract_bytes: int = Field(

@@ -2,10 +2,12 @@
 
 import threading
 import weakref
+from pathlib import Path
 
 import pytest
 
 from services.storage.core import watching
+from services.storage.core.process_memory import Growth, own_bytes
 from services.storage.core.watching import Watcher
 
 
@@ -21,7 +23,7 @@ class Eye:
         self.enough = threading.Event()
         self._wanted = wanted
 
-    def __call__(self, *, late: bool) -> None:
+    def __call__(self, *, late: bool, heavy: bool) -> None:
         self.looks.append(late)
         if len(self.looks) >= self._wanted:
             self.enough.set()
@@ -74,9 +76,91 @@ def test_all_blocks_share_a_thread_that_ends_when_there_are_none(monkeypatch: py
 
 
 def test_a_look_that_fails_leaves_the_others_watched() -> None:
-    def fail(*, late: bool) -> None:
+    def fail(*, late: bool, heavy: bool) -> None:
         raise RuntimeError("no")
 
     watcher, eye = Watcher(), Eye()
     with watcher.watch(100.0, fail), watcher.watch(100.0, eye):
         assert eye.enough.wait(10)
+
+
+class Memory:
+    """What the process has, as the test says."""
+
+    def __init__(self) -> None:
+        self.own_bytes: int | None = 100
+
+    def __call__(self) -> int | None:
+        return self.own_bytes
+
+
+class Work:
+    """A block that ends when it is told to make room."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+
+    def __call__(self, *, late: bool, heavy: bool) -> None:
+        if heavy:
+            self.stopped.set()
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
+    monkeypatch.setattr(watching, "_LOOKS_BETWEEN_STOPS", 2)
+    return Memory()
+
+
+def test_the_newest_work_makes_room_first(memory: Memory) -> None:
+    watcher, old, new, eye = Watcher(Growth(50, memory)), Work(), Work(), Eye()
+    with watcher.watch(100.0, old, begun_s=1.0):
+        with watcher.watch(100.0, new, begun_s=2.0), watcher.watch(100.0, eye, begun_s=0.0):
+            memory.own_bytes = 151
+            assert new.stopped.wait(10)
+            eye.enough.clear()
+            eye.looks.clear()
+            assert eye.enough.wait(10)
+            assert not old.stopped.is_set()
+        assert old.stopped.wait(10)
+
+
+def test_nothing_is_stopped_while_the_process_grows_little(memory: Memory) -> None:
+    watcher, work, eye = Watcher(Growth(50, memory)), Work(), Eye()
+    with watcher.watch(100.0, work), watcher.watch(100.0, eye):
+        memory.own_bytes = 150
+        assert eye.enough.wait(10)
+        assert not work.stopped.is_set()
+
+
+def test_what_the_process_had_at_rest_is_nobodys(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_IDLE_LOOKS", 2)
+    before = set(watchers())
+    watcher, first = Watcher(Growth(50, memory)), Eye()
+    with watcher.watch(100.0, first):
+        assert first.enough.wait(10)
+        (thread,) = set(watchers()) - before
+    thread.join(10)
+    memory.own_bytes = 1000
+    work, eye = Work(), Eye()
+    with watcher.watch(100.0, work), watcher.watch(100.0, eye):
+        assert eye.enough.wait(10)
+        assert not work.stopped.is_set()
+
+
+@pytest.mark.parametrize("told", [None, 1000])
+def test_a_system_that_does_not_tell_stops_nothing(memory: Memory, told: int | None) -> None:
+    memory.own_bytes = None
+    growth = Growth(50, memory)
+    growth.rest()
+    memory.own_bytes = told
+    assert not growth.is_too_large()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells")
+def test_what_a_process_takes_is_seen() -> None:
+    before = own_bytes()
+    taken = bytearray(b"x") * (64 << 20)
+    after = own_bytes()
+    assert before is not None
+    assert after is not None
+    assert after - before > len(taken) // 2

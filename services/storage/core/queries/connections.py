@@ -24,12 +24,14 @@ class QueryLimits:
         memory_bytes: Memory of DuckDB.
         spill_bytes: Disk for what does not fit into that memory.
         threads: Threads of DuckDB.
+        growth_bytes: By how much the process may grow while queries run, all of them together.
     """
 
     compute_s: float = 300.0
     memory_bytes: int = 1 << 30
     spill_bytes: int = 8 << 30
     threads: int = 2
+    growth_bytes: int = 3 << 30
 
 
 def open_connection(limits: QueryLimits, spill: str) -> Any:

@@ -17,6 +17,7 @@ import structlog
 from services.storage.core.extracts.extract_files import Extract, attach, detach, is_damage
 from services.storage.core.extracts.extracts import Extracts
 from services.storage.core.names import quoted
+from services.storage.core.process_memory import Growth
 from services.storage.core.queries.connections import QueryLimits, lock, open_connection
 from services.storage.core.queries.outgoing import Scale
 from services.storage.core.watching import Watcher
@@ -181,7 +182,7 @@ class Databases:
     """
 
     def __init__(self, limits: QueryLimits, extracts: Extracts | None = None) -> None:
-        self.watcher = Watcher()
+        self.watcher = Watcher(Growth(limits.growth_bytes))
         self._limits = limits
         self._extracts = extracts
         self._idle: list[Database] = []

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -61,7 +62,10 @@ class RunningQuery:
         self._reads = reads
         self._columns = columns
         self._limit_s = self._left_s = limits.compute_s
+        self._growth_bytes = limits.growth_bytes
+        self._begun_s = time.monotonic()
         self._late = False
+        self._heavy = False
         self._cancelled = False
         self._closed = False
         self._cleanup = contextlib.ExitStack()
@@ -185,7 +189,7 @@ class RunningQuery:
             spool = Spool(read.schema)
             self.owns(spool)
             for batch in read.dataset.to_batches(batch_size=self._rows_at_once):
-                if self._late or self._cancelled:
+                if self._is_stopped:
                     raise RuntimeError("interrupted")
                 spool.write(batch)
             spool.finish()
@@ -196,9 +200,11 @@ class RunningQuery:
         with self._step:
             if self._cancelled:
                 raise error(Reason.CANCELLED, "the query was cancelled")
+            if self._heavy:
+                raise _heavy(self._growth_bytes)
             if self._left_s <= 0:
                 raise _late(self._limit_s)
-            watch = self._watcher.watch(self._left_s, self._stop_if_due)
+            watch = self._watcher.watch(self._left_s, self._stop_if_due, self._begun_s)
             try:
                 with watch:
                     return step()
@@ -207,14 +213,21 @@ class RunningQuery:
             finally:
                 self._left_s -= watch.elapsed_s
 
-    def _stop_if_due(self, *, late: bool) -> None:
+    def _stop_if_due(self, *, late: bool, heavy: bool) -> None:
         self._late = self._late or late
-        if self._late or self._cancelled:
+        self._heavy = self._heavy or heavy
+        if self._is_stopped:
             self._connection.interrupt()
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._late or self._heavy or self._cancelled
 
     def _translated(self, problem: Exception) -> ThanosqlError:
         if self._cancelled:
             return error(Reason.CANCELLED, "the query was cancelled")
+        if self._heavy:
+            return _heavy(self._growth_bytes)
         if self._late:
             return _late(self._limit_s)
         if self._loan.scale.is_full:
@@ -232,3 +245,12 @@ def _late(limit_s: float) -> ThanosqlError:
     advice = "select fewer rows, aggregate earlier, or raise THANOSQL_STORAGE__QUERY_COMPUTE_S"
     message = f"the query computed for {limit_s:g} s, which is the most that one query may; {advice}"
     return error(Reason.QUERY_TOO_LARGE, message, limit_s=f"{limit_s:g}")
+
+
+def _heavy(most_bytes: int) -> ThanosqlError:
+    advice = "make fewer or smaller values, run it beside fewer others, or raise"
+    message = (
+        f"storage's process grew by more than {most_bytes >> 20} MiB while queries ran, and this one, which "
+        f"began last, was stopped; {advice} THANOSQL_STORAGE__QUERY_GROWTH_BYTES"
+    )
+    return error(Reason.QUERY_TOO_LARGE, message)

@@ -6,16 +6,18 @@ arguments first; the sandbox refuses the qualified names that would go round the
 """
 
 _MOST = 1_000_000
-_REFUSED = f"error('more than one value may hold: {_MOST} characters or items')"
+# Out of nothing: each of the 2048 rows of a step, and each function over them, makes as much again.
+_MOST_MADE = 100_000
 
 
-def _bounded(count: str, argument: str) -> str:
+def _bounded(count: str, argument: str, most: int = _MOST) -> str:
     """Write the argument, refused while it is evaluated when the count is too large."""
-    return f"CASE WHEN {count} > {_MOST} THEN {_REFUSED} ELSE {argument} END"
+    refused = f"error('more than one value may hold: {most} characters or items')"
+    return f"CASE WHEN {count} > {most} THEN {refused} ELSE {argument} END"
 
 
-_REPEATED = _bounded("len(s)::DOUBLE * n", "n")
-_SIZED = _bounded("n", "n")
+_REPEATED = _bounded("len(s)::DOUBLE * n", "n", _MOST_MADE)
+_SIZED = _bounded("n", "n", _MOST_MADE)
 # Every character of the text may be replaced, so ten times the bound leaves room for honest use.
 _REPLACED = _bounded("len(s)::DOUBLE * len(r) / 10", "r")
 _FLAT = _bounded("list_sum(list_transform(l, lambda i: len(i)))", "l")
