@@ -191,6 +191,7 @@ def _predict(message: parser_pb2.PredictPlan, place: Span) -> plans.Predict:
         precision=precision_name(message.precision),
         reuse=message.reuse,
         only_new=message.only_new,
+        beam=_beam(message),
     )
 
 
@@ -204,6 +205,20 @@ def _evaluate(message: parser_pb2.EvaluatePlan, place: Span) -> plans.Evaluate:
         span=place,
         precision=precision_name(message.precision),
         reuse=message.reuse,
+        beam=_beam(message),
+    )
+
+
+def _beam(message: parser_pb2.PredictPlan | parser_pb2.EvaluatePlan) -> plans.BeamSearch | None:
+    if not message.HasField("beam_search"):
+        return None
+    search = message.beam_search
+    return plans.BeamSearch(
+        language_model=search.language_model,
+        lm_weight=search.lm_weight,
+        word_score=search.word_score,
+        beam_width=search.beam_width,
+        hotwords=[(item.phrase, item.weight) for item in search.hotwords],
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from services.gateway import convert
 from services.gateway.convert_plans import precision_number, training_options
 from services.gateway.core.pipes import Pipe
+from services.gateway.core.plans import BeamSearch
 from services.gateway.core.ports import SendRow, TrainingRequest, UploadRequest
 from services.gateway.core.records import (
     Embedding,
@@ -112,10 +113,15 @@ class PredictorPeer:
         send_rows: Callable[[SendRow], Awaitable[None]],
         *,
         reuse: bool = False,
+        beam: BeamSearch | None = None,
     ) -> AsyncIterator[Transcription]:
         """See `Predictor.transcribe`."""
         config = predictor_pb2.TranscribeConfig(
-            model=model, version=version, precision=precision_number(precision), reuse=reuse
+            model=model,
+            version=version,
+            precision=precision_number(precision),
+            reuse=reuse,
+            beam_search=_beam_search(beam),
         )
         rows = _Rows(predictor_pb2.TranscribeRequest(config=config), send_rows, _to_transcribe)
         async with _answered(self._stub.Transcribe, rows) as messages:
@@ -198,6 +204,18 @@ async def _embedding(
     opened = (await first(messages, "predictor")).start
     return Embedding(
         model=convert.model(opened.model), dimension=opened.dimension, answers=_embed_answers(messages)
+    )
+
+
+def _beam_search(beam: BeamSearch | None) -> types_pb2.BeamSearch | None:
+    if beam is None:
+        return None
+    return types_pb2.BeamSearch(
+        language_model=beam.language_model,
+        lm_weight=beam.lm_weight,
+        word_score=beam.word_score,
+        beam_width=beam.beam_width,
+        hotwords=[types_pb2.Hotword(phrase=phrase, weight=weight) for phrase, weight in beam.hotwords],
     )
 
 

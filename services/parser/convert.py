@@ -10,6 +10,7 @@ from services.parser.convert_choices import (
     PRECISIONS,
     SEARCH_KINDS,
     SPEECH_TASKS,
+    beam_search,
 )
 from services.parser.core import plan, plan_changes
 from services.parser.core.plan_options import TrainingOptions
@@ -247,6 +248,7 @@ def _predict(statement: plan.Predict) -> parser_pb2.PredictPlan:
         reuse=statement.options.reuse,
         only_new=statement.options.only_new,
         query=_query(statement.query),
+        beam_search=beam_search(statement.options.beam),
     )
 
 
@@ -259,6 +261,7 @@ def _evaluate(statement: plan.Evaluate) -> parser_pb2.EvaluatePlan:
         precision=PRECISIONS[statement.options.precision],
         query=_query(statement.query),
         reuse=statement.options.reuse,
+        beam_search=beam_search(statement.options.beam),
     )
 
 

@@ -1,6 +1,7 @@
-"""The choices of the language as the contract numbers them."""
+"""The choices of the language as the contract numbers and writes them."""
 
 from services.parser.core.plan_options import (
+    BeamOptions,
     GetKind,
     IfExists,
     ListKind,
@@ -46,3 +47,21 @@ GET_KINDS = {
     GetKind.MODEL: parser_pb2.GET_KIND_MODEL,
     GetKind.DATASET: parser_pb2.GET_KIND_DATASET,
 }
+
+
+def beam_search(options: BeamOptions | None) -> types_pb2.BeamSearch | None:
+    """How labels become text, each hotword with its weight; None for the best label of every frame."""
+    if options is None:
+        return None
+    return types_pb2.BeamSearch(
+        language_model=options.language_model or "",
+        lm_weight=options.lm_weight,
+        word_score=options.word_score,
+        beam_width=options.beam_width,
+        hotwords=[
+            types_pb2.Hotword(
+                phrase=item.phrase, weight=options.hotword_weight if item.weight is None else item.weight
+            )
+            for item in options.hotwords
+        ],
+    )

@@ -1,6 +1,7 @@
 """Wires the predictor service."""
 
 from functools import partial
+from pathlib import Path
 
 import grpc
 import torch
@@ -10,6 +11,9 @@ from services.predictor.core.acoustics import Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.calibrating import Calibrator
 from services.predictor.core.clock import SystemClock
+from services.predictor.core.decoding.beam.decoding import BeamDecoding
+from services.predictor.core.decoding.beam.language_models import LanguageModelLimits, LanguageModels
+from services.predictor.core.decoding.beam.processes import DecodingProcesses
 from services.predictor.core.engine_building import EngineBuilder, EngineChoice
 from services.predictor.core.holding import ModelHolding
 from services.predictor.core.kept_transcripts import KeptTranscripts
@@ -25,11 +29,12 @@ from services.predictor.core.torch_engine import EngineOptions
 from services.predictor.core.transcription import Limits, Transcriber
 from services.predictor.core.types import ModelFamily, ModelRecord
 from services.predictor.peers import StorageCatalog, StorageTranscripts
-from services.predictor.servicer import PredictorServicer
+from services.predictor.servicer import PredictorParts, PredictorServicer
 from services.predictor.settings import PredictorSettings
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
 from thanosql_objects.opening import Objects, open_objects
 from thanosql_objects.settings import ObjectSettings
+from thanosql_objects.workspace import Workspace
 from thanosql_runtime.renewing import this_process
 from thanosql_runtime.service import Authoriser, Context, Service
 
@@ -81,16 +86,17 @@ class PredictorApp:
             context.stopping,
             partial(context.report_health, FULL_NAME, False),
         )
+        self._beams = _beams(settings, context.home, objects.workspace)
         self._listener = Listener(_live_limits(settings), clock, context.stopping)
-        self._servicer = PredictorServicer(
-            self._registry,
-            self._transcriber,
-            self._listener,
-            self._transcripts,
-            statistics,
-            settings.default_timeout_s,
-            settings.texts_in_flight,
+        parts = PredictorParts(
+            registry=self._registry,
+            transcriber=self._transcriber,
+            listener=self._listener,
+            transcripts=self._transcripts,
+            beams=self._beams,
+            statistics=statistics,
         )
+        self._servicer = PredictorServicer(parts, settings.default_timeout_s, settings.texts_in_flight)
 
     @property
     def full_name(self) -> str:
@@ -119,6 +125,7 @@ class PredictorApp:
         await self._registry.close()
         await self._holding.close()
         self._transcriber.close()
+        await self._beams.close()
         self._listener.close()
         self._loader.close()
         self._encoder_loader.close()
@@ -199,6 +206,17 @@ def _limits(settings: PredictorSettings) -> Limits:
         max_duration_s=settings.max_duration_s,
         decoded_samples=settings.decoded_bytes // _BYTES_PER_SAMPLE,
     )
+
+
+def _beams(settings: PredictorSettings, home: Path, workspace: Workspace) -> BeamDecoding:
+    processes = DecodingProcesses(most=settings.decoding_processes, max_waiting=settings.max_queue_size)
+    limits = LanguageModelLimits(
+        max_bytes=settings.max_language_model_bytes,
+        max_ngrams=settings.max_ngrams,
+        cache_bytes=settings.language_model_cache_bytes,
+    )
+    folder = home / "predictor" / "language_models"
+    return BeamDecoding(processes, LanguageModels(folder, workspace, processes.compile, limits))
 
 
 def _live_limits(settings: PredictorSettings) -> LiveLimits:

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeVar
 
+from services.predictor.core.decoding.beam.decoding import Beam
+from services.predictor.core.decoding.beam.options import BeamOptions, Hotword
 from services.predictor.core.holding import HeldVersion, HoldAnswer
 from services.predictor.core.kept_transcripts import KeptTranscript, Manner
 from services.predictor.core.loaded_model import LoadedModel
@@ -139,15 +141,32 @@ async def _first(requests: AsyncIterator[_AnyConfigRequest]) -> _AnyConfigReques
     raise error(Reason.INVALID_ARGUMENT, "the first message of the stream must be the configuration")
 
 
-def to_manner(config: predictor_pb2.TranscribeConfig, model: LoadedModel) -> Manner:
+def to_manner(config: predictor_pb2.TranscribeConfig, model: LoadedModel, beam: Beam | None) -> Manner:
     """Write how a stream hears: the model, and every option that its own manner does not tell."""
     options = predictor_pb2.TranscribeConfig()
     options.CopyFrom(config)
     for name in ("model", "version", "precision", "reuse"):
         options.ClearField(name)
     written = options.SerializeToString(deterministic=True).hex()
-    digest = hashlib.sha256(f"{_TRANSCRIPTS} {model.manner} {written}".encode()).hexdigest()
+    known = beam.language_model if beam is not None else ""
+    digest = hashlib.sha256(f"{_TRANSCRIPTS} {model.manner} {written} {known}".encode()).hexdigest()
     return Manner(digest=digest, model=model.record.name, version=model.record.version)
+
+
+def beam_options(
+    request: predictor_pb2.TranscribeConfig | predictor_pb2.RecognizeRequest,
+) -> BeamOptions | None:
+    """Read how labels become text; None for the best label of every frame."""
+    if not request.HasField("beam_search"):
+        return None
+    search = request.beam_search
+    return BeamOptions(
+        language_model=search.language_model,
+        lm_weight=search.lm_weight,
+        word_score=search.word_score,
+        beam_width=search.beam_width,
+        hotwords=[Hotword(phrase=item.phrase, weight=item.weight) for item in search.hotwords],
+    )
 
 
 async def read_rows(requests: AsyncIterator[_RowsRequest]) -> AsyncIterator[Row]:

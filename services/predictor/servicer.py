@@ -1,41 +1,50 @@
 """The RPCs of the predictor: check, convert, call, convert."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from services.predictor import convert, convert_live
+from services.predictor.core.decoding.beam.decoding import Beam, BeamDecoding
+from services.predictor.core.decoding.beam.options import BeamOptions
 from services.predictor.core.kept_transcripts import KeptTranscripts
 from services.predictor.core.live.listening import Listener
+from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.registry import ModelRegistry
 from services.predictor.core.statistics import Statistics
 from services.predictor.core.texts.embedding import embed_texts
 from services.predictor.core.transcription import Transcriber
+from services.predictor.core.types import ModelRecord
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PredictorParts:
+    """What answers the RPCs."""
+
+    registry: ModelRegistry
+    transcriber: Transcriber
+    listener: Listener
+    transcripts: KeptTranscripts
+    beams: BeamDecoding
+    statistics: Statistics
+
+
 class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
     """Errors travel as exceptions to the runtime's interceptor."""
 
-    def __init__(
-        self,
-        registry: ModelRegistry,
-        transcriber: Transcriber,
-        listener: Listener,
-        transcripts: KeptTranscripts,
-        statistics: Statistics,
-        default_timeout_s: float,
-        texts_in_flight: int,
-    ) -> None:
-        self._registry = registry
-        self._transcriber = transcriber
-        self._listener = listener
-        self._transcripts = transcripts
-        self._statistics = statistics
+    def __init__(self, parts: PredictorParts, default_timeout_s: float, texts_in_flight: int) -> None:
+        self._registry = parts.registry
+        self._transcriber = parts.transcriber
+        self._listener = parts.listener
+        self._transcripts = parts.transcripts
+        self._beams = parts.beams
+        self._statistics = parts.statistics
         self._default_timeout_s = default_timeout_s
         self._texts_in_flight = texts_in_flight
 
@@ -46,12 +55,12 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         config = await convert.read_transcribe_config(request_iterator)
         with self._transcriber.streams.enter():
             record = await self._registry.resolve(*convert.named_version(config), convert.precision(config))
-            async with self._registry.use(record) as model:
-                manner = convert.to_manner(config, model)
+            async with self._opened(record, convert.beam_options(config)) as (model, beam):
+                manner = convert.to_manner(config, model, beam)
                 kept = await self._transcripts.open(manner, reuse=config.reuse)
                 yield convert.to_transcribe_start(record, model)
                 rows = convert.read_rows(request_iterator)
-                async with aclosing(self._transcriber.answer_rows(model, rows, kept)) as answers:
+                async with aclosing(self._transcriber.answer_rows(model, rows, kept, beam)) as answers:
                     async for answer in answers:
                         yield convert.to_answer(answer)
 
@@ -92,8 +101,8 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         timeout_s = self._default_timeout_s if remaining_s is None else remaining_s
         with self._transcriber.calls.enter():
             record = await self._registry.resolve(*convert.named_version(request))
-            async with self._registry.use(record) as model:
-                transcript = await self._transcriber.recognize(model, request.audio, timeout_s)
+            async with self._opened(record, convert.beam_options(request)) as (model, beam):
+                transcript = await self._transcriber.recognize(model, request.audio, timeout_s, beam)
         return predictor_pb2.RecognizeResponse(
             transcript=convert.to_transcript(transcript), model=convert.to_model_version(record)
         )
@@ -140,3 +149,13 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
     ) -> predictor_pb2.GetStatisticsResponse:
         """Counts and times since the start."""
         return convert.to_statistics(self._statistics.snapshot(request.model))
+
+    @asynccontextmanager
+    async def _opened(
+        self, record: ModelRecord, options: BeamOptions | None
+    ) -> AsyncIterator[tuple[LoadedModel, Beam | None]]:
+        async with (
+            self._registry.use(record) as model,
+            self._beams.opened(options, model.acoustics.vocabulary) as beam,
+        ):
+            yield model, beam

@@ -65,6 +65,17 @@ class PredictorSettings(Settings):
     overlap_s: float = Field(default=4.0, gt=0, description="what neighbouring parts share")
     silence_dbfs: float = Field(default=-70.0, le=0, description="level below which nothing is heard")
 
+    decoding_processes: int = Field(
+        default=2, ge=1, le=64, description="processes that search texts, started when first needed"
+    )
+    max_language_model_bytes: int = Field(
+        default=2 << 30, ge=1, description="largest language model, decompressed"
+    )
+    max_ngrams: int = Field(default=20_000_000, ge=1, description="n-grams of a language model")
+    language_model_cache_bytes: int = Field(
+        default=4 << 30, ge=0, description="language models kept on the local disk"
+    )
+
     max_live_streams: int = Field(default=16, ge=1, description="streams of live audio at once")
     live_idle_s: float = Field(default=30.0, gt=0, description="a live stream without audio ends after this")
     endpoint_silence_s: float = Field(

@@ -26,7 +26,8 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
 
     Of the paths in `kept`, transcripts are kept from before; `reuse_asked` has what each stream asked for.
 
-    `in_flight` are the rows that wait, `most_in_flight` the most that ever did.
+    `configs` are those of the calls to transcribe; language models in `language_models_at_fault` fail with
+    their error. `in_flight` are the rows that wait, `most_in_flight` the most that ever did.
     """
 
     name = "PredictorService"
@@ -40,6 +41,8 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         self.dimensions: dict[str, int] = {}
         self.hold = 1
         self.rows_seen: list[str] = []
+        self.configs: list[predictor_pb2.TranscribeConfig] = []
+        self.language_models_at_fault: dict[str, ThanosqlError] = {}
         self.most_in_flight = 0
         self.open_streams = 0
         self.streams_begun = 0
@@ -64,8 +67,11 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
 
     async def _answers(self, requests: Any) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
         config = await anext(aiter(requests))
+        self.configs.append(config.config)
         self.precisions.append(config.config.precision)
         self.reuse_asked.append(config.config.reuse)
+        if config.config.beam_search.language_model in self.language_models_at_fault:
+            raise self.language_models_at_fault[config.config.beam_search.language_model]
         yield predictor_pb2.TranscribeResponse(model=self._model(config.config.model), notice=self.notice)
         waiting: list[predictor_pb2.TranscribeRow] = []
         arriving: asyncio.Task[Any] | None = asyncio.create_task(self._next(requests))

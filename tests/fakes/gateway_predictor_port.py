@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from services.gateway.core.pipes import Pipe
+from services.gateway.core.plans import BeamSearch
 from services.gateway.core.ports import SendRow
 from services.gateway.core.records import InputRow, ModelVersion, RowAnswer, Transcription
 from thanosql_runtime.errors import Reason, error
@@ -34,6 +35,7 @@ class ShufflingPredictor:
         send_rows: Callable[[SendRow], Awaitable[None]],
         *,
         reuse: bool = False,
+        beam: BeamSearch | None = None,
     ) -> AsyncIterator[Transcription]:
         pipe: Pipe[InputRow] = Pipe(1)
         self.streams += 1

@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 
 from services.parser.core.plan import Plan
+from services.parser.core.plan_options import Hotword
 from services.parser.core.plan_parts import Name, Notice, Query
 from services.parser.core.render import render
 from thanosql.drawing import draw
@@ -63,12 +64,20 @@ def _field_lines(name: str, value: object) -> Iterator[str]:
     elif isinstance(value, Name | Enum | str | int | float | None):
         yield f"  {name}: {_scalar(value)}"
     elif name == "options":
-        given = ", ".join(f"{item.name}={_scalar(getattr(value, item.name))}" for item in fields(value))  # type: ignore[arg-type]  # options are dataclasses
-        yield f"  options: {given}"
+        beam = getattr(value, "beam", None)
+        yield f"  options: {_options(value)}"
+        if beam is not None:
+            yield f"  beam: {_options(beam)}"
     elif isinstance(value, tuple) and value:
         yield f"  {name}: {', '.join(_short(item) for item in value)}"
     elif not isinstance(value, tuple):
         yield from (f"  {line}" for line in _lines(value))
+
+
+def _options(options: object) -> str:
+    assert is_dataclass(options)
+    names = [item.name for item in fields(options) if item.name != "beam"]
+    return ", ".join(f"{name}={_scalar(getattr(options, name))}" for name in names)
 
 
 def _indented(lead: str, lines: Iterator[str]) -> Iterator[str]:
@@ -79,6 +88,10 @@ def _indented(lead: str, lines: Iterator[str]) -> Iterator[str]:
 def _scalar(value: object) -> str:
     if isinstance(value, Name):
         return value.text
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_scalar, value))}]"
+    if isinstance(value, Hotword):
+        return f"({value.phrase!r}, {value.weight})"
     return repr(value.value if isinstance(value, Enum) else value)
 
 

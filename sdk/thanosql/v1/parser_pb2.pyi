@@ -1056,6 +1056,7 @@ class PredictPlan(_message.Message):
     PRECISION_FIELD_NUMBER: _builtins.int
     REUSE_FIELD_NUMBER: _builtins.int
     ONLY_NEW_FIELD_NUMBER: _builtins.int
+    BEAM_SEARCH_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     batch_size: _builtins.int
@@ -1082,6 +1083,10 @@ class PredictPlan(_message.Message):
     def query(self) -> Global___QueryPlan:
         """The rows."""
 
+    @_builtins.property
+    def beam_search(self) -> _types_pb2.BeamSearch:
+        """How labels become text; unset for the best label of every frame."""
+
     def __init__(
         self,
         *,
@@ -1095,10 +1100,11 @@ class PredictPlan(_message.Message):
         precision: _types_pb2.Precision.ValueType = ...,
         reuse: _builtins.bool = ...,
         only_new: _builtins.bool = ...,
+        beam_search: _types_pb2.BeamSearch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "query", b"query"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "language", b"language", "model", b"model", "only_new", b"only_new", "precision", b"precision", "query", b"query", "result_col", b"result_col", "reuse", b"reuse", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "beam_search", b"beam_search", "language", b"language", "model", b"model", "only_new", b"only_new", "precision", b"precision", "query", b"query", "result_col", b"result_col", "reuse", b"reuse", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1117,6 +1123,7 @@ class EvaluatePlan(_message.Message):
     QUERY_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
     REUSE_FIELD_NUMBER: _builtins.int
+    BEAM_SEARCH_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     text_col: _builtins.str
@@ -1135,6 +1142,10 @@ class EvaluatePlan(_message.Message):
     def query(self) -> Global___QueryPlan:
         """The rows."""
 
+    @_builtins.property
+    def beam_search(self) -> _types_pb2.BeamSearch:
+        """How labels become text; unset for the best label of every frame."""
+
     def __init__(
         self,
         *,
@@ -1145,10 +1156,11 @@ class EvaluatePlan(_message.Message):
         query: Global___QueryPlan | None = ...,
         precision: _types_pb2.Precision.ValueType = ...,
         reuse: _builtins.bool = ...,
+        beam_search: _types_pb2.BeamSearch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "query", b"query"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "model", b"model", "precision", b"precision", "query", b"query", "reuse", b"reuse", "text_col", b"text_col"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "beam_search", b"beam_search", "model", b"model", "precision", b"precision", "query", b"query", "reuse", b"reuse", "text_col", b"text_col"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

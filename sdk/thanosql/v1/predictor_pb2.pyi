@@ -64,6 +64,7 @@ class TranscribeConfig(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     PRECISION_FIELD_NUMBER: _builtins.int
     REUSE_FIELD_NUMBER: _builtins.int
+    BEAM_SEARCH_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
@@ -74,6 +75,10 @@ class TranscribeConfig(_message.Message):
     """Answer with the transcript that is kept of the same recording, made by this version in the same manner, where
     there is one. What is computed is kept either way.
     """
+    @_builtins.property
+    def beam_search(self) -> _types_pb2.BeamSearch:
+        """How labels become text; unset for the best label of every frame."""
+
     def __init__(
         self,
         *,
@@ -81,10 +86,11 @@ class TranscribeConfig(_message.Message):
         version: _builtins.int = ...,
         precision: _types_pb2.Precision.ValueType = ...,
         reuse: _builtins.bool = ...,
+        beam_search: _types_pb2.BeamSearch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "precision", b"precision", "reuse", b"reuse", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "model", b"model", "precision", b"precision", "reuse", b"reuse", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -563,22 +569,28 @@ class RecognizeRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
+    BEAM_SEARCH_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model."""
     version: _builtins.int
     """Version; 0 means the active one."""
     audio: _builtins.bytes
     """The file's bytes, any format and rate, 3 MB at most."""
+    @_builtins.property
+    def beam_search(self) -> _types_pb2.BeamSearch:
+        """How labels become text; unset for the best label of every frame."""
+
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         version: _builtins.int = ...,
         audio: _builtins.bytes = ...,
+        beam_search: _types_pb2.BeamSearch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "model", b"model", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "beam_search", b"beam_search", "model", b"model", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -465,6 +465,72 @@ class RowError(_message.Message):
 Global___RowError: _TypeAlias = RowError  # noqa: Y015
 
 @_typing.final
+class BeamSearch(_message.Message):
+    """How labels become text: by searching, weighed with what is known of the language. Logarithms are natural."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_MODEL_FIELD_NUMBER: _builtins.int
+    LM_WEIGHT_FIELD_NUMBER: _builtins.int
+    WORD_SCORE_FIELD_NUMBER: _builtins.int
+    BEAM_WIDTH_FIELD_NUMBER: _builtins.int
+    HOTWORDS_FIELD_NUMBER: _builtins.int
+    language_model: _builtins.str
+    """Path of a language model in the workspace, an ARPA file; empty for none."""
+    lm_weight: _builtins.float
+    """What its logarithms are multiplied by, 0 to 100."""
+    word_score: _builtins.float
+    """Added for each word, -100 to 100."""
+    beam_width: _builtins.int
+    """Texts that are followed from frame to frame, 1 to 1024."""
+    @_builtins.property
+    def hotwords(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hotword]:
+        """Words and phrases to listen for, 1000 at most."""
+
+    def __init__(
+        self,
+        *,
+        language_model: _builtins.str = ...,
+        lm_weight: _builtins.float = ...,
+        word_score: _builtins.float = ...,
+        beam_width: _builtins.int = ...,
+        hotwords: _abc.Iterable[Global___Hotword] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beam_width", b"beam_width", "hotwords", b"hotwords", "language_model", b"language_model", "lm_weight", b"lm_weight", "word_score", b"word_score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeamSearch: _TypeAlias = BeamSearch  # noqa: Y015
+
+@_typing.final
+class Hotword(_message.Message):
+    """A word or a phrase to listen for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHRASE_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    phrase: _builtins.str
+    """The phrase, 100 characters at most."""
+    weight: _builtins.float
+    """Added where it is heard, -100 to 100."""
+    def __init__(
+        self,
+        *,
+        phrase: _builtins.str = ...,
+        weight: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["phrase", b"phrase", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hotword: _TypeAlias = Hotword  # noqa: Y015
+
+@_typing.final
 class Scores(_message.Message):
     """Errors of transcription, counted over a set of rows."""
 

@@ -44,6 +44,8 @@ def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
         text_index=texts_column(text, statement, schema, statement.text_col),
         precision=statement.precision,
         reuse=statement.reuse,
+        beam=statement.beam,
+        span=statement.span,
     )
 
 

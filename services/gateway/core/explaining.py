@@ -16,6 +16,7 @@ from services.gateway.core.changing import creation_target, insertion_target
 from services.gateway.core.checking import check_insert
 from services.gateway.core.converting import conversion_schema, embedding_dimension
 from services.gateway.core.evaluating import evaluation_task
+from services.gateway.core.explaining_beams import explained_beam
 from services.gateway.core.explaining_changes import change_steps
 from services.gateway.core.families import require_recogniser
 from services.gateway.core.listing import listing_schema
@@ -127,10 +128,11 @@ async def _explain_predict(run: Run, statement: Predict) -> Explained:
     inner = await _explain_query(run, asked.query)
     schema = prediction_schema(run.text, statement, inner.schema)
     model = await _recogniser(run, statement.model)
+    beam = await explained_beam(run, statement)
     kept = "take" if statement.reuse or asked.only_unkept else "do not take"
     step = (
         f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
-        f"{_in_precision(statement)}, "
+        f"{_in_precision(statement)}{beam}, "
         f"{statement.batch_size} rows a batch; {kept} transcripts that are kept; "
         f"add the columns '{statement.result_col}' and 'error'"
     )
@@ -184,9 +186,10 @@ async def _media_steps(run: Run, statement: Evaluate | BuildModel | PrintAudio) 
         case Evaluate():
             evaluation_task(run.text, statement, inner.schema)
             model = await _recogniser(run, statement.model)
+            beam = await explained_beam(run, statement)
             steps = [
                 f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
-                f"{_in_precision(statement)}",
+                f"{_in_precision(statement)}{beam}",
                 f"compare with the texts in column '{statement.text_col}' and count the errors",
             ]
         case BuildModel():

@@ -75,6 +75,17 @@ def placed_at_column(within: Span, text: str) -> Iterator[None]:
 
 
 @contextmanager
+def placed_at_value(within: Span | None, text: str) -> Iterator[None]:
+    """Put the place of the option's value at fault on errors raised inside, where they name one."""
+    try:
+        yield
+    except ThanosqlError as failure:
+        value = failure.metadata.get("value")
+        found = _quoted_place(text, within, value) if within is not None and value else None
+        raise place(failure, found) if found else failure  # noqa: B904 - see above
+
+
+@contextmanager
 def placed_at_version(statement: RestoreTable) -> Iterator[None]:
     """Put the place of the version at fault, or else of the table, on errors raised inside."""
     try:
@@ -86,11 +97,13 @@ def placed_at_version(statement: RestoreTable) -> Iterator[None]:
 
 def option_place(text: str, statement: WithOptions, value: str) -> Span:
     """Where an option's value stands in the statement; the query where it is a default, or stands twice."""
-    within = statement.span
+    return _quoted_place(text, statement.span, value) or statement.query.span
+
+
+def _quoted_place(text: str, within: Span, value: str) -> Span | None:
+    """Where a value stands in quotes; None where it does not, or twice."""
     found = list(re.finditer(f"['\"]{re.escape(value)}['\"]", text[within.start : within.end]))
-    if len(found) != 1:
-        return statement.query.span
-    return _span_at(text, within.start + found[0].start(), len(found[0].group()))
+    return _span_at(text, within.start + found[0].start(), len(found[0].group())) if len(found) == 1 else None
 
 
 def _fault(failure: ThanosqlError, query: Query, text: str) -> Span:

@@ -59,6 +59,17 @@ class BuildModel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BeamSearch:
+    """How labels become text, in PREDICT and EVALUATE; a hotword is a phrase and its weight."""
+
+    language_model: str
+    lm_weight: float
+    word_score: float
+    beam_width: int
+    hotwords: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Predict:
     """PREDICT USING m AS query."""
 
@@ -73,6 +84,7 @@ class Predict:
     precision: str = ""
     reuse: bool = True
     only_new: bool = False
+    beam: BeamSearch | None = None
     kind: str = "PREDICT"
 
 
@@ -157,6 +169,7 @@ class Evaluate:
     span: Span
     precision: str = ""
     reuse: bool = False
+    beam: BeamSearch | None = None
     kind: str = "EVALUATE"
 
 

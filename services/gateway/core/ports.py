@@ -8,7 +8,7 @@ from typing import Protocol
 from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
 from services.gateway.core.plan_changes import AlterTable, Copy
 from services.gateway.core.plan_parts import TableAtVersion
-from services.gateway.core.plans import DeleteModel, Plan, TrainingOptions
+from services.gateway.core.plans import BeamSearch, DeleteModel, Plan, TrainingOptions
 from services.gateway.core.records import (
     Embedding,
     FileFacts,
@@ -269,10 +269,12 @@ class Predictor(Protocol):
         send_rows: Callable[[SendRow], Awaitable[None]],
         *,
         reuse: bool = False,
+        beam: BeamSearch | None = None,
     ) -> AbstractAsyncContextManager[Transcription]:
         """Transcribe what `send_rows` sends; every row is answered once, in any order.
 
-        Leaving the context stops both directions. With `reuse`, transcripts that are kept are taken.
+        Leaving the context stops both directions. With `reuse`, transcripts that are kept are taken. What is
+        wrong with a beam search is raised before any row is sent.
         """
         ...
 

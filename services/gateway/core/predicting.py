@@ -30,6 +30,8 @@ async def open_prediction(run: Run, statement: Predict) -> AsyncIterator[Rows]:
             precision=statement.precision,
             reuse=statement.reuse,
             only_unkept=asked.only_unkept,
+            beam=statement.beam,
+            span=statement.span,
         )
         async with counting(run, asked.query, rows.schema) as totals:
             progress = RowProgress(run, "transcribing", totals)

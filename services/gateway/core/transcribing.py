@@ -11,14 +11,14 @@ import pyarrow as pa
 from services.gateway.core.columns import texts
 from services.gateway.core.ordering import AnsweredChunk, OrderedWindow
 from services.gateway.core.pipes import Pipe
-from services.gateway.core.places import placed_at
+from services.gateway.core.places import placed_at, placed_at_value
 from services.gateway.core.plan_parts import Name
-from services.gateway.core.plans import split_version
+from services.gateway.core.plans import BeamSearch, Evaluate, Predict, split_version
 from services.gateway.core.ports import SendRow
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.records import Embedding, InputRow, RowAnswer, RowError, Rows, Transcription
 from services.gateway.core.run import Run
-from thanosql_runtime.errors import Reason
+from thanosql_runtime.errors import Reason, Span
 from thanosql_runtime.long_texts import why_too_long
 
 _SUBJECT_LENGTH = 300
@@ -41,6 +41,8 @@ class Task:
         precision: In which to compute; empty for what the predictor's settings say.
         reuse: Whether transcripts that are kept are taken.
         only_unkept: Whether rows go whose transcript was kept when the statement began.
+        beam: How labels become text; None for the best label of every frame.
+        span: The statement, in which an option at fault is looked for; None where no option can be.
     """
 
     model: Name
@@ -51,6 +53,8 @@ class Task:
     precision: str = ""
     reuse: bool = False
     only_unkept: bool = False
+    beam: BeamSearch | None = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +71,24 @@ async def open_transcription(
 ) -> AsyncIterator[Answered[Transcription]]:
     """Transcribe the rows; who asked for a precision is told where another one serves."""
     reuse = task.reuse or task.only_unkept
-    ask = partial(run.peers.predictor.transcribe, task.precision, reuse=reuse)
+    ask = partial(run.peers.predictor.transcribe, task.precision, reuse=reuse, beam=task.beam)
     async with open_answers(run, task, rows, progress, ask) as transcribed:
         if task.precision and transcribed.call.notice:
             await run.notify(transcribed.call.notice)
         yield transcribed
+
+
+async def check_transcription(run: Run, statement: Predict | Evaluate) -> None:
+    """Have the predictor make everything ready for recordings, and send none."""
+
+    async def send_nothing(_send: SendRow) -> None:
+        return
+
+    name, version = split_version(statement.model.text)
+    ask = partial(run.peers.predictor.transcribe, statement.precision, beam=statement.beam)
+    with placed_at(statement.model.span), placed_at_value(statement.span, run.text):
+        async with ask(name, version, send_nothing):
+            return
 
 
 @asynccontextmanager
@@ -86,7 +103,7 @@ async def open_answers(
     name, version = split_version(task.model.text)
     send = partial(_send_rows, rows, task, window, answers)
     async with AsyncExitStack() as stack:
-        with placed_at(task.model.span):
+        with placed_at(task.model.span), placed_at_value(task.span, run.text):
             call = await stack.enter_async_context(ask(name, version, send))
         await stack.enter_async_context(answers.fed_by(partial(_forward, call.answers, answers)))
         run.outcome.model = call.model

@@ -10,11 +10,14 @@ from services.parser.core.option_types import (
     ChoiceType,
     FractionType,
     GivenOption,
+    HotwordsType,
     IntegerType,
+    NumberType,
     OptionType,
     TextType,
 )
 from services.parser.core.plan_options import (
+    BeamOptions,
     ConvertOptions,
     DeleteModelOptions,
     EvaluateOptions,
@@ -39,6 +42,21 @@ _PRECISION = ChoiceType(choices=tuple(precision.value for precision in Precision
 _BATCH_SIZE = IntegerType(least=1, most=1024)
 _ALIASES: Mapping[str, str] = {"max_epochs": "epochs"}
 _TRAINING_ONLY = frozenset({"epochs", "learning_rate", "overwrite"})
+_LARGEST_WEIGHT = 100.0
+_WEIGHT = NumberType(least=-_LARGEST_WEIGHT, most=_LARGEST_WEIGHT)
+_BEAM: Mapping[str, OptionType] = {
+    "language_model": TextType(meaning="the quoted path of an ARPA file"),
+    "lm_weight": NumberType(least=0, most=_LARGEST_WEIGHT),
+    "word_score": _WEIGHT,
+    "beam_width": IntegerType(least=1, most=1024),
+    "hotwords": HotwordsType(most=1000, longest=100, largest_weight=_LARGEST_WEIGHT),
+    "hotword_weight": _WEIGHT,
+}
+_BEAM_DEPENDS: Mapping[str, tuple[str, ...]] = {
+    "lm_weight": ("language_model",),
+    "word_score": ("language_model", "beam_width", "hotwords"),
+    "hotword_weight": ("hotwords",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +69,7 @@ class OptionSet(Generic[Made]):
         takes: What each option may be set to.
         ignores: Options that are understood here and change nothing.
         needs: Options that must be given.
+        depends: Options that mean nothing unless one of others is given too.
     """
 
     label: str
@@ -58,6 +77,7 @@ class OptionSet(Generic[Made]):
     takes: Mapping[str, OptionType]
     ignores: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
+    depends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +110,7 @@ class OptionSet(Generic[Made]):
             elif name not in self.takes:
                 raise self._unknown(option)
         self._require(values, place)
+        self._require_others(values, seen)
         return self.make(**values), tuple(notices)
 
     def _require(self, values: Mapping[str, object], place: Span) -> None:
@@ -97,6 +118,14 @@ class OptionSet(Generic[Made]):
             if name not in values:
                 message = f"{self.label} needs the option '{name}'"
                 expected = [f"OPTIONS({name}=...)"]
+                raise fault(message, place, reason=Reason.MISSING_OPTION, expected=expected)
+
+    def _require_others(self, values: Mapping[str, object], seen: Mapping[str, GivenOption]) -> None:
+        for name, others in self.depends.items():
+            if name in values and not any(other in values for other in others):
+                needed = " or ".join(f"'{other}'" for other in others)
+                message = f"option '{name}' means nothing without {needed}"
+                place, expected = seen[name].name.span, [f"{other}=..." for other in others]
                 raise fault(message, place, reason=Reason.MISSING_OPTION, expected=expected)
 
     def _ignored(self, option: GivenOption) -> Notice:
@@ -138,16 +167,23 @@ def _predict_options(
     *, task: str = SpeechTask.TRANSCRIBE.value, precision: str = "", **values: Any
 ) -> PredictOptions:
     # Any: passed on to typed fields; see OptionSet.read.
-    return PredictOptions(task=SpeechTask(task), precision=_precision(precision), **values)
+    return PredictOptions(task=SpeechTask(task), precision=_precision(precision), **_with_beam(values))
 
 
 def _evaluate_options(*, precision: str = "", **values: Any) -> EvaluateOptions:
     # Any: passed on to typed fields; see OptionSet.read.
-    return EvaluateOptions(precision=_precision(precision), **values)
+    return EvaluateOptions(precision=_precision(precision), **_with_beam(values))
 
 
 def _precision(written: str) -> Precision | None:
     return Precision(written) if written else None
+
+
+def _with_beam(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, those of a beam search put together. Any: see OptionSet.read."""
+    searching = {name: value for name, value in values.items() if name in _BEAM}
+    others = {name: value for name, value in values.items() if name not in _BEAM}
+    return others | {"beam": BeamOptions(**searching) if searching else None}
 
 
 def _convert_options(**values: Any) -> ConvertOptions:
@@ -190,8 +226,10 @@ PREDICT = OptionSet(
         "precision": _PRECISION,
         "reuse": BooleanType(),
         "only_new": BooleanType(),
+        **_BEAM,
     },
     ignores=_TRAINING_ONLY | {"text_col"},
+    depends=_BEAM_DEPENDS,
 )
 EVALUATE = OptionSet(
     label="EVALUATE",
@@ -202,8 +240,10 @@ EVALUATE = OptionSet(
         "batch_size": _BATCH_SIZE,
         "precision": _PRECISION,
         "reuse": BooleanType(),
+        **_BEAM,
     },
     ignores=_TRAINING_ONLY | {"result_col"},
+    depends=_BEAM_DEPENDS,
 )
 CONVERT = OptionSet(
     label="CONVERT",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from services.parser.core.faults import fault, nearest, shorten
+from services.parser.core.plan_options import Hotword
 from services.parser.core.plan_parts import Name
 from thanosql_runtime.errors import Reason, Span, ThanosqlError
 
@@ -22,7 +23,7 @@ class Literal:
 
     def __str__(self) -> str:
         if isinstance(self.value, tuple):
-            return "a list"
+            return "a list" if self.value else "an empty list"
         if isinstance(self.value, str):
             return f"the string '{shorten(self.value)}'" if self.value.strip() else "an empty string"
         return str(self.value)
@@ -39,7 +40,7 @@ class GivenOption:
 class OptionType(Protocol):
     """Turns a literal into the value of an option, or refuses it with the reason."""
 
-    def read(self, option: GivenOption) -> str | int | float | bool:
+    def read(self, option: GivenOption) -> str | int | float | bool | tuple[Hotword, ...]:
         """The value, checked."""
 
 
@@ -93,6 +94,65 @@ class FractionType:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
             raise refusal(option, "a number above 0 and at most 1")
         return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberType:
+    """A number within bounds, both included."""
+
+    least: float
+    most: float
+
+    def read(self, option: GivenOption) -> float:
+        """The number."""
+        value = option.value.value
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not self.least <= value <= self.most
+        ):
+            raise refusal(option, f"a number from {self.least:g} to {self.most:g}")
+        return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HotwordsType:
+    """A list of phrases, each alone or in a list with its own weight.
+
+    Attributes:
+        most: Phrases at most.
+        longest: Characters of a phrase at most.
+        largest_weight: Above and below 0.
+    """
+
+    most: int
+    longest: int
+    largest_weight: float
+
+    def read(self, option: GivenOption) -> tuple[Hotword, ...]:
+        """The phrases."""
+        items = option.value.value
+        if not isinstance(items, tuple) or not 1 <= len(items) <= self.most:
+            raise refusal(option, f"a list of 1 to {self.most} phrases, such as ['refund', 'charge back']")
+        return tuple(self._hotword(option, item) for item in items)
+
+    def _hotword(self, option: GivenOption, item: Literal) -> Hotword:
+        parts = item.value if isinstance(item.value, tuple) else (item,)
+        phrase = parts[0].value if parts else None
+        weight = parts[1].value if len(parts) == 2 else None
+        if not isinstance(phrase, str) or not 1 <= len(phrase.strip()) <= self.longest or len(parts) > 2:
+            expected = f"a phrase of 1 to {self.longest} characters, or ['refund', 12] with its weight"
+            raise refusal(GivenOption(name=option.name, value=item), expected)
+        if len(parts) == 1:
+            return Hotword(phrase=phrase)
+        if (
+            isinstance(weight, bool)
+            or not isinstance(weight, int | float)
+            or abs(weight) > self.largest_weight
+        ):
+            place = GivenOption(name=option.name, value=parts[1])
+            raise refusal(place, f"a weight from -{self.largest_weight:g} to {self.largest_weight:g}")
+        return Hotword(phrase=phrase, weight=float(weight))
 
 
 @dataclass(frozen=True, kw_only=True)

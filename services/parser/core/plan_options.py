@@ -79,6 +79,26 @@ class Precision(enum.Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hotword:
+    """A phrase to listen for; without a weight of its own it has that of the statement."""
+
+    phrase: str
+    weight: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeamOptions:
+    """How labels become text, in PREDICT and EVALUATE: by searching."""
+
+    language_model: str | None = None
+    lm_weight: float = 0.5
+    word_score: float = 0.0
+    beam_width: int = 64
+    hotwords: tuple[Hotword, ...] = ()
+    hotword_weight: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class PredictOptions:
     """Options of PREDICT; language and task count for Whisper only.
 
@@ -93,6 +113,7 @@ class PredictOptions:
     precision: Precision | None = None
     reuse: bool = True
     only_new: bool = False
+    beam: BeamOptions | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +125,7 @@ class EvaluateOptions:
     batch_size: int = 16
     precision: Precision | None = None
     reuse: bool = False
+    beam: BeamOptions | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from enum import Enum
 
 from services.parser.core import plan, plan_changes
-from services.parser.core.plan_options import IfExists
+from services.parser.core.plan_options import BeamOptions, Hotword, IfExists
 from services.parser.core.plan_parts import Name
 
 _PLAIN = re.compile(r"[^\W\d]\w*")
@@ -131,6 +131,11 @@ def _model(name: Name) -> str:
 
 def _literal(value: object) -> str:
     plain = value.value if isinstance(value, Enum) else value
+    if isinstance(plain, Hotword):
+        alone = _literal(plain.phrase)
+        return alone if plain.weight is None else f"[{alone}, {plain.weight!r}]"
+    if isinstance(plain, tuple):
+        return f"[{', '.join(map(_literal, plain))}]"
     if isinstance(plain, str):
         return "'" + plain.replace("'", "''") + "'"
     return repr(plain)
@@ -148,9 +153,17 @@ def _copy_options(statement: plan_changes.Copy) -> str:
 
 
 def _options(options: plan.AnyOptions) -> str:
-    given = []
+    given = _given(options)
+    return f" OPTIONS({', '.join(given)})" if given else ""
+
+
+def _given(options: plan.AnyOptions | BeamOptions) -> list[str]:
+    given: list[str] = []
     for item in fields(options):
         value = getattr(options, item.name)
-        if value is not None and (item.default is MISSING or value != item.default):
+        if isinstance(value, BeamOptions):
+            # A search for which all is as by default still is one.
+            given += _given(value) or [f"beam_width={value.beam_width}"]
+        elif value is not None and (item.default is MISSING or value != item.default):
             given.append(f"{item.name}={_literal(value)}")
-    return f" OPTIONS({', '.join(given)})" if given else ""
+    return given

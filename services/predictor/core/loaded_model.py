@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.batcher import Batcher, Executors
-from services.predictor.core.decoding.ports import Decoder
+from services.predictor.core.decoding.ports import Decode, Decoder
 from services.predictor.core.decoding.reading import read
-from services.predictor.core.decoding.types import LogProbabilities, Reading
+from services.predictor.core.decoding.types import Hypothesis, LogProbabilities, Reading
 from services.predictor.core.embedding import (
     FrameSum,
     nothing_to_embed,
@@ -163,12 +163,34 @@ class LoadedModel:
     async def decode(
         self, samples: Samples, decoder: Decoder, deadline_s: float | None = None
     ) -> Sequence[Reading]:
-        """Turn samples into readings, the best first; one without words where there is nothing to hear.
+        """Turn samples into readings, the best first; one without text where there is nothing to hear.
 
         Cancelling the call takes back what still waits.
 
         Raises:
             ThanosqlError: As for `transcribe`.
+        """
+
+        async def decode(scores_fv: LogProbabilities) -> Sequence[Hypothesis]:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._decoders, decoder.decode, scores_fv)
+
+        return await self.decode_by(samples, decode, deadline_s)
+
+    async def decode_by(
+        self, samples: Samples, decode: Decode, deadline_s: float | None = None
+    ) -> Sequence[Reading]:
+        """Turn samples into readings as `decode` does, by what decodes somewhere else."""
+        scores_fv = await self.score(samples, deadline_s)
+        hypotheses = await decode(scores_fv)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, self._read, samples, hypotheses, scores_fv)
+
+    async def score(self, samples: Samples, deadline_s: float | None = None) -> LogProbabilities:
+        """Turn samples into the scores of frames, windows put together; none where there is nothing to hear.
+
+        Frames are counted from the start of the recording with its margins. Cancelling and errors are as for
+        `decode`.
         """
         loop = asyncio.get_running_loop()
         windows = await loop.run_in_executor(self._pools[0], self._listen, samples)
@@ -179,7 +201,9 @@ class LoadedModel:
             return await self._scores.submit(window.samples, deadline_s)
 
         pieces = await self._each(windows, score)
-        return await loop.run_in_executor(self._decoders, self._read, samples, pieces, decoder)
+        if not pieces:
+            return self._silent_scores(0)
+        return await loop.run_in_executor(self._decoders, stitch_scores, pieces, self._silent_ids)
 
     async def label(self, samples: Samples, urgency: Urgency) -> list[int]:
         """Give the best label of every frame of one window; nothing is heard in silence.
@@ -254,12 +278,11 @@ class LoadedModel:
         return greedy_decode(stitch(pieces, self._silent_ids), self._acoustics.vocabulary)
 
     def _read(
-        self, samples: Samples, pieces: list[tuple[int, LogProbabilities]], decoder: Decoder
+        self, samples: Samples, hypotheses: Sequence[Hypothesis], scores_fv: LogProbabilities
     ) -> Sequence[Reading]:
         acoustics = self._acoustics
-        scores_fv = stitch_scores(pieces, self._silent_ids) if pieces else self._silent_scores(0)
         timeline = acoustics.timeline(margin_samples(len(samples), acoustics.sample_rate_hz))
-        return read(decoder.decode(scores_fv), scores_fv, acoustics.vocabulary, samples, timeline)
+        return read(hypotheses, scores_fv, acoustics.vocabulary, samples, timeline)
 
     def _silent_scores(self, frames: int) -> LogProbabilities:
         vocabulary = self._acoustics.vocabulary

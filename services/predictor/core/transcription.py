@@ -13,6 +13,7 @@ import structlog
 from services.predictor.core.admission import Gate
 from services.predictor.core.budget import SampleBudget
 from services.predictor.core.contents import Content, open_content, open_recording
+from services.predictor.core.decoding.beam.decoding import Beam
 from services.predictor.core.flow import answer_each
 from services.predictor.core.kept_transcripts import KeptTranscript, StreamTranscripts
 from services.predictor.core.loaded_model import LoadedModel
@@ -80,7 +81,11 @@ class Transcriber:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def answer_rows(
-        self, model: LoadedModel, rows: AsyncIterator[Row], kept: StreamTranscripts | None = None
+        self,
+        model: LoadedModel,
+        rows: AsyncIterator[Row],
+        kept: StreamTranscripts | None = None,
+        beam: Beam | None = None,
     ) -> AsyncGenerator[RowAnswer[Transcript | KeptTranscript], None]:
         """Answer every row once, in any order; closing the iterator drops the rows in flight.
 
@@ -88,12 +93,14 @@ class Transcriber:
             model: What hears them.
             rows: Read to the end.
             kept: Where transcripts are looked for first, and kept; None for neither.
+            beam: How labels become text; None for the best label of every frame.
         """
+        transcribe = partial(_transcribe, beam=beam)
 
         async def hear(row: Row) -> Transcript | KeptTranscript:
             if kept is None:
-                return await self._hear_row(model, _transcribe, row)
-            return await self._find_or_hear(model, kept, row)
+                return await self._hear_row(model, transcribe, row)
+            return await self._find_or_hear(model, transcribe, kept, row)
 
         return answer_each(rows, partial(self._answer_row, model, hear), self._limits.rows_in_flight)
 
@@ -107,23 +114,27 @@ class Transcriber:
 
         return answer_each(rows, partial(self._answer_row, model, hear), self._limits.rows_in_flight)
 
-    async def recognize(self, model: LoadedModel, audio: bytes, timeout_s: float | None) -> Transcript:
+    async def recognize(
+        self, model: LoadedModel, audio: bytes, timeout_s: float | None, beam: Beam | None = None
+    ) -> Transcript:
         """Transcribe one short recording.
 
         Args:
             model: What hears it.
             audio: A file's bytes.
             timeout_s: When the caller gives up; a recording that still waits then is not computed.
+            beam: As for `answer_rows`.
         """
         if len(audio) > self._limits.recognize_bytes:
             limit = self._limits.recognize_bytes
             text = f"the recording has {len(audio)} bytes, {limit} at most are taken; put it in a table"
             raise error(Reason.INVALID_ARGUMENT, text)
         deadline_s = None if timeout_s is None else self._clock.now() + timeout_s
+        hear = partial(_transcribe, beam=beam)
         decoding = partial(
             decode, audio, sample_rate_hz=model.sample_rate_hz, max_duration_s=self._limits.max_duration_s
         )
-        return await _counted(model, self._heard(model, _transcribe, decoding, deadline_s))
+        return await _counted(model, self._heard(model, hear, decoding, deadline_s))
 
     async def _answer_row(
         self, model: LoadedModel, hear: Callable[[Row], Awaitable[Outcome]], row: Row
@@ -145,7 +156,7 @@ class Transcriber:
         return await self._heard(model, hear, decoding, None)
 
     async def _find_or_hear(
-        self, model: LoadedModel, kept: StreamTranscripts, row: Row
+        self, model: LoadedModel, hear: Hear[Transcript], kept: StreamTranscripts, row: Row
     ) -> Transcript | KeptTranscript:
         """Take what is kept of a recording; where another row is at the same one, wait and look again."""
         while True:
@@ -165,7 +176,7 @@ class Transcriber:
                         audio, is_unchanged = await self._in_pool(model, decoding)
                         await held.enter_async_context(self._budget.hold(len(audio.samples)))
                 if in_work is None:
-                    transcript = await _transcribe(model, audio, None)
+                    transcript = await hear(model, audio, None)
                     if is_unchanged:
                         kept.note(content.sha256, transcript)
                     return transcript
@@ -208,8 +219,14 @@ class Transcriber:
             return audio, content.is_unchanged()
 
 
-async def _transcribe(model: LoadedModel, audio: Audio, deadline_s: float | None) -> Transcript:
-    text = await model.transcribe(audio.samples, deadline_s)
+async def _transcribe(
+    model: LoadedModel, audio: Audio, deadline_s: float | None, beam: Beam | None
+) -> Transcript:
+    if beam is None:
+        text = await model.transcribe(audio.samples, deadline_s)
+    else:
+        best = (await beam.decode(await model.score(audio.samples, deadline_s)))[0]
+        text = model.acoustics.vocabulary.decode([heard.label for heard in best.labels])
     return Transcript(text=text, audio_s=audio.duration_s)
 
 

@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from services.predictor.app import build
 from services.predictor.settings import PredictorSettings
 from tests.deployment import SHARED_DATA
+from tests.fakes.language_models import arpa_of
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
 from tests.fakes.predictor_storage import FakeStorage, babble, fake_storage, put_model, wav, write_workspace
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, types_pb2
@@ -72,6 +73,11 @@ async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[R
 
 def config(model: str = "small", version: int = 0) -> predictor_pb2.TranscribeRequest:
     return Request(config=predictor_pb2.TranscribeConfig(model=model, version=version))
+
+
+def searching(**options: Any) -> predictor_pb2.TranscribeRequest:
+    beam = types_pb2.BeamSearch(**({"lm_weight": 0.5, "beam_width": 16} | options))
+    return Request(config=predictor_pb2.TranscribeConfig(model="small", beam_search=beam))
 
 
 def rows(paths: Iterable[str]) -> list[predictor_pb2.TranscribeRequest]:
@@ -545,3 +551,66 @@ async def test_no_rows_to_embed_give_the_start_alone(rig: Rig) -> None:
     assert (start.dimension, results) == (32, {})
     request = EmbedRequest(config=predictor_pb2.EmbedConfig(model="smal"))
     assert await failure_of(rig.stub.Embed(iter([request]))) is Reason.MODEL_NOT_FOUND
+
+
+async def test_hotwords_change_what_is_heard(rig: Rig) -> None:
+    rig.put({"a.wav": wav(babble(2.0))})
+    _, plain = await transcribe(rig, [searching(), *rows(["a.wav"])])
+    hotword = types_pb2.Hotword(phrase="q", weight=100)
+    _, boosted = await transcribe(rig, [searching(hotwords=[hotword]), *rows(["a.wav"])])
+    assert "Q" in boosted[0].transcript.text.split()
+    assert plain[0].transcript.text != boosted[0].transcript.text
+
+
+async def test_a_language_model_of_the_workspace_is_used(rig: Rig) -> None:
+    arpa = arpa_of(["Q Q Q Q Q Q Q", "Q Q"], 2).encode()
+    rig.put({"a.wav": wav(babble(2.0)), "lm/q.arpa": arpa})
+    config = searching(language_model="lm/q.arpa", lm_weight=20.0, word_score=100.0)
+    _, heard = await transcribe(rig, [config, *rows(["a.wav"])])
+    assert "Q" in heard[0].transcript.text.split()
+
+
+async def test_silence_and_bad_rows_are_searched_as_they_are_heard(rig: Rig) -> None:
+    rig.put({"silence.wav": wav(np.zeros((16_000, 1), dtype=np.float32)), "bad.wav": b"no audio"})
+    _, results = await transcribe(rig, [searching(), *rows(["silence.wav", "bad.wav"])])
+    assert results[0].transcript.text == ""
+    assert reason_of(results[1].status) is Reason.AUDIO_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"language_model": "lm/none.arpa"}, Reason.FILE_NOT_FOUND),
+        ({"language_model": "a.wav"}, Reason.UNSUPPORTED_FORMAT),
+        ({"language_model": "../a.arpa"}, Reason.PATH_OUTSIDE_WORKSPACE),
+        ({"beam_width": 0}, Reason.INVALID_ARGUMENT),
+        ({"hotwords": [types_pb2.Hotword(phrase="환불", weight=1)]}, Reason.TEXT_OUTSIDE_VOCABULARY),
+    ],
+)
+async def test_a_search_that_cannot_be_is_refused_before_any_row(
+    rig: Rig, options: dict[str, Any], reason: Reason
+) -> None:
+    rig.put({"a.wav": wav(babble(1.0))})
+    assert await failure_of(transcribe(rig, [searching(**options), *rows(["a.wav"])])) is reason
+
+
+async def test_a_short_recording_is_searched_too(rig: Rig) -> None:
+    beam = types_pb2.BeamSearch(beam_width=8, hotwords=[types_pb2.Hotword(phrase="q", weight=100)])
+    request = predictor_pb2.RecognizeRequest(model="small", audio=wav(babble(1.0)), beam_search=beam)
+    answer = await rig.stub.Recognize(request)
+    assert "Q" in answer.transcript.text.split()
+
+
+async def test_a_language_model_that_changed_is_another_manner_of_hearing(rig: Rig) -> None:
+    """What is kept of a recording was made with the words of then."""
+    rig.put({"a.wav": wav(babble(2.0))})
+    config = searching(language_model="lm/a.arpa", lm_weight=20.0, word_score=100.0)
+    config.config.reuse = True
+    heard = []
+    for word in ("Q", "Q", "Z"):
+        rig.put({"lm/a.arpa": arpa_of([f"{word} {word} {word} {word}", word], 2).encode()})
+        _, results = await transcribe(rig, [config, *rows(["a.wav"])])
+        heard.append(results[0].transcript.text)
+    assert heard[0] == heard[1]
+    assert "Z" in heard[2].split()
+    assert "Z" not in heard[0].split()

@@ -340,3 +340,73 @@ EVALUATE USING m OPTIONS(only_new=True) AS SELECT * FROM t
 --|   line 1  |   EVALUATE USING m OPTIONS(only_new=True) AS SELECT * FROM t
 --|           |                            ^^^^^^^^ known: audio_col, text_col, batch_size, precision, ...
 --| UNKNOWN_OPTION
+
+--# a weight without what it weighs
+PREDICT USING m OPTIONS(lm_weight=0.5) AS SELECT * FROM t
+--| error: option 'lm_weight' means nothing without 'language_model'
+--|   line 1  |   PREDICT USING m OPTIONS(lm_weight=0.5) AS SELECT * FROM t
+--|           |                           ^^^^^^^^^ expected language_model=...
+--| MISSING_OPTION
+
+--# a score for words without a search
+EVALUATE USING m OPTIONS(word_score=1) AS SELECT * FROM t
+--| error: option 'word_score' means nothing without 'language_model' or 'beam_width' or 'hotwords'
+--|   line 1  |   EVALUATE USING m OPTIONS(word_score=1) AS SELECT * FROM t
+--|           |                            ^^^^^^^^^^ expected language_model=... or beam_width=... or hotwords=...
+--| MISSING_OPTION
+
+--# hotwords that are none
+PREDICT USING m OPTIONS(hotwords=[]) AS SELECT * FROM t
+--| error: option 'hotwords': expected a list of 1 to 1000 phrases, such as ['refund', 'charge back'], got an empty list
+--|   line 1  |   PREDICT USING m OPTIONS(hotwords=[]) AS SELECT * FROM t
+--|           |                                    ^^
+--| INVALID_OPTION_VALUE
+
+--# a hotword alone
+PREDICT USING m OPTIONS(hotwords='refund') AS SELECT * FROM t
+--| error: option 'hotwords': expected a list of 1 to 1000 phrases, such as ['refund', 'charge back'], got the string 'refund'
+--|   line 1  |   PREDICT USING m OPTIONS(hotwords='refund') AS SELECT * FROM t
+--|           |                                    ^^^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# a hotword of nothing
+PREDICT USING m OPTIONS(hotwords=['refund', ' ']) AS SELECT * FROM t
+--| error: option 'hotwords': expected a phrase of 1 to 100 characters, or ['refund', 12] with its weight, got an empty string
+--|   line 1  |   PREDICT USING m OPTIONS(hotwords=['refund', ' ']) AS SELECT * FROM t
+--|           |                                               ^^^
+--| INVALID_OPTION_VALUE
+
+--# a hotword with a word for a weight
+PREDICT USING m OPTIONS(hotwords=['refund', ['charge back', 'much']]) AS SELECT * FROM t
+--| error: option 'hotwords': expected a weight from -100 to 100, got the string 'much'
+--|   line 1  |   PREDICT USING m OPTIONS(hotwords=['refund', ['charge back', 'much']]) AS SELECT * FROM t
+--|           |                                                               ^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# a hotword with two weights
+PREDICT USING m OPTIONS(hotwords=[['refund', 1, 2]]) AS SELECT * FROM t
+--| error: option 'hotwords': expected a phrase of 1 to 100 characters, or ['refund', 12] with its weight, got a list
+--|   line 1  |   PREDICT USING m OPTIONS(hotwords=[['refund', 1, 2]]) AS SELECT * FROM t
+--|           |                                     ^^^^^^^^^^^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# a hotword that is too heavy
+PREDICT USING m OPTIONS(hotwords=[['refund', 1000]]) AS SELECT * FROM t
+--| error: option 'hotwords': expected a weight from -100 to 100, got 1000
+--|   line 1  |   PREDICT USING m OPTIONS(hotwords=[['refund', 1000]]) AS SELECT * FROM t
+--|           |                                                ^^^^
+--| INVALID_OPTION_VALUE
+
+--# a beam without width
+PREDICT USING m OPTIONS(beam_width=0) AS SELECT * FROM t
+--| error: option 'beam_width': expected a whole number from 1 to 1024, got 0
+--|   line 1  |   PREDICT USING m OPTIONS(beam_width=0) AS SELECT * FROM t
+--|           |                                      ^
+--| INVALID_OPTION_VALUE
+
+--# a language model for training
+BUILD MODEL m USING b OPTIONS(language_model='a.arpa') AS SELECT * FROM t
+--| error: unknown option 'language_model' for BUILD MODEL; it belongs to PREDICT, EVALUATE
+--|   line 1  |   BUILD MODEL m USING b OPTIONS(language_model='a.arpa') AS SELECT * FROM t
+--|           |                                 ^^^^^^^^^^^^^^ known: audio_col, text_col, epochs, batch_size, ...
+--| UNKNOWN_OPTION

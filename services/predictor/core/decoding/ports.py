@@ -1,9 +1,12 @@
 """What the model needs from a decoder."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeAlias
 
 from services.predictor.core.decoding.types import Hypothesis, LogProbabilities
+
+Decode: TypeAlias = Callable[[LogProbabilities], Awaitable[Sequence[Hypothesis]]]
+"""What a decoder does, for those that work in another process."""
 
 
 class Decoder(Protocol):
