@@ -1,9 +1,12 @@
 """Processes that train together, or one that trains alone: what they tell each other."""
 
+import multiprocessing
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import torch
 import torch.distributed as dist
@@ -64,8 +67,20 @@ def _together() -> bool:
 
 
 def _be_one(rank: int, work: Callable[[int], None], meeting: Meeting) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     store = FileStore(str(meeting.place), meeting.ranks)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=meeting.ranks, timeout=_PATIENCE)
     work(rank)
     dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """End at once when the call that started this rank was killed: the next call works in the same folder.
+
+    Torch asks the system for an interrupt then, which processes started in the background ignore.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
