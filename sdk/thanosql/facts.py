@@ -1,5 +1,7 @@
 """The same words for terminal and notebook: progress, scores and models as short texts."""
 
+from typing import Any
+
 from thanosql.values import Job, Model, Progress, Scores
 
 Facts = list[tuple[str, str]]
@@ -25,7 +27,7 @@ def progress_facts(progress: Progress) -> list[str]:
 
 
 def cell(value: object) -> str:
-    """A value of a row as people read it: nothing for NULL, embeddings by their first numbers."""
+    """A value of a row as people read it: nothing for NULL, embeddings and words by the first of them."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -33,7 +35,15 @@ def cell(value: object) -> str:
     if isinstance(value, list) and len(value) > _NUMBERS_SHOWN and isinstance(value[0], float):
         shown = ", ".join(cell(number) for number in value[:_NUMBERS_SHOWN])
         return f"[{shown}, ... {len(value)} numbers]"
+    if isinstance(value, list) and value and all(isinstance(one, dict) and "text" in one for one in value):
+        return _words(value) if "start_s" in value[0] else " | ".join(str(one["text"]) for one in value)
     return str(value)
+
+
+# Any: the cells of a struct.
+def _words(words: list[dict[str, Any]]) -> str:
+    shown = ", ".join(f"{word['text']} {word['start_s']:.2f}" for word in words[:_NUMBERS_SHOWN])
+    return f"{shown}, ... {len(words)} words" if len(words) > _NUMBERS_SHOWN else shown
 
 
 def score_facts(scores: Scores) -> Facts:

@@ -35,6 +35,23 @@ class FinalizeUtterance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Word:
+    """A word that was said.
+
+    Attributes:
+        text: As it is written.
+        start_s: Where it begins in the audio.
+        end_s: Where it ends in the audio.
+        confidence: How probable it is that this word was said, 0 to 1; `None` where nobody asked.
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiveTranscript:
     """What was heard of one utterance of a dictation.
 
@@ -44,6 +61,9 @@ class LiveTranscript:
         is_final: True when it will not change; the next one belongs to another utterance.
         start_s: Where it begins in the audio.
         end_s: Where it ends in the audio.
+        words: The words of a final result, where they were asked for.
+        confidence: The share of the words of a final result that are probably right, 0 to 1; `None` without
+            words, or where nobody asked.
     """
 
     text: str
@@ -51,6 +71,8 @@ class LiveTranscript:
     is_final: bool
     start_s: float
     end_s: float
+    words: tuple[Word, ...] = ()
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from functools import singledispatch
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.gateway.convert_words import alternatives
 from services.gateway.core import events
 from services.gateway.core.execution import Explanation
 from services.gateway.core.records import (
@@ -150,6 +151,7 @@ def row_answer(message: predictor_pb2.TranscribeResult) -> RowAnswer:
     return RowAnswer(
         key=message.row_key,
         text=message.transcript.text,
+        alternatives=alternatives(message.transcript),
         audio_s=seconds_of(message.transcript.audio_duration),
         reused=message.reused,
         was_kept=message.reused and not message.is_new,

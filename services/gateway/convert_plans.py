@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from services.gateway.convert_words import from_detail
 from services.gateway.core import plan_changes, plan_parts, plans
 from thanosql.v1 import parser_pb2, types_pb2
 from thanosql_runtime.errors import Span
@@ -192,6 +193,7 @@ def _predict(message: parser_pb2.PredictPlan, place: Span) -> plans.Predict:
         reuse=message.reuse,
         only_new=message.only_new,
         beam=_beam(message),
+        detail=from_detail(message.detail),
     )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from services.gateway import convert
 from services.gateway.convert_plans import precision_number, training_options
+from services.gateway.convert_words import to_detail
 from services.gateway.core.pipes import Pipe
+from services.gateway.core.plan_parts import Detail
 from services.gateway.core.plans import BeamSearch
 from services.gateway.core.ports import SendRow, TrainingRequest, UploadRequest
 from services.gateway.core.records import (
@@ -26,6 +28,7 @@ from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, trainer_pb2, trainer_
 _PAGE = 1000
 # Large checkpoints are copied, read and compared, one after another.
 _UPLOAD_S = 3600.0
+_TEXT_ALONE = Detail()
 
 
 class TrainerPeer:
@@ -114,6 +117,7 @@ class PredictorPeer:
         *,
         reuse: bool = False,
         beam: BeamSearch | None = None,
+        detail: Detail = _TEXT_ALONE,
     ) -> AsyncIterator[Transcription]:
         """See `Predictor.transcribe`."""
         config = predictor_pb2.TranscribeConfig(
@@ -122,6 +126,7 @@ class PredictorPeer:
             precision=precision_number(precision),
             reuse=reuse,
             beam_search=_beam_search(beam),
+            detail=to_detail(detail),
         )
         rows = _Rows(predictor_pb2.TranscribeRequest(config=config), send_rows, _to_transcribe)
         async with _answered(self._stub.Transcribe, rows) as messages:

@@ -249,6 +249,11 @@ def _predict(statement: plan.Predict) -> parser_pb2.PredictPlan:
         only_new=statement.options.only_new,
         query=_query(statement.query),
         beam_search=beam_search(statement.options.beam),
+        detail=types_pb2.TranscriptDetail(
+            word_times=statement.options.word_times,
+            confidence=statement.options.confidence,
+            n_best=statement.options.n_best,
+        ),
     )
 
 

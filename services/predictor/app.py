@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 import torch
 
-from services.predictor.convert import told_transcript
+from services.predictor.convert_words import told_transcript
 from services.predictor.core.acoustics import Hearing
 from services.predictor.core.artefact_cache import ArtefactCache
 from services.predictor.core.calibrating import Calibrator

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeVar
 
+from services.predictor.convert_words import from_detail, to_transcript
 from services.predictor.core.decoding.beam.decoding import Beam
 from services.predictor.core.decoding.beam.options import BeamOptions, Hotword
 from services.predictor.core.holding import HeldVersion, HoldAnswer
@@ -45,6 +46,7 @@ _NamesModel = (
     | predictor_pb2.TranscribeConfig
 )
 _RowsRequest = predictor_pb2.TranscribeRequest | predictor_pb2.EmbedRequest
+_Config = predictor_pb2.TranscribeConfig | predictor_pb2.EmbedConfig | predictor_pb2.EmbedTextConfig
 _ConfigRequest = _RowsRequest | predictor_pb2.EmbedTextRequest
 _AnyConfigRequest = TypeVar("_AnyConfigRequest", bound=_ConfigRequest)
 _NamesPrecision = predictor_pb2.TranscribeConfig | predictor_pb2.LoadModelRequest
@@ -147,6 +149,8 @@ def to_manner(config: predictor_pb2.TranscribeConfig, model: LoadedModel, beam: 
     options.CopyFrom(config)
     for name in ("model", "version", "precision", "reuse"):
         options.ClearField(name)
+    if from_detail(options.detail).is_text_alone:
+        options.ClearField("detail")
     written = options.SerializeToString(deterministic=True).hex()
     known = beam.language_model if beam is not None else ""
     digest = hashlib.sha256(f"{_TRANSCRIPTS} {model.manner} {written} {known}".encode()).hexdigest()
@@ -244,16 +248,6 @@ def _embed_result(answer: RowAnswer[Embedding]) -> predictor_pb2.EmbedResult:
 def to_embed_start(record: ModelRecord, dimension: int) -> predictor_pb2.EmbedStart:
     """Write what answers a stream of rows to embed."""
     return predictor_pb2.EmbedStart(model=to_model_version(record), dimension=dimension)
-
-
-def to_transcript(transcript: Transcript) -> predictor_pb2.Transcript:
-    """Write a transcript."""
-    return predictor_pb2.Transcript(text=transcript.text, audio_duration=duration(transcript.audio_s))
-
-
-def told_transcript(transcript: Transcript) -> bytes:
-    """Write a transcript as callers and the store are told it."""
-    return to_transcript(transcript).SerializeToString()
 
 
 def to_loaded_model(status: ModelStatus) -> predictor_pb2.LoadedModel:

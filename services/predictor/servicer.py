@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from services.predictor import convert, convert_live
+from services.predictor import convert, convert_live, convert_words
 from services.predictor.core.decoding.beam.decoding import Beam, BeamDecoding
 from services.predictor.core.decoding.beam.options import BeamOptions
 from services.predictor.core.kept_transcripts import KeptTranscripts
@@ -53,14 +53,17 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
     ) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
         """Answer every row of a stream once, in any order; a stream that is cancelled drops its rows."""
         config = await convert.read_transcribe_config(request_iterator)
+        detail = convert_words.from_detail(config.detail)
         with self._transcriber.streams.enter():
             record = await self._registry.resolve(*convert.named_version(config), convert.precision(config))
-            async with self._opened(record, convert.beam_options(config)) as (model, beam):
+            async with self._opened(record, convert.beam_options(config), detail.n_best) as (model, beam):
                 manner = convert.to_manner(config, model, beam)
                 kept = await self._transcripts.open(manner, reuse=config.reuse)
                 yield convert.to_transcribe_start(record, model)
                 rows = convert.read_rows(request_iterator)
-                async with aclosing(self._transcriber.answer_rows(model, rows, kept, beam)) as answers:
+                async with aclosing(
+                    self._transcriber.answer_rows(model, rows, kept, beam, detail)
+                ) as answers:
                     async for answer in answers:
                         yield convert.to_answer(answer)
 
@@ -97,14 +100,15 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         self, request: predictor_pb2.RecognizeRequest, context: _Context
     ) -> predictor_pb2.RecognizeResponse:
         """Transcribe one short recording."""
+        detail = convert_words.from_detail(request.detail)
         remaining_s = context.time_remaining()
         timeout_s = self._default_timeout_s if remaining_s is None else remaining_s
         with self._transcriber.calls.enter():
             record = await self._registry.resolve(*convert.named_version(request))
-            async with self._opened(record, convert.beam_options(request)) as (model, beam):
-                transcript = await self._transcriber.recognize(model, request.audio, timeout_s, beam)
+            async with self._opened(record, convert.beam_options(request), detail.n_best) as (model, beam):
+                transcript = await self._transcriber.recognize(model, request.audio, timeout_s, beam, detail)
         return predictor_pb2.RecognizeResponse(
-            transcript=convert.to_transcript(transcript), model=convert.to_model_version(record)
+            transcript=convert_words.to_transcript(transcript), model=convert.to_model_version(record)
         )
 
     async def StreamingRecognize(
@@ -152,10 +156,10 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
 
     @asynccontextmanager
     async def _opened(
-        self, record: ModelRecord, options: BeamOptions | None
+        self, record: ModelRecord, options: BeamOptions | None, n_best: int
     ) -> AsyncIterator[tuple[LoadedModel, Beam | None]]:
         async with (
             self._registry.use(record) as model,
-            self._beams.opened(options, model.acoustics.vocabulary) as beam,
+            self._beams.opened(options, model.acoustics.vocabulary, n_best) as beam,
         ):
             yield model, beam

@@ -21,6 +21,8 @@ MODEL = types_pb2.ModelVersion(name="tutorial_audio_recognition", version=1, act
 class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
     """Hears `heard <path>`; paths in `failures` fail with their error.
 
+    Every word lasts a second and has a confidence of a half; readings differ in a number behind the text.
+
     Embeddings lie in a plane: the angle is that in `angles`, or the length of the path. They have two numbers
     or as many as `dimensions` says of the model.
 
@@ -80,11 +82,12 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
                 # Like a batcher: full, or as much as came within a short time.
                 full = len(waiting) >= self.hold or not arriving
                 if waiting and not self.hang and (full or not await _comes(arriving)):
-                    yield self._answer(waiting.pop(self.random.randrange(len(waiting))))
+                    row = waiting.pop(self.random.randrange(len(waiting)))
+                    yield self._answer(row, config.config.detail)
                 elif arriving:
-                    row = await arriving
-                    arriving = asyncio.create_task(self._next(requests)) if row else None
-                    waiting.extend([row] if row else [])
+                    came = await arriving
+                    arriving = asyncio.create_task(self._next(requests)) if came else None
+                    waiting.extend([came] if came else [])
                     self.most_in_flight = max(self.most_in_flight, len(waiting))
                 else:
                     await asyncio.Event().wait()
@@ -106,13 +109,19 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
             raise error(Reason.MODEL_NOT_FOUND, f"model '{name}' does not exist", model=name)
         return self.models[name]
 
-    def _answer(self, row: predictor_pb2.TranscribeRow) -> predictor_pb2.TranscribeResponse:
+    def _answer(
+        self, row: predictor_pb2.TranscribeRow, detail: types_pb2.TranscriptDetail
+    ) -> predictor_pb2.TranscribeResponse:
         is_kept = self.reuse_asked[-1] and row.audio_path in self.kept
         result = predictor_pb2.TranscribeResult(row_key=row.row_key, reused=is_kept, is_new=not is_kept)
         if row.audio_path in self.failures:
             result.status.CopyFrom(to_status(self.failures[row.audio_path]))
         else:
-            result.transcript.text = self.hear(row.audio_path)
+            text = self.hear(row.audio_path)
+            _tell(result.transcript, text, detail)
+            texts = [text, *(f"{text} {number}" for number in range(1, detail.n_best))]
+            for one in texts if detail.n_best > 1 else ():
+                _tell(result.transcript.alternatives.add(), one, detail)
             result.transcript.audio_duration.CopyFrom(duration_pb2.Duration(seconds=2))
         return predictor_pb2.TranscribeResponse(result=result)
 
@@ -197,3 +206,18 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
 
 async def _comes(arriving: "asyncio.Task[Any] | None") -> bool:
     return bool(arriving and (await asyncio.wait([arriving], timeout=MAX_DELAY_S))[0])
+
+
+def _tell(
+    reading: predictor_pb2.Transcript | types_pb2.Alternative, text: str, detail: types_pb2.TranscriptDetail
+) -> None:
+    reading.text = text
+    if detail.confidence:
+        reading.confidence = 0.5
+    for second, word in enumerate(text.split() if detail.word_times else ()):
+        reading.words.add(
+            text=word,
+            start_offset=duration_pb2.Duration(seconds=second),
+            end_offset=duration_pb2.Duration(seconds=second + 1),
+            confidence=0.5 if detail.confidence else None,
+        )

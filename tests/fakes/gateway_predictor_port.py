@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from services.gateway.core.pipes import Pipe
+from services.gateway.core.plan_parts import Detail
 from services.gateway.core.plans import BeamSearch
 from services.gateway.core.ports import SendRow
 from services.gateway.core.records import InputRow, ModelVersion, RowAnswer, Transcription
@@ -36,6 +37,7 @@ class ShufflingPredictor:
         *,
         reuse: bool = False,
         beam: BeamSearch | None = None,
+        detail: Detail | None = None,
     ) -> AsyncIterator[Transcription]:
         pipe: Pipe[InputRow] = Pipe(1)
         self.streams += 1

@@ -1057,6 +1057,7 @@ class PredictPlan(_message.Message):
     REUSE_FIELD_NUMBER: _builtins.int
     ONLY_NEW_FIELD_NUMBER: _builtins.int
     BEAM_SEARCH_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     batch_size: _builtins.int
@@ -1087,6 +1088,10 @@ class PredictPlan(_message.Message):
     def beam_search(self) -> _types_pb2.BeamSearch:
         """How labels become text; unset for the best label of every frame."""
 
+    @_builtins.property
+    def detail(self) -> _types_pb2.TranscriptDetail:
+        """What is told beside the text."""
+
     def __init__(
         self,
         *,
@@ -1101,10 +1106,11 @@ class PredictPlan(_message.Message):
         reuse: _builtins.bool = ...,
         only_new: _builtins.bool = ...,
         beam_search: _types_pb2.BeamSearch | None = ...,
+        detail: _types_pb2.TranscriptDetail | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "model", b"model", "query", b"query"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "detail", b"detail", "model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "beam_search", b"beam_search", "language", b"language", "model", b"model", "only_new", b"only_new", "precision", b"precision", "query", b"query", "result_col", b"result_col", "reuse", b"reuse", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "beam_search", b"beam_search", "detail", b"detail", "language", b"language", "model", b"model", "only_new", b"only_new", "precision", b"precision", "query", b"query", "result_col", b"result_col", "reuse", b"reuse", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

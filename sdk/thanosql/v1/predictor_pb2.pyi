@@ -65,6 +65,7 @@ class TranscribeConfig(_message.Message):
     PRECISION_FIELD_NUMBER: _builtins.int
     REUSE_FIELD_NUMBER: _builtins.int
     BEAM_SEARCH_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
@@ -79,6 +80,10 @@ class TranscribeConfig(_message.Message):
     def beam_search(self) -> _types_pb2.BeamSearch:
         """How labels become text; unset for the best label of every frame."""
 
+    @_builtins.property
+    def detail(self) -> _types_pb2.TranscriptDetail:
+        """What is told beside the text; unset for nothing."""
+
     def __init__(
         self,
         *,
@@ -87,10 +92,11 @@ class TranscribeConfig(_message.Message):
         precision: _types_pb2.Precision.ValueType = ...,
         reuse: _builtins.bool = ...,
         beam_search: _types_pb2.BeamSearch | None = ...,
+        detail: _types_pb2.TranscriptDetail | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "detail", b"detail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "model", b"model", "precision", b"precision", "reuse", b"reuse", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "detail", b"detail", "model", b"model", "precision", b"precision", "reuse", b"reuse", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -214,23 +220,41 @@ class Transcript(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     AUDIO_DURATION_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    ALTERNATIVES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text; empty for silence."""
+    confidence: _builtins.float
+    """The share of its words that are probably right, 0 to 1; absent unless asked for, and without words."""
     @_builtins.property
     def audio_duration(self) -> _duration_pb2.Duration:
         """Length of the recording."""
+
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Word]:
+        """Its words in order; empty unless asked for."""
+
+    @_builtins.property
+    def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Alternative]:
+        """The readings, the best first, which is the text; empty unless several were asked for."""
 
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         audio_duration: _duration_pb2.Duration | None = ...,
+        words: _abc.Iterable[_types_pb2.Word] | None = ...,
+        confidence: _builtins.float | None = ...,
+        alternatives: _abc.Iterable[_types_pb2.Alternative] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio_duration", b"audio_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "audio_duration", b"audio_duration", "confidence", b"confidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_duration", b"audio_duration", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "alternatives", b"alternatives", "audio_duration", b"audio_duration", "confidence", b"confidence", "text", b"text", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
 
 Global___Transcript: _TypeAlias = Transcript  # noqa: Y015
 
@@ -570,6 +594,7 @@ class RecognizeRequest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     BEAM_SEARCH_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model."""
     version: _builtins.int
@@ -580,6 +605,10 @@ class RecognizeRequest(_message.Message):
     def beam_search(self) -> _types_pb2.BeamSearch:
         """How labels become text; unset for the best label of every frame."""
 
+    @_builtins.property
+    def detail(self) -> _types_pb2.TranscriptDetail:
+        """What is told beside the text; unset for nothing."""
+
     def __init__(
         self,
         *,
@@ -587,10 +616,11 @@ class RecognizeRequest(_message.Message):
         version: _builtins.int = ...,
         audio: _builtins.bytes = ...,
         beam_search: _types_pb2.BeamSearch | None = ...,
+        detail: _types_pb2.TranscriptDetail | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "detail", b"detail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "beam_search", b"beam_search", "model", b"model", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "beam_search", b"beam_search", "detail", b"detail", "model", b"model", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -674,6 +704,8 @@ class StreamingConfig(_message.Message):
     INTERIM_RESULTS_FIELD_NUMBER: _builtins.int
     ENDPOINT_SILENCE_FIELD_NUMBER: _builtins.int
     MAX_UTTERANCE_FIELD_NUMBER: _builtins.int
+    WORD_TIMES_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model."""
     version: _builtins.int
@@ -682,6 +714,10 @@ class StreamingConfig(_message.Message):
     """Rate of the samples, 16 bit little endian, one channel."""
     interim_results: _builtins.bool
     """Send interim results."""
+    word_times: _builtins.bool
+    """Tell of final results when each word was said."""
+    confidence: _builtins.bool
+    """Tell of final results how sure the text is, and with `word_times` how sure each word."""
     @_builtins.property
     def endpoint_silence(self) -> _duration_pb2.Duration:
         """Silence that ends an utterance, 0.2 to 5 s; unset for the server's own choice."""
@@ -699,10 +735,12 @@ class StreamingConfig(_message.Message):
         interim_results: _builtins.bool = ...,
         endpoint_silence: _duration_pb2.Duration | None = ...,
         max_utterance: _duration_pb2.Duration | None = ...,
+        word_times: _builtins.bool = ...,
+        confidence: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint_silence", b"endpoint_silence", "max_utterance", b"max_utterance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint_silence", b"endpoint_silence", "interim_results", b"interim_results", "max_utterance", b"max_utterance", "model", b"model", "sample_rate_hz", b"sample_rate_hz", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "endpoint_silence", b"endpoint_silence", "interim_results", b"interim_results", "max_utterance", b"max_utterance", "model", b"model", "sample_rate_hz", b"sample_rate_hz", "version", b"version", "word_times", b"word_times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -768,12 +806,16 @@ class StreamingResult(_message.Message):
     STABILITY_FIELD_NUMBER: _builtins.int
     START_OFFSET_FIELD_NUMBER: _builtins.int
     END_OFFSET_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text."""
     is_final: _builtins.bool
     """True when it will not change."""
     stability: _builtins.float
     """How sure it is that an interim text stays, from 0 to 1. Text of 0.5 and above only grows until the final result."""
+    confidence: _builtins.float
+    """The share of the words of a final result that are probably right, 0 to 1; absent unless asked for."""
     @_builtins.property
     def start_offset(self) -> _duration_pb2.Duration:
         """Where its first word begins in the audio."""
@@ -781,6 +823,10 @@ class StreamingResult(_message.Message):
     @_builtins.property
     def end_offset(self) -> _duration_pb2.Duration:
         """Where its last word ends in the audio."""
+
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Word]:
+        """The words of a final result in order; empty unless asked for."""
 
     def __init__(
         self,
@@ -790,12 +836,16 @@ class StreamingResult(_message.Message):
         stability: _builtins.float = ...,
         start_offset: _duration_pb2.Duration | None = ...,
         end_offset: _duration_pb2.Duration | None = ...,
+        words: _abc.Iterable[_types_pb2.Word] | None = ...,
+        confidence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_offset", b"end_offset", "start_offset", b"start_offset"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "start_offset", b"start_offset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_offset", b"end_offset", "is_final", b"is_final", "stability", b"stability", "start_offset", b"start_offset", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_offset", b"end_offset", "is_final", b"is_final", "stability", b"stability", "start_offset", b"start_offset", "text", b"text", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
 
 Global___StreamingResult: _TypeAlias = StreamingResult  # noqa: Y015
 

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17thanosql/v1/types.proto\x12\x0bthanosql.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"F\n\nSourceSpan\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x04 \x01(\x05\"@\n\x06Notice\x12\x0f\n\x07message\x18\x01 \x01(\t\x12%\n\x04span\x18\x02 \x01(\x0b\x32\x17.thanosql.v1.SourceSpan\"I\n\x08\x41rtefact\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"\x90\x04\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.thanosql.v1.ModelKind\x12\x0c\n\x04\x62\x61se\x18\x04 \x01(\t\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12(\n\tartefacts\x18\x06 \x03(\x0b\x32\x15.thanosql.v1.Artefact\x12\x37\n\x07metrics\x18\x07 \x03(\x0b\x32&.thanosql.v1.ModelVersion.MetricsEntry\x12=\n\nproperties\x18\x08 \x03(\x0b\x32).thanosql.v1.ModelVersion.PropertiesEntry\x12\x0e\n\x06\x61\x63tive\x18\t \x01(\x08\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nbuilt_from\x18\x0b \x03(\x0b\x32\x19.thanosql.v1.TableVersion\x12(\n\x06\x66\x61mily\x18\x0c \x01(\x0e\x32\x18.thanosql.v1.ModelFamily\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa4\x01\n\x05Table\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\trow_count\x18\x02 \x01(\x03\x12$\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x13.thanosql.v1.Column\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nquarantine\x18\x06 \x01(\t\"\x85\x01\n\x0cTableVersion\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\toperation\x18\x04 \x01(\t\x12\x11\n\trow_count\x18\x05 \x01(\x03\"$\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\"I\n\x08RowError\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"\x87\x01\n\nBeamSearch\x12\x16\n\x0elanguage_model\x18\x01 \x01(\t\x12\x11\n\tlm_weight\x18\x02 \x01(\x01\x12\x12\n\nword_score\x18\x03 \x01(\x01\x12\x12\n\nbeam_width\x18\x04 \x01(\x05\x12&\n\x08hotwords\x18\x05 \x03(\x0b\x32\x14.thanosql.v1.Hotword\")\n\x07Hotword\x12\x0e\n\x06phrase\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"\xc3\x01\n\x06Scores\x12\x0b\n\x03wer\x18\x01 \x01(\x01\x12\x0b\n\x03\x63\x65r\x18\x02 \x01(\x01\x12\x15\n\rsubstitutions\x18\x03 \x01(\x03\x12\x11\n\tdeletions\x18\x04 \x01(\x03\x12\x12\n\ninsertions\x18\x05 \x01(\x03\x12\x17\n\x0freference_words\x18\x06 \x01(\x03\x12\x0c\n\x04rows\x18\x07 \x01(\x03\x12\x15\n\rrows_left_out\x18\x08 \x01(\x03\x12\x0f\n\x07\x61udio_s\x18\t \x01(\x01\x12\x12\n\nnormaliser\x18\n \x01(\t*\x86\x01\n\tModelKind\x12\x1a\n\x16MODEL_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fMODEL_KIND_BASE\x10\x01\x12\x17\n\x13MODEL_KIND_PREBUILT\x10\x02\x12\x16\n\x12MODEL_KIND_TRAINED\x10\x03\x12\x17\n\x13MODEL_KIND_UPLOADED\x10\x04*g\n\x0bModelFamily\x12\x1c\n\x18MODEL_FAMILY_UNSPECIFIED\x10\x00\x12\x1b\n\x17MODEL_FAMILY_RECOGNISER\x10\x01\x12\x1d\n\x19MODEL_FAMILY_TEXT_ENCODER\x10\x02*i\n\tPrecision\x12\x19\n\x15PRECISION_UNSPECIFIED\x10\x00\x12\x15\n\x11PRECISION_FLOAT32\x10\x01\x12\x16\n\x12PRECISION_BFLOAT16\x10\x02\x12\x12\n\x0ePRECISION_INT8\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17thanosql/v1/types.proto\x12\x0bthanosql.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"F\n\nSourceSpan\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x04 \x01(\x05\"@\n\x06Notice\x12\x0f\n\x07message\x18\x01 \x01(\t\x12%\n\x04span\x18\x02 \x01(\x0b\x32\x17.thanosql.v1.SourceSpan\"I\n\x08\x41rtefact\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"\x90\x04\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.thanosql.v1.ModelKind\x12\x0c\n\x04\x62\x61se\x18\x04 \x01(\t\x12\x0e\n\x06origin\x18\x05 \x01(\t\x12(\n\tartefacts\x18\x06 \x03(\x0b\x32\x15.thanosql.v1.Artefact\x12\x37\n\x07metrics\x18\x07 \x03(\x0b\x32&.thanosql.v1.ModelVersion.MetricsEntry\x12=\n\nproperties\x18\x08 \x03(\x0b\x32).thanosql.v1.ModelVersion.PropertiesEntry\x12\x0e\n\x06\x61\x63tive\x18\t \x01(\x08\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nbuilt_from\x18\x0b \x03(\x0b\x32\x19.thanosql.v1.TableVersion\x12(\n\x06\x66\x61mily\x18\x0c \x01(\x0e\x32\x18.thanosql.v1.ModelFamily\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa4\x01\n\x05Table\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\trow_count\x18\x02 \x01(\x03\x12$\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x13.thanosql.v1.Column\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nquarantine\x18\x06 \x01(\t\"\x85\x01\n\x0cTableVersion\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\toperation\x18\x04 \x01(\t\x12\x11\n\trow_count\x18\x05 \x01(\x03\"$\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\"I\n\x08RowError\x12\x0b\n\x03row\x18\x01 \x01(\x03\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"\x87\x01\n\nBeamSearch\x12\x16\n\x0elanguage_model\x18\x01 \x01(\t\x12\x11\n\tlm_weight\x18\x02 \x01(\x01\x12\x12\n\nword_score\x18\x03 \x01(\x01\x12\x12\n\nbeam_width\x18\x04 \x01(\x05\x12&\n\x08hotwords\x18\x05 \x03(\x0b\x32\x14.thanosql.v1.Hotword\")\n\x07Hotword\x12\x0e\n\x06phrase\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"J\n\x10TranscriptDetail\x12\x12\n\nword_times\x18\x01 \x01(\x08\x12\x12\n\nconfidence\x18\x02 \x01(\x08\x12\x0e\n\x06n_best\x18\x03 \x01(\x05\"\x9c\x01\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\nconfidence\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\r\n\x0b_confidence\"e\n\x0b\x41lternative\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x17\n\nconfidence\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12 \n\x05words\x18\x03 \x03(\x0b\x32\x11.thanosql.v1.WordB\r\n\x0b_confidence\"\xc3\x01\n\x06Scores\x12\x0b\n\x03wer\x18\x01 \x01(\x01\x12\x0b\n\x03\x63\x65r\x18\x02 \x01(\x01\x12\x15\n\rsubstitutions\x18\x03 \x01(\x03\x12\x11\n\tdeletions\x18\x04 \x01(\x03\x12\x12\n\ninsertions\x18\x05 \x01(\x03\x12\x17\n\x0freference_words\x18\x06 \x01(\x03\x12\x0c\n\x04rows\x18\x07 \x01(\x03\x12\x15\n\rrows_left_out\x18\x08 \x01(\x03\x12\x0f\n\x07\x61udio_s\x18\t \x01(\x01\x12\x12\n\nnormaliser\x18\n \x01(\t*\x86\x01\n\tModelKind\x12\x1a\n\x16MODEL_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fMODEL_KIND_BASE\x10\x01\x12\x17\n\x13MODEL_KIND_PREBUILT\x10\x02\x12\x16\n\x12MODEL_KIND_TRAINED\x10\x03\x12\x17\n\x13MODEL_KIND_UPLOADED\x10\x04*g\n\x0bModelFamily\x12\x1c\n\x18MODEL_FAMILY_UNSPECIFIED\x10\x00\x12\x1b\n\x17MODEL_FAMILY_RECOGNISER\x10\x01\x12\x1d\n\x19MODEL_FAMILY_TEXT_ENCODER\x10\x02*i\n\tPrecision\x12\x19\n\x15PRECISION_UNSPECIFIED\x10\x00\x12\x15\n\x11PRECISION_FLOAT32\x10\x01\x12\x16\n\x12PRECISION_BFLOAT16\x10\x02\x12\x12\n\x0ePRECISION_INT8\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,36 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELVERSION_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_MODELVERSION_PROPERTIESENTRY']._loaded_options = None
   _globals['_MODELVERSION_PROPERTIESENTRY']._serialized_options = b'8\001'
-  _globals['_MODELKIND']._serialized_start=1613
-  _globals['_MODELKIND']._serialized_end=1747
-  _globals['_MODELFAMILY']._serialized_start=1749
-  _globals['_MODELFAMILY']._serialized_end=1852
-  _globals['_PRECISION']._serialized_start=1854
-  _globals['_PRECISION']._serialized_end=1959
-  _globals['_SOURCESPAN']._serialized_start=73
-  _globals['_SOURCESPAN']._serialized_end=143
-  _globals['_NOTICE']._serialized_start=145
-  _globals['_NOTICE']._serialized_end=209
-  _globals['_ARTEFACT']._serialized_start=211
-  _globals['_ARTEFACT']._serialized_end=284
-  _globals['_MODELVERSION']._serialized_start=287
-  _globals['_MODELVERSION']._serialized_end=815
-  _globals['_MODELVERSION_METRICSENTRY']._serialized_start=718
-  _globals['_MODELVERSION_METRICSENTRY']._serialized_end=764
-  _globals['_MODELVERSION_PROPERTIESENTRY']._serialized_start=766
-  _globals['_MODELVERSION_PROPERTIESENTRY']._serialized_end=815
-  _globals['_TABLE']._serialized_start=818
-  _globals['_TABLE']._serialized_end=982
-  _globals['_TABLEVERSION']._serialized_start=985
-  _globals['_TABLEVERSION']._serialized_end=1118
-  _globals['_COLUMN']._serialized_start=1120
-  _globals['_COLUMN']._serialized_end=1156
-  _globals['_ROWERROR']._serialized_start=1158
-  _globals['_ROWERROR']._serialized_end=1231
-  _globals['_BEAMSEARCH']._serialized_start=1234
-  _globals['_BEAMSEARCH']._serialized_end=1369
-  _globals['_HOTWORD']._serialized_start=1371
-  _globals['_HOTWORD']._serialized_end=1412
-  _globals['_SCORES']._serialized_start=1415
-  _globals['_SCORES']._serialized_end=1610
+  _globals['_MODELKIND']._serialized_start=1983
+  _globals['_MODELKIND']._serialized_end=2117
+  _globals['_MODELFAMILY']._serialized_start=2119
+  _globals['_MODELFAMILY']._serialized_end=2222
+  _globals['_PRECISION']._serialized_start=2224
+  _globals['_PRECISION']._serialized_end=2329
+  _globals['_SOURCESPAN']._serialized_start=105
+  _globals['_SOURCESPAN']._serialized_end=175
+  _globals['_NOTICE']._serialized_start=177
+  _globals['_NOTICE']._serialized_end=241
+  _globals['_ARTEFACT']._serialized_start=243
+  _globals['_ARTEFACT']._serialized_end=316
+  _globals['_MODELVERSION']._serialized_start=319
+  _globals['_MODELVERSION']._serialized_end=847
+  _globals['_MODELVERSION_METRICSENTRY']._serialized_start=750
+  _globals['_MODELVERSION_METRICSENTRY']._serialized_end=796
+  _globals['_MODELVERSION_PROPERTIESENTRY']._serialized_start=798
+  _globals['_MODELVERSION_PROPERTIESENTRY']._serialized_end=847
+  _globals['_TABLE']._serialized_start=850
+  _globals['_TABLE']._serialized_end=1014
+  _globals['_TABLEVERSION']._serialized_start=1017
+  _globals['_TABLEVERSION']._serialized_end=1150
+  _globals['_COLUMN']._serialized_start=1152
+  _globals['_COLUMN']._serialized_end=1188
+  _globals['_ROWERROR']._serialized_start=1190
+  _globals['_ROWERROR']._serialized_end=1263
+  _globals['_BEAMSEARCH']._serialized_start=1266
+  _globals['_BEAMSEARCH']._serialized_end=1401
+  _globals['_HOTWORD']._serialized_start=1403
+  _globals['_HOTWORD']._serialized_end=1444
+  _globals['_TRANSCRIPTDETAIL']._serialized_start=1446
+  _globals['_TRANSCRIPTDETAIL']._serialized_end=1520
+  _globals['_WORD']._serialized_start=1523
+  _globals['_WORD']._serialized_end=1679
+  _globals['_ALTERNATIVE']._serialized_start=1681
+  _globals['_ALTERNATIVE']._serialized_end=1782
+  _globals['_SCORES']._serialized_start=1785
+  _globals['_SCORES']._serialized_end=1980
 # @@protoc_insertion_point(module_scope)

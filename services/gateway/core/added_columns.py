@@ -12,35 +12,44 @@ from services.gateway.core.run import Run
 
 ERROR_COLUMN = "error"
 
-Results = Callable[[Sequence[RowAnswer]], pa.Array]
-"""The values of the result column; null where a row failed."""
+Results = Callable[[Sequence[RowAnswer]], Sequence[pa.Array]]
+"""The values of the added columns but for `error`; null where a row failed."""
 
 
 def extended_schema(
-    text: str, statement: Predict | Convert, inner: pa.Schema, result_type: pa.DataType
+    text: str, statement: Predict | Convert, inner: pa.Schema, results: Sequence[pa.Field]
 ) -> pa.Schema:
-    """The columns of the answer; raises where the query's columns do not fit the statement."""
+    """The columns of the answer; raises where the query's columns do not fit the statement.
+
+    Args:
+        text: Of the call.
+        statement: In it.
+        inner: The query's columns.
+        results: The columns that are added, the one that `result_col` names first; `error` follows.
+    """
     column, words = statement.audio_col, "recordings"
     if isinstance(statement, Convert) and statement.text_col:
         column, words = statement.text_col, "texts"
         texts_column(text, statement, inner, column)
     else:
         recordings_column(text, statement, inner, column)
-    taken = {ERROR_COLUMN: "the reasons of failed rows", column: f"the {words}"}
+    others = {field.name: f"the {field.name}" for field in results[1:]}
+    taken = {**others, ERROR_COLUMN: "the reasons of failed rows", column: f"the {words}"}
     check_result_col(text, statement, taken)
-    fields = [inner.field(kept) for kept in kept_columns(statement, inner)]
-    added = [pa.field(statement.result_col, result_type), pa.field(ERROR_COLUMN, pa.string())]
-    return pa.schema([*fields, *added])
+    fields = [inner.field(kept) for kept in kept_columns(inner, results)]
+    return pa.schema([*fields, *results, pa.field(ERROR_COLUMN, pa.string())])
 
 
-def kept_columns(statement: Predict | Convert, inner: pa.Schema) -> list[int]:
+def kept_columns(inner: pa.Schema, results: Sequence[pa.Field]) -> list[int]:
     """The query's columns that stay; one that has the name of an added one, whatever its case, does not."""
-    return without(inner, (statement.result_col, ERROR_COLUMN))
+    return without(inner, [*(field.name for field in results), ERROR_COLUMN])
 
 
-async def tell_replaced(run: Run, statement: Predict | Convert, inner: pa.Schema) -> None:
+async def tell_replaced(
+    run: Run, statement: Predict | Convert, inner: pa.Schema, results: Sequence[pa.Field]
+) -> None:
     """Say which columns of the query do not stay."""
-    kept = kept_columns(statement, inner)
+    kept = kept_columns(inner, results)
     replaced = [name for index, name in enumerate(inner.names) if index not in kept]
     if replaced:
         names = ", ".join(f"'{name}'" for name in replaced)
@@ -58,7 +67,7 @@ async def extended(
     async for chunk in chunks:
         columns = [chunk.batch.column(index) for index in kept]
         failed = pa.array([_explanation(answer) for answer in chunk.answers], pa.string())
-        yield pa.RecordBatch.from_arrays([*columns, results(chunk.answers), failed], schema=schema)
+        yield pa.RecordBatch.from_arrays([*columns, *results(chunk.answers), failed], schema=schema)
 
 
 def _explanation(answer: RowAnswer) -> str | None:

@@ -26,7 +26,7 @@ async def open_conversion(run: Run, statement: Convert) -> AsyncIterator[Rows]:
     async with open_query(run, statement.query) as rows:
         # Checked before anything is computed; how many numbers an embedding has, the model says.
         conversion_schema(run.text, statement, rows.schema, dimension=1)
-        await tell_replaced(run, statement, rows.schema)
+        await tell_replaced(run, statement, rows.schema, [_field(statement, dimension=1)])
         task = Task(
             model=statement.model,
             batch_size=statement.batch_size,
@@ -39,14 +39,14 @@ async def open_conversion(run: Run, statement: Convert) -> AsyncIterator[Rows]:
             async with open_answers(run, task, rows, progress, embed) as embedded:
                 dimension = embedded.call.dimension
                 schema = conversion_schema(run.text, statement, rows.schema, dimension)
-                kept = kept_columns(statement, rows.schema)
+                kept = kept_columns(rows.schema, [_field(statement, dimension)])
                 results = partial(_embeddings, dimension=dimension)
                 yield Rows(schema=schema, batches=extended(embedded.chunks, schema, kept, results))
 
 
 def conversion_schema(text: str, statement: Convert, inner: pa.Schema, dimension: int) -> pa.Schema:
     """The columns of the answer; raises where the query's columns do not fit the statement."""
-    return extended_schema(text, statement, inner, _type(dimension))
+    return extended_schema(text, statement, inner, [_field(statement, dimension)])
 
 
 async def embedding_dimension(run: Run, statement: Convert) -> tuple[ModelVersion, int]:
@@ -85,9 +85,14 @@ def _embedding_of(run: Run, *, texts: bool) -> Ask[Embedding]:
     return run.peers.predictor.embed_texts if texts else run.peers.predictor.embed
 
 
+def _field(statement: Convert, dimension: int) -> pa.Field:
+    return pa.field(statement.result_col, _type(dimension))
+
+
 def _type(dimension: int) -> pa.DataType:
     return pa.list_(pa.float32(), dimension)
 
 
-def _embeddings(answers: Sequence[RowAnswer], dimension: int) -> pa.Array:
-    return pa.array([None if answer.failed else answer.embedding for answer in answers], _type(dimension))
+def _embeddings(answers: Sequence[RowAnswer], dimension: int) -> list[pa.Array]:
+    values = [None if answer.failed else answer.embedding for answer in answers]
+    return [pa.array(values, _type(dimension))]

@@ -51,6 +51,7 @@ from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import explained_manner, search_schema
 from services.gateway.core.searching_nearest import explained_nearest_search, nearest_search_schema
+from services.gateway.core.transcript_columns import transcript_fields
 
 _NO_COLUMNS = pa.schema([])
 STEPS = pa.schema([("step", pa.int64()), ("what", pa.string())])
@@ -134,13 +135,19 @@ async def _explain_predict(run: Run, statement: Predict) -> Explained:
         f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
         f"{_in_precision(statement)}{beam}, "
         f"{statement.batch_size} rows a batch; {kept} transcripts that are kept; "
-        f"add the columns '{statement.result_col}' and 'error'"
+        f"add the columns {_added(statement)} and 'error'"
     )
     return Explained(steps=[*inner.steps, *filter(None, [asked.step]), step], schema=schema)
 
 
 def _in_precision(statement: Predict | Evaluate) -> str:
     return f" in {statement.precision}" if statement.precision else ""
+
+
+def _added(statement: Predict) -> str:
+    names = ", ".join(f"'{field.name}'" for field in transcript_fields(statement))
+    readings = statement.detail.n_best
+    return f"{names} (the {readings} best readings)" if readings > 1 else names
 
 
 async def _explain_convert(run: Run, statement: Convert) -> Explained:

@@ -45,3 +45,18 @@ class Query:
     span: Span
     versions: Sequence[TableAtVersion] = ()
     kind: str = "SELECT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """What PREDICT tells of a recording beside its text.
+
+    Attributes:
+        word_times: When each word was said.
+        confidence: How sure the text is, and with `word_times` how sure each word.
+        n_best: Readings at most; 1 is the text alone.
+    """
+
+    word_times: bool = False
+    confidence: bool = False
+    n_best: int = 1

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from services.gateway.core.plan_changes import (
@@ -15,7 +15,7 @@ from services.gateway.core.plan_changes import (
     RestoreTable,
     Update,
 )
-from services.gateway.core.plan_parts import Name, Query
+from services.gateway.core.plan_parts import Detail, Name, Query
 from thanosql_runtime.errors import Span
 
 
@@ -85,6 +85,7 @@ class Predict:
     reuse: bool = True
     only_new: bool = False
     beam: BeamSearch | None = None
+    detail: Detail = field(default_factory=Detail)
     kind: str = "PREDICT"
 
 

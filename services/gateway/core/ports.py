@@ -7,7 +7,7 @@ from typing import Protocol
 
 from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
 from services.gateway.core.plan_changes import AlterTable, Copy
-from services.gateway.core.plan_parts import TableAtVersion
+from services.gateway.core.plan_parts import Detail, TableAtVersion
 from services.gateway.core.plans import BeamSearch, DeleteModel, Plan, TrainingOptions
 from services.gateway.core.records import (
     Embedding,
@@ -270,11 +270,12 @@ class Predictor(Protocol):
         *,
         reuse: bool = False,
         beam: BeamSearch | None = None,
+        detail: Detail = ...,
     ) -> AbstractAsyncContextManager[Transcription]:
         """Transcribe what `send_rows` sends; every row is answered once, in any order.
 
         Leaving the context stops both directions. With `reuse`, transcripts that are kept are taken. What is
-        wrong with a beam search is raised before any row is sent.
+        wrong with a beam search is raised before any row is sent. Without `detail` the text is told alone.
         """
         ...
 

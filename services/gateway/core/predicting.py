@@ -1,7 +1,8 @@
 """PREDICT: the rows of a query with what was heard in each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pyarrow as pa
 
@@ -11,18 +12,20 @@ from services.gateway.core.new_rows import asked_rows
 from services.gateway.core.plans import Predict
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.queries import counting, open_query
-from services.gateway.core.records import RowAnswer, Rows
+from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
 from services.gateway.core.transcribing import Task, open_transcription
+from services.gateway.core.transcript_columns import transcript_columns, transcript_fields
 
 
 @asynccontextmanager
 async def open_prediction(run: Run, statement: Predict) -> AsyncIterator[Rows]:
-    """The rows of the query, then the result column and `error`."""
+    """The rows of the query, then the result column, what was asked for beside it, and `error`."""
     asked = await asked_rows(run, statement)
     async with open_query(run, asked.query) as rows:
         schema = prediction_schema(run.text, statement, rows.schema)
-        await tell_replaced(run, statement, rows.schema)
+        results = transcript_fields(statement)
+        await tell_replaced(run, statement, rows.schema, results)
         task = Task(
             model=statement.model,
             batch_size=statement.batch_size,
@@ -32,18 +35,16 @@ async def open_prediction(run: Run, statement: Predict) -> AsyncIterator[Rows]:
             only_unkept=asked.only_unkept,
             beam=statement.beam,
             span=statement.span,
+            detail=statement.detail,
         )
         async with counting(run, asked.query, rows.schema) as totals:
             progress = RowProgress(run, "transcribing", totals)
             async with open_transcription(run, task, rows, progress) as transcribed:
-                kept = kept_columns(statement, rows.schema)
-                yield Rows(schema=schema, batches=extended(transcribed.chunks, schema, kept, _heard))
+                kept = kept_columns(rows.schema, results)
+                heard = partial(transcript_columns, statement)
+                yield Rows(schema=schema, batches=extended(transcribed.chunks, schema, kept, heard))
 
 
 def prediction_schema(text: str, statement: Predict, inner: pa.Schema) -> pa.Schema:
     """The columns of the answer; raises where the query's columns do not fit the statement."""
-    return extended_schema(text, statement, inner, pa.string())
-
-
-def _heard(answers: Sequence[RowAnswer]) -> pa.Array:
-    return pa.array([None if answer.failed else answer.text for answer in answers], pa.string())
+    return extended_schema(text, statement, inner, transcript_fields(statement))

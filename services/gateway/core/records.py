@@ -208,15 +208,36 @@ class InputRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Word:
+    """A word that was said; how sure it is, None where nobody asked."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """One way to read a recording."""
+
+    text: str
+    confidence: float | None = None
+    words: Sequence[Word] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class RowAnswer:
     """The answer to one row: a transcript or an embedding, or why there is none.
 
     A transcript that is `reused` was kept and not computed; `was_kept` says that it was kept already when
     the statement began.
+    A transcript has one alternative, itself, unless more were asked for.
     """
 
     key: int
     text: str = ""
+    alternatives: Sequence[Alternative] = ()
     embedding: Sequence[float] = ()
     audio_s: float = 0.0
     reason: str = ""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -12,7 +12,7 @@ from services.gateway.core.columns import texts
 from services.gateway.core.ordering import AnsweredChunk, OrderedWindow
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.places import placed_at, placed_at_value
-from services.gateway.core.plan_parts import Name
+from services.gateway.core.plan_parts import Detail, Name
 from services.gateway.core.plans import BeamSearch, Evaluate, Predict, split_version
 from services.gateway.core.ports import SendRow
 from services.gateway.core.progress import RowProgress
@@ -43,6 +43,7 @@ class Task:
         only_unkept: Whether rows go whose transcript was kept when the statement began.
         beam: How labels become text; None for the best label of every frame.
         span: The statement, in which an option at fault is looked for; None where no option can be.
+        detail: What is told beside the text.
     """
 
     model: Name
@@ -55,6 +56,7 @@ class Task:
     only_unkept: bool = False
     beam: BeamSearch | None = None
     span: Span | None = None
+    detail: Detail = field(default_factory=Detail)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,9 @@ async def open_transcription(
 ) -> AsyncIterator[Answered[Transcription]]:
     """Transcribe the rows; who asked for a precision is told where another one serves."""
     reuse = task.reuse or task.only_unkept
-    ask = partial(run.peers.predictor.transcribe, task.precision, reuse=reuse, beam=task.beam)
+    ask = partial(
+        run.peers.predictor.transcribe, task.precision, reuse=reuse, beam=task.beam, detail=task.detail
+    )
     async with open_answers(run, task, rows, progress, ask) as transcribed:
         if task.precision and transcribed.call.notice:
             await run.notify(transcribed.call.notice)

@@ -102,6 +102,7 @@ class BeamOptions:
 class PredictOptions:
     """Options of PREDICT; language and task count for Whisper only.
 
+    Word times, confidence and more than one reading are told in columns of their own.
     Without a precision, the predictor's settings say it.
     """
 
@@ -114,6 +115,9 @@ class PredictOptions:
     reuse: bool = True
     only_new: bool = False
     beam: BeamOptions | None = None
+    word_times: bool = False
+    confidence: bool = False
+    n_best: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

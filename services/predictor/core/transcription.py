@@ -14,6 +14,8 @@ from services.predictor.core.admission import Gate
 from services.predictor.core.budget import SampleBudget
 from services.predictor.core.contents import Content, open_content, open_recording
 from services.predictor.core.decoding.beam.decoding import Beam
+from services.predictor.core.decoding.choosing import decoder_for
+from services.predictor.core.decoding.types import Detail
 from services.predictor.core.flow import answer_each
 from services.predictor.core.kept_transcripts import KeptTranscript, StreamTranscripts
 from services.predictor.core.loaded_model import LoadedModel
@@ -28,6 +30,7 @@ _log = structlog.get_logger("transcription")
 Heard = TypeVar("Heard", Transcript, Embedding)
 Outcome = TypeVar("Outcome", Transcript, Embedding, Transcript | KeptTranscript)
 Made = TypeVar("Made")
+_TEXT_ALONE = Detail()
 Hear = Callable[[LoadedModel, Audio, float | None], Awaitable[Heard]]
 """Makes an answer of samples, before a deadline where there is one."""
 
@@ -86,6 +89,7 @@ class Transcriber:
         rows: AsyncIterator[Row],
         kept: StreamTranscripts | None = None,
         beam: Beam | None = None,
+        detail: Detail = _TEXT_ALONE,
     ) -> AsyncGenerator[RowAnswer[Transcript | KeptTranscript], None]:
         """Answer every row once, in any order; closing the iterator drops the rows in flight.
 
@@ -94,8 +98,9 @@ class Transcriber:
             rows: Read to the end.
             kept: Where transcripts are looked for first, and kept; None for neither.
             beam: How labels become text; None for the best label of every frame.
+            detail: What is told beside the text.
         """
-        transcribe = partial(_transcribe, beam=beam)
+        transcribe = partial(_transcribe, beam=beam, detail=detail)
 
         async def hear(row: Row) -> Transcript | KeptTranscript:
             if kept is None:
@@ -115,7 +120,12 @@ class Transcriber:
         return answer_each(rows, partial(self._answer_row, model, hear), self._limits.rows_in_flight)
 
     async def recognize(
-        self, model: LoadedModel, audio: bytes, timeout_s: float | None, beam: Beam | None = None
+        self,
+        model: LoadedModel,
+        audio: bytes,
+        timeout_s: float | None,
+        beam: Beam | None = None,
+        detail: Detail = _TEXT_ALONE,
     ) -> Transcript:
         """Transcribe one short recording.
 
@@ -124,13 +134,14 @@ class Transcriber:
             audio: A file's bytes.
             timeout_s: When the caller gives up; a recording that still waits then is not computed.
             beam: As for `answer_rows`.
+            detail: As for `answer_rows`.
         """
         if len(audio) > self._limits.recognize_bytes:
             limit = self._limits.recognize_bytes
             text = f"the recording has {len(audio)} bytes, {limit} at most are taken; put it in a table"
             raise error(Reason.INVALID_ARGUMENT, text)
         deadline_s = None if timeout_s is None else self._clock.now() + timeout_s
-        hear = partial(_transcribe, beam=beam)
+        hear = partial(_transcribe, beam=beam, detail=detail)
         decoding = partial(
             decode, audio, sample_rate_hz=model.sample_rate_hz, max_duration_s=self._limits.max_duration_s
         )
@@ -220,14 +231,34 @@ class Transcriber:
 
 
 async def _transcribe(
-    model: LoadedModel, audio: Audio, deadline_s: float | None, beam: Beam | None
+    model: LoadedModel, audio: Audio, deadline_s: float | None, beam: Beam | None, detail: Detail
 ) -> Transcript:
+    if not detail.is_text_alone:
+        return await _transcribe_in_detail(model, audio, deadline_s, beam, detail)
     if beam is None:
         text = await model.transcribe(audio.samples, deadline_s)
     else:
         best = (await beam.decode(await model.score(audio.samples, deadline_s)))[0]
         text = model.acoustics.vocabulary.decode([heard.label for heard in best.labels])
     return Transcript(text=text, audio_s=audio.duration_s)
+
+
+async def _transcribe_in_detail(
+    model: LoadedModel, audio: Audio, deadline_s: float | None, beam: Beam | None, detail: Detail
+) -> Transcript:
+    if beam is None:
+        decoder = decoder_for(detail, model.acoustics.vocabulary)
+        readings = await model.decode(audio.samples, decoder, deadline_s)
+    else:
+        readings = await model.decode_by(audio.samples, beam.decode, deadline_s)
+    told = [one.told(word_times=detail.word_times, confidence=detail.confidence) for one in readings]
+    return Transcript(
+        text=told[0].text,
+        audio_s=audio.duration_s,
+        words=told[0].words,
+        confidence=told[0].confidence,
+        alternatives=told if detail.n_best > 1 else (),
+    )
 
 
 async def _embed(model: LoadedModel, audio: Audio, deadline_s: float | None) -> Embedding:

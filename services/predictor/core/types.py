@@ -2,13 +2,14 @@
 
 import enum
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from services.predictor.core.decoding.types import Reading, SpokenWord
 from thanosql_objects.model_files import ModelFiles
 from thanosql_runtime.errors import ThanosqlError
 
@@ -108,10 +109,21 @@ class TextRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Transcript:
-    """What was heard; the text is empty for silence."""
+    """What was heard.
+
+    Attributes:
+        text: Empty for silence.
+        audio_s: Length of the recording.
+        words: In order, with their times; empty unless asked for.
+        confidence: The share of the words that are probably right; None unless asked for, and without words.
+        alternatives: The readings, the best first, which is the text; empty unless several were asked for.
+    """
 
     text: str
     audio_s: float
+    words: Sequence[SpokenWord] = ()
+    confidence: float | None = None
+    alternatives: Sequence[Reading] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

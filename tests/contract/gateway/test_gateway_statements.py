@@ -255,6 +255,15 @@ async def test_explain_resolves_names_and_changes_nothing(world: World) -> None:
     assert world.predictor.streams_begun == 0
 
 
+async def test_explain_names_every_column_that_is_added(world: World) -> None:
+    answer = await world.client.succeed(
+        "EXPLAIN PREDICT USING Wav2Vec2En OPTIONS (word_times=True, confidence=True, n_best=3) "
+        "AS SELECT * FROM t"
+    )
+    added = "'predicted', 'confidence', 'words', 'alternatives' (the 3 best readings) and 'error'"
+    assert added in answer.rows[-1]["what"]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -321,6 +321,67 @@ async def test_recognize_answers_bytes(rig: Rig) -> None:
     assert answer.model.version == 1
 
 
+async def test_words_confidence_and_readings_are_told_when_asked_for(rig: Rig) -> None:
+    detail = types_pb2.TranscriptDetail(word_times=True, confidence=True, n_best=3)
+    audio = wav(babble(2.0))
+    request = predictor_pb2.RecognizeRequest(model="small", audio=audio, detail=detail)
+    recognised = (await rig.stub.Recognize(request, timeout=30)).transcript
+    rig.put({"a.wav": audio})
+    asked = Request(config=predictor_pb2.TranscribeConfig(model="small", detail=detail))
+    _, results = await transcribe(rig, [asked, *rows(["a.wav"])])
+    assert results[0].transcript == recognised
+    assert len(recognised.alternatives) == 3
+    assert recognised.alternatives[0].text == recognised.text
+    assert recognised.alternatives[0].words == recognised.words
+    assert " ".join(word.text for word in recognised.words) == recognised.text
+    assert 0.0 < recognised.confidence < 1.0
+    edges = [
+        edge.ToMicroseconds() for word in recognised.words for edge in (word.start_offset, word.end_offset)
+    ]
+    assert edges == sorted(edges)
+    assert edges[-1] <= 2_000_000
+
+
+async def test_a_beam_search_tells_words_and_readings_too(rig: Rig) -> None:
+    detail = types_pb2.TranscriptDetail(word_times=True, confidence=True, n_best=3)
+    search = types_pb2.BeamSearch(beam_width=8, hotwords=[types_pb2.Hotword(phrase="A", weight=1.0)])
+    request = predictor_pb2.RecognizeRequest(
+        model="small", audio=wav(babble(1.0)), detail=detail, beam_search=search
+    )
+    heard = (await rig.stub.Recognize(request, timeout=30)).transcript
+    assert len(heard.alternatives) == 3
+    assert heard.alternatives[0].text == heard.text == " ".join(word.text for word in heard.words)
+    assert all(0.0 < one.confidence < 1.0 for one in heard.alternatives)
+
+
+async def test_nothing_is_told_that_nobody_asked_for(rig: Rig) -> None:
+    audio = wav(babble(1.0))
+    plain = await rig.stub.Recognize(predictor_pb2.RecognizeRequest(model="small", audio=audio), timeout=30)
+    assert not plain.transcript.words
+    assert not plain.transcript.alternatives
+    assert not plain.transcript.HasField("confidence")
+    detail = types_pb2.TranscriptDetail(word_times=True)
+    asked = predictor_pb2.RecognizeRequest(model="small", audio=audio, detail=detail)
+    timed = await rig.stub.Recognize(asked, timeout=30)
+    assert timed.transcript.text == plain.transcript.text
+    assert not any(word.HasField("confidence") for word in timed.transcript.words)
+
+
+async def test_silence_has_no_words_and_no_confidence(rig: Rig) -> None:
+    detail = types_pb2.TranscriptDetail(word_times=True, confidence=True, n_best=2)
+    silence = wav(np.zeros((16_000, 1), dtype=np.float32))
+    request = predictor_pb2.RecognizeRequest(model="small", audio=silence, detail=detail)
+    heard = (await rig.stub.Recognize(request, timeout=30)).transcript
+    assert (heard.text, list(heard.words), heard.HasField("confidence")) == ("", [], False)
+
+
+@pytest.mark.parametrize("n_best", [-1, 11])
+async def test_more_readings_than_there_may_be_are_refused(rig: Rig, n_best: int) -> None:
+    detail = types_pb2.TranscriptDetail(n_best=n_best)
+    request = predictor_pb2.RecognizeRequest(model="small", audio=wav(babble(1.0)), detail=detail)
+    assert await failure_of(rig.stub.Recognize(request)) is Reason.INVALID_ARGUMENT
+
+
 @pytest.mark.parametrize(
     ("audio", "reason"),
     [

@@ -410,3 +410,24 @@ BUILD MODEL m USING b OPTIONS(language_model='a.arpa') AS SELECT * FROM t
 --|   line 1  |   BUILD MODEL m USING b OPTIONS(language_model='a.arpa') AS SELECT * FROM t
 --|           |                                 ^^^^^^^^^^^^^^ known: audio_col, text_col, epochs, batch_size, ...
 --| UNKNOWN_OPTION
+
+--# more readings than there may be
+PREDICT USING m OPTIONS(n_best=11) AS SELECT * FROM t
+--| error: option 'n_best': expected a whole number from 1 to 10, got 11
+--|   line 1  |   PREDICT USING m OPTIONS(n_best=11) AS SELECT * FROM t
+--|           |                                  ^^
+--| INVALID_OPTION_VALUE
+
+--# word times that are no truth value
+PREDICT USING m OPTIONS(word_times='yes') AS SELECT * FROM t
+--| error: option 'word_times': expected True or False, got the string 'yes'
+--|   line 1  |   PREDICT USING m OPTIONS(word_times='yes') AS SELECT * FROM t
+--|           |                                      ^^^^^
+--| INVALID_OPTION_VALUE
+
+--# an option of PREDICT that is nearly one
+PREDICT USING m OPTIONS(word_time=True) AS SELECT * FROM t
+--| error: unknown option 'word_time' for PREDICT
+--|   line 1  |   PREDICT USING m OPTIONS(word_time=True) AS SELECT * FROM t
+--|           |                           ^^^^^^^^^ did you mean 'word_times'? known: audio_col, batch_size, result_col, language, ...
+--| UNKNOWN_OPTION

@@ -6,7 +6,7 @@ SELECT text, predicted FROM (PREDICT USING m AS SELECT * FROM t) WHERE text <> p
 --|       model: m
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
 --|   canonical: SELECT text, predicted FROM (PREDICT USING m AS SELECT * FROM t) WHERE text <> predicted
 
@@ -52,7 +52,7 @@ PRINT AUDIO AS PREDICT USING m AS SELECT * FROM t
 --|       model: m
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
 --|   options: audio_col='audio_path'
 --|   canonical: PRINT AUDIO AS PREDICT USING m AS SELECT * FROM t
@@ -85,9 +85,9 @@ SELECT * FROM (PREDICT USING a AS SELECT * FROM (PREDICT USING b OPTIONS(result_
 --|             __nested_1: ListObjects
 --|               kind: 'TABLE'
 --|               canonical: LIST TABLE
---|           options: audio_col='audio_path', batch_size=16, result_col='first', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|           options: audio_col='audio_path', batch_size=16, result_col='first', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|           canonical: PREDICT USING b OPTIONS(result_col='first') AS SELECT * FROM (LIST TABLE)
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING a AS SELECT * FROM (PREDICT USING b OPTIONS(result_col='first') AS SELECT * FROM (LIST TABLE))
 --|   canonical: SELECT * FROM (PREDICT USING a AS SELECT * FROM (PREDICT USING b OPTIONS(result_col='first') AS SELECT * FROM (LIST TABLE)))
 
@@ -99,13 +99,13 @@ SELECT a.text, a.predicted, b.predicted FROM (PREDICT USING m.1 AS SELECT * FROM
 --|       model: m.1
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m.1 AS SELECT * FROM t
 --|     __nested_2: Predict
 --|       model: m.2
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m.2 AS SELECT * FROM t
 --|   canonical: SELECT a.text, a.predicted, b.predicted FROM (PREDICT USING m.1 AS SELECT * FROM t) a JOIN (PREDICT USING m.2 AS SELECT * FROM t) b USING (id)
 
@@ -118,7 +118,7 @@ WITH p AS (PREDICT USING m AS SELECT * FROM t) SELECT * FROM p JOIN u USING (id)
 --|       model: m
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
 --|   canonical: WITH p AS (PREDICT USING m AS SELECT * FROM t) SELECT * FROM p JOIN u USING (id)
 
@@ -150,13 +150,13 @@ SELECT * FROM t WHERE name IN (LIST TABLE)
 --|       model: m
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
 --|     __nested_2: Predict
 --|       model: n
 --|       query: SELECT * FROM u
 --|         tables: u
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING n AS SELECT * FROM u
 --|   canonical: (PREDICT USING m AS SELECT * FROM t) UNION ALL (PREDICT USING n AS SELECT * FROM u)
 
@@ -181,7 +181,7 @@ CREATE TABLE p AS PREDICT USING m AS SELECT * FROM t
 --|       model: m
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
 --|   or_replace: False
 --|   if_not_exists: False
@@ -196,7 +196,7 @@ INSERT INTO p (id, text) SELECT id, predicted FROM (PREDICT USING m AS SELECT * 
 --|       model: m
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
 --|   columns: id, text
 --|   canonical: INSERT INTO p (id, text) AS SELECT id, predicted FROM (PREDICT USING m AS SELECT * FROM t)
@@ -227,7 +227,7 @@ EVALUATE USING m AS SELECT * FROM t WHERE id NOT IN (SELECT id FROM (PREDICT USI
 --|       model: m
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
 --|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False
 --|   canonical: EVALUATE USING m AS SELECT * FROM t WHERE id NOT IN (SELECT id FROM (PREDICT USING m AS SELECT * FROM t) WHERE predicted = '')
@@ -253,7 +253,7 @@ SELECT * FROM (PREDICT USING m OPTIONS(epochs=3) AS SELECT * FROM t)
 --|       model: m
 --|       query: SELECT * FROM t
 --|         tables: t
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       notice: 1:40 option 'epochs' has no effect in PREDICT
 --|       canonical: PREDICT USING m AS SELECT * FROM t
 --|   canonical: SELECT * FROM (PREDICT USING m AS SELECT * FROM t)

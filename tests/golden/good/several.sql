@@ -46,7 +46,7 @@ SHOW JOBS
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING m AS SELECT * FROM t
 --| ShowJobs
 --|   canonical: SHOW JOBS

@@ -4,7 +4,7 @@ PREDICT USING m AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING m AS SELECT * FROM t
 
 --# predict with a version
@@ -13,7 +13,7 @@ PREDICT USING m.2 AS SELECT * FROM t
 --|   model: m.2
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING m.2 AS SELECT * FROM t
 
 --# predict with every option
@@ -22,7 +22,7 @@ PREDICT USING Whisper OPTIONS(audio_col='path', batch_size=1, result_col='heard'
 --|   model: Whisper
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate', precision=None, reuse=True, only_new=False
+--|   options: audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING Whisper OPTIONS(audio_col='path', batch_size=1, result_col='heard', language='ko', task='translate') AS SELECT * FROM t
 
 --# predict what is new, and nothing from what is kept
@@ -31,7 +31,7 @@ PREDICT USING m OPTIONS(reuse=False, only_new=True) AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=False, only_new=True
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=False, only_new=True, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING m OPTIONS(reuse=False, only_new=True) AS SELECT * FROM t
 
 --# evaluate with what is kept
@@ -43,13 +43,22 @@ EVALUATE USING m OPTIONS(reuse=True) AS SELECT * FROM t
 --|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=True
 --|   canonical: EVALUATE USING m OPTIONS(reuse=True) AS SELECT * FROM t
 
+--# predict with words, their times, confidence and several readings
+PREDICT USING m OPTIONS(word_times=True, confidence=true, n_best=3) AS SELECT * FROM t
+--| Predict
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=True, confidence=True, n_best=3
+--|   canonical: PREDICT USING m OPTIONS(word_times=True, confidence=True, n_best=3) AS SELECT * FROM t
+
 --# options that only training needs
 PREDICT USING m OPTIONS(text_col='text', max_epochs=1, learning_rate=0.1, overwrite=True) AS SELECT * FROM t
 --| Predict
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   notice: 1:25 option 'text_col' has no effect in PREDICT
 --|   notice: 1:42 option 'max_epochs' has no effect in PREDICT
 --|   notice: 1:56 option 'learning_rate' has no effect in PREDICT
@@ -62,7 +71,7 @@ PREDICT USING m OPTIONS(epochs='many') AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   notice: 1:25 option 'epochs' has no effect in PREDICT
 --|   canonical: PREDICT USING m AS SELECT * FROM t
 
@@ -79,7 +88,7 @@ AS
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING m OPTIONS(audio_col='path') AS SELECT * FROM t
 
 --# evaluate
@@ -225,7 +234,7 @@ EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision='int8', reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision='int8', reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING m OPTIONS(precision='int8') AS SELECT * FROM t
 --| Evaluate
 --|   model: m
@@ -240,7 +249,7 @@ PREDICT USING m OPTIONS(language_model='lm/books.arpa', lm_weight=0.7, word_scor
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   beam: language_model='lm/books.arpa', lm_weight=0.7, word_score=-1.0, beam_width=32, hotwords=[], hotword_weight=10.0
 --|   canonical: PREDICT USING m OPTIONS(language_model='lm/books.arpa', lm_weight=0.7, word_score=-1.0, beam_width=32) AS SELECT * FROM t
 
@@ -250,7 +259,7 @@ PREDICT USING m OPTIONS(hotwords=['refund', ['charge back', 12]], hotword_weight
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   beam: language_model=None, lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[('refund', None), ('charge back', 12.0)], hotword_weight=8.0
 --|   canonical: PREDICT USING m OPTIONS(hotwords=['refund', ['charge back', 12.0]], hotword_weight=8.0) AS SELECT * FROM t
 
@@ -260,7 +269,7 @@ PREDICT USING m OPTIONS(beam_width=64) AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   beam: language_model=None, lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[], hotword_weight=10.0
 --|   canonical: PREDICT USING m OPTIONS(beam_width=64) AS SELECT * FROM t
 

@@ -42,7 +42,7 @@ AS SELECT * FROM librispeech_train
 --|   model: tutorial_audio_recognition
 --|   query: SELECT * FROM librispeech_train
 --|     tables: librispeech_train
---|   options: audio_col='audio_path', batch_size=8, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=8, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   notice: 2:34 option 'text_col' has no effect in PREDICT
 --|   notice: 2:51 option 'epochs' has no effect in PREDICT
 --|   canonical: PREDICT USING tutorial_audio_recognition OPTIONS(batch_size=8) AS SELECT * FROM librispeech_train
@@ -65,5 +65,5 @@ PREDICT USING my_speech_recognition_model OPTIONS (audio_col='audio_path') AS SE
 --|   model: my_speech_recognition_model
 --|   query: SELECT * FROM librispeech_test
 --|     tables: librispeech_test
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING my_speech_recognition_model AS SELECT * FROM librispeech_test

@@ -63,7 +63,7 @@ PREDICT USING m AS SELECT * FROM t AT VERSION 4
 --|   model: m
 --|   query: SELECT * FROM "__version_4_of_t" AS "t"
 --|     __version_4_of_t: t at version 4
---|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: PREDICT USING m AS SELECT * FROM t AT VERSION 4
 
 --# build at a version
@@ -85,7 +85,7 @@ PRINT AUDIO AS SELECT audio_path FROM (PREDICT USING m AS SELECT * FROM t AT VER
 --|       model: m
 --|       query: SELECT * FROM "__version_4_of_t" AS "t"
 --|         __version_4_of_t: t at version 4
---|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t AT VERSION 4
 --|   options: audio_col='audio_path'
 --|   canonical: PRINT AUDIO AS SELECT audio_path FROM (PREDICT USING m AS SELECT * FROM t AT VERSION 4)

@@ -95,7 +95,7 @@ EXPLAIN PREDICT USING m OPTIONS(epochs=1) AS SELECT * FROM t
 --|     model: m
 --|     query: SELECT * FROM t
 --|       tables: t
---|     options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False
+--|     options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   canonical: EXPLAIN PREDICT USING m AS SELECT * FROM t
 
 --# explain a change

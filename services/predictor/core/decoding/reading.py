@@ -38,5 +38,6 @@ def read(
             for word, (start_s, end_s), confidence in zip(words, places, confidences, strict=True)
         ]
         text = vocabulary.decode([label.label for label in hypothesis.labels])
-        readings.append(Reading(text=text, words=spoken))
+        sure = sum(confidences) / len(confidences) if confidences else None
+        readings.append(Reading(text=text, words=spoken, confidence=sure))
     return readings

@@ -2,7 +2,7 @@
 
 A CTC model says a letter somewhere within its sound, so that the frames of a word tell its middle rather
 than its edges. Where there is a pause, its edges are the word's; elsewhere the word begins and ends fixed
-times before its first letter and behind its last. docs/adr/0026-words-and-confidence.md says how well that
+times before its first letter and behind its last. docs/adr/0032-words-and-confidence.md says how well that
 does.
 """
 

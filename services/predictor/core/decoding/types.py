@@ -1,7 +1,7 @@
 """What decoders take and give: the scores of frames, and hypotheses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +48,13 @@ class SpokenWord:
         text: As it is written.
         start_s: Where it begins in the recording.
         end_s: Where it ends.
-        confidence: How probable it is that this word was said, 0 to 1.
+        confidence: How probable it is that this word was said, 0 to 1; None where nobody asked.
     """
 
     text: str
     start_s: float
     end_s: float
-    confidence: float
+    confidence: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +63,37 @@ class Reading:
 
     Attributes:
         text: What was heard.
-        words: Its words, in order.
+        words: Its words, in order; empty where nobody asked.
+        confidence: The share of its words that are probably right; None without words or where nobody asked.
     """
 
     text: str
-    words: Sequence[SpokenWord]
+    words: Sequence[SpokenWord] = ()
+    confidence: float | None = None
+
+    def told(self, *, word_times: bool, confidence: bool) -> "Reading":
+        """The part of it that was asked for."""
+        words = self.words if word_times else ()
+        if confidence:
+            return replace(self, words=words)
+        return Reading(text=self.text, words=[replace(word, confidence=None) for word in words])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """What is told of a recording beside its text.
+
+    Attributes:
+        word_times: When each word was said.
+        confidence: How sure the text is, and with `word_times` how sure each word.
+        n_best: Readings at most; 1 is the text alone.
+    """
+
+    word_times: bool = False
+    confidence: bool = False
+    n_best: int = 1
 
     @property
-    def confidence(self) -> float | None:
-        """The share of its words that are probably right; None where there are none."""
-        return sum(word.confidence for word in self.words) / len(self.words) if self.words else None
+    def is_text_alone(self) -> bool:
+        """Whether nothing more is told."""
+        return self == Detail()
