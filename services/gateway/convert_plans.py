@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.gateway.convert_words import from_detail
-from services.gateway.core import plan_changes, plan_parts, plans
+from services.gateway.core import plan_changes, plan_parts, plan_upkeep, plans
 from thanosql.v1 import parser_pb2, types_pb2
 from thanosql_runtime.errors import Span
 
@@ -324,5 +324,11 @@ _STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
     "show_table_versions": lambda message, _place: plans.ShowTableVersions(table=_name(message.table)),
     "show_jobs": lambda _message, _place: plans.ShowJobs(),
     "show_job": lambda message, _place: plans.ShowJob(job_id=_name(message.job_id)),
+    "show_transcripts": lambda _message, _place: plan_upkeep.ShowTranscripts(),
+    "delete_transcripts": lambda message, _place: plan_upkeep.DeleteTranscripts(
+        model=_name(message.model) if message.HasField("model") else None
+    ),
+    "show_loaded_models": lambda _message, _place: plan_upkeep.ShowLoadedModels(),
+    "unload_model": lambda message, _place: plan_upkeep.UnloadModel(model=_name(message.model)),
     "cancel_job": lambda message, _place: plans.CancelJob(job_id=_name(message.job_id)),
 }

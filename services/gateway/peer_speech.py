@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from services.gateway import convert
+from services.gateway import convert, convert_upkeep
 from services.gateway.convert_plans import precision_number, training_options
 from services.gateway.convert_words import to_detail
 from services.gateway.core.pipes import Pipe
@@ -15,6 +15,7 @@ from services.gateway.core.ports import SendRow, TrainingRequest, UploadRequest
 from services.gateway.core.records import (
     Embedding,
     InputRow,
+    LoadedModel,
     ModelVersion,
     RowAnswer,
     ScoredRow,
@@ -104,8 +105,30 @@ class TrainerPeer:
 class PredictorPeer:
     """Speech to text, and both to embeddings."""
 
-    def __init__(self, stub: "predictor_pb2_grpc.PredictorServiceAsyncStub") -> None:
+    def __init__(self, stub: "predictor_pb2_grpc.PredictorServiceAsyncStub", timeout_s: float) -> None:
         self._stub = stub
+        self._timeout_s = timeout_s
+
+    async def loaded(self) -> Sequence[LoadedModel]:
+        """See `Predictor.loaded`."""
+        with peer_call("predictor"):
+            told = await self._stub.GetStatistics(
+                predictor_pb2.GetStatisticsRequest(), timeout=self._timeout_s
+            )
+        counts = {(item.model, item.version): item for item in told.models}
+        request = predictor_pb2.ListLoadedModelsRequest(page_size=_PAGE)
+        return [
+            convert_upkeep.loaded_model(item, counts.get((item.model, item.version)))
+            async for page in pages(self._stub.ListLoadedModels, request, "predictor", self._timeout_s)
+            for item in page.models
+        ]
+
+    async def unload(self, model: str, version: int) -> int:
+        """See `Predictor.unload`."""
+        request = predictor_pb2.UnloadModelRequest(model=model, version=version)
+        with peer_call("predictor"):
+            # No deadline: it waits for statements, as long as these take, unless its caller leaves.
+            return (await self._stub.UnloadModel(request)).versions_unloaded
 
     @asynccontextmanager
     async def transcribe(

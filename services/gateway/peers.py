@@ -18,6 +18,7 @@ from services.gateway.peer_models import StorageCatalog
 from services.gateway.peer_speech import PredictorPeer, TrainerPeer
 from services.gateway.peer_storage import StorageFiles, StorageTables
 from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers
+from services.gateway.peer_transcripts import StorageTranscripts
 from thanosql.v1 import (
     gateway_pb2,
     parser_pb2,
@@ -75,7 +76,8 @@ def connect(channels: Channels, timeout_s: float, stopping: asyncio.Event) -> Li
         catalog=StorageCatalog(storage, timeout_s),
         files=StorageFiles(storage, timeout_s),
         trainer=TrainerPeer(trainer, timeout_s),
-        predictor=PredictorPeer(predictor),
+        transcripts=StorageTranscripts(storage, timeout_s),
+        predictor=PredictorPeer(predictor, timeout_s),
     )
     return Links(
         peers=peers,

@@ -39,7 +39,8 @@ def to_plan(statement: plan.Plan, *, nested: bool = False) -> parser_pb2.Plan:
         explain=explained,
         notices=[types_pb2.Notice(message=item.message, span=_span(item.span)) for item in inner.notices],
     )
-    if not (_put_table(inner, message) or _put_model(inner, message) or _put_workspace(inner, message)):
+    parts = (_put_table, _put_model, _put_workspace, _put_service)
+    if not any(put(inner, message) for put in parts):
         raise ValueError(f"no message for {type(inner).__name__}")
     return message
 
@@ -123,6 +124,24 @@ def _put_workspace(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
             message.show_job.job_id.CopyFrom(_name(statement.job_id))
         case plan.CancelJob():
             message.cancel_job.job_id.CopyFrom(_name(statement.job_id))
+        case _:
+            return False
+    return True
+
+
+def _put_service(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
+    """Fill in the message of a statement about what services keep and load; False for others."""
+    match statement:
+        case plan.ShowTranscripts():
+            message.show_transcripts.SetInParent()
+        case plan.DeleteTranscripts(model=used):
+            message.delete_transcripts.SetInParent()
+            if used is not None:
+                message.delete_transcripts.model.CopyFrom(_name(used))
+        case plan.ShowLoadedModels():
+            message.show_loaded_models.SetInParent()
+        case plan.UnloadModel():
+            message.unload_model.model.CopyFrom(_name(statement.model))
         case _:
             return False
     return True

@@ -66,6 +66,8 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
                 ) as answers:
                     async for answer in answers:
                         yield convert.to_answer(answer)
+                # So that a caller who deletes what is kept, or counts it, does so with what this one made.
+                await self._transcripts.flush()
 
     async def Embed(
         self, request_iterator: AsyncIterator[predictor_pb2.EmbedRequest], context: _Context

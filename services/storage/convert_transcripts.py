@@ -40,9 +40,10 @@ def to_found(found: FoundTranscripts) -> storage_pb2.FindTranscriptsResponse:
     )
 
 
-def to_tallies(tallies: Sequence[TranscriptTally]) -> storage_pb2.ListTranscriptsResponse:
+def to_tallies(tallies: Sequence[TranscriptTally] | None) -> storage_pb2.ListTranscriptsResponse:
     """What is kept by version, as the wire tells it."""
     return storage_pb2.ListTranscriptsResponse(
+        keeps=tallies is not None,
         tallies=[
             storage_pb2.TranscriptTally(
                 model=tally.model,
@@ -51,6 +52,6 @@ def to_tallies(tallies: Sequence[TranscriptTally]) -> storage_pb2.ListTranscript
                 size_bytes=tally.size_bytes,
                 use_time=timestamp(tally.used_s),
             )
-            for tally in tallies
-        ]
+            for tally in tallies or ()
+        ],
     )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from services.gateway.app import build as build_gateway
 from services.gateway.settings import GatewaySettings
@@ -21,12 +22,19 @@ from thanosql_runtime.testing import serving
 
 @asynccontextmanager
 async def gateway_on_storage(
-    folder: Path, workspace: Path, predictor: FakePredictor | None = None
+    folder: Path, workspace: Path, predictor: FakePredictor | None = None, **settings: Any
 ) -> AsyncIterator[Client]:
-    """Serve them on a free port, with their state in the folder, and give a client of the gateway."""
+    """Serve them on a free port, with their state in the folder, and give a client of the gateway.
+
+    Args:
+        folder: Where their state is.
+        workspace: The user's files.
+        predictor: What hears them.
+        settings: Fields of `StorageSettings`.
+    """
     heard = predictor or FakePredictor()
     objects = open_objects(ObjectSettings(uri=str(folder / "objects"), workspace=str(workspace)))
-    storage = StorageSettings(bundled_checkpoint=folder / "no-checkpoint")
+    storage = StorageSettings(bundled_checkpoint=folder / "no-checkpoint", **settings)
     announced: list[str] = []
     builds = [
         lambda context: build_parser(ParserSettings(), context),

@@ -266,6 +266,10 @@ class Plan(_message.Message):
     SHOW_TABLE_VERSIONS_FIELD_NUMBER: _builtins.int
     RESTORE_TABLE_FIELD_NUMBER: _builtins.int
     ACTIVATE_MODEL_FIELD_NUMBER: _builtins.int
+    SHOW_TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    DELETE_TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    SHOW_LOADED_MODELS_FIELD_NUMBER: _builtins.int
+    UNLOAD_MODEL_FIELD_NUMBER: _builtins.int
     canonical_text: _builtins.str
     """The statement written in its canonical form."""
     explain: _builtins.bool
@@ -382,6 +386,22 @@ class Plan(_message.Message):
     def activate_model(self) -> Global___ActivateModelPlan:
         """ACTIVATE MODEL."""
 
+    @_builtins.property
+    def show_transcripts(self) -> Global___ShowTranscriptsPlan:
+        """SHOW TRANSCRIPTS."""
+
+    @_builtins.property
+    def delete_transcripts(self) -> Global___DeleteTranscriptsPlan:
+        """DELETE TRANSCRIPTS."""
+
+    @_builtins.property
+    def show_loaded_models(self) -> Global___ShowLoadedModelsPlan:
+        """SHOW LOADED MODELS."""
+
+    @_builtins.property
+    def unload_model(self) -> Global___UnloadModelPlan:
+        """UNLOAD MODEL."""
+
     def __init__(
         self,
         *,
@@ -415,12 +435,16 @@ class Plan(_message.Message):
         show_table_versions: Global___ShowTableVersionsPlan | None = ...,
         restore_table: Global___RestoreTablePlan | None = ...,
         activate_model: Global___ActivateModelPlan | None = ...,
+        show_transcripts: Global___ShowTranscriptsPlan | None = ...,
+        delete_transcripts: Global___DeleteTranscriptsPlan | None = ...,
+        show_loaded_models: Global___ShowLoadedModelsPlan | None = ...,
+        unload_model: Global___UnloadModelPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "span", b"span", "statement", b"statement", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model"]  # noqa: Y015
+    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model", "show_transcripts", "delete_transcripts", "show_loaded_models", "unload_model"]  # noqa: Y015
     _WhichOneofArgType_statement: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_statement) -> _WhichOneofReturnType_statement | None: ...
 
@@ -1602,3 +1626,85 @@ class CancelJobPlan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelJobPlan: _TypeAlias = CancelJobPlan  # noqa: Y015
+
+@_typing.final
+class ShowTranscriptsPlan(_message.Message):
+    """SHOW TRANSCRIPTS."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowTranscriptsPlan: _TypeAlias = ShowTranscriptsPlan  # noqa: Y015
+
+@_typing.final
+class DeleteTranscriptsPlan(_message.Message):
+    """DELETE TRANSCRIPTS."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Name:
+        """The model whose transcripts are forgotten; `m.2` names a version, absent means all."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Name | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTranscriptsPlan: _TypeAlias = DeleteTranscriptsPlan  # noqa: Y015
+
+@_typing.final
+class ShowLoadedModelsPlan(_message.Message):
+    """SHOW LOADED MODELS."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowLoadedModelsPlan: _TypeAlias = ShowLoadedModelsPlan  # noqa: Y015
+
+@_typing.final
+class UnloadModelPlan(_message.Message):
+    """UNLOAD MODEL m."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Name:
+        """The model; `m.2` names a version, which leaves alone."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Name | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnloadModelPlan: _TypeAlias = UnloadModelPlan  # noqa: Y015

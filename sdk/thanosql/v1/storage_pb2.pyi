@@ -1921,6 +1921,9 @@ class ListTranscriptsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TALLIES_FIELD_NUMBER: _builtins.int
+    KEEPS_FIELD_NUMBER: _builtins.int
+    keeps: _builtins.bool
+    """False where nothing is kept, because a setting says so or the disk fails."""
     @_builtins.property
     def tallies(self) -> _containers.RepeatedCompositeFieldContainer[Global___TranscriptTally]:
         """By name and version."""
@@ -1929,10 +1932,11 @@ class ListTranscriptsResponse(_message.Message):
         self,
         *,
         tallies: _abc.Iterable[Global___TranscriptTally] | None = ...,
+        keeps: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tallies", b"tallies"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keeps", b"keeps", "tallies", b"tallies"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -14,6 +14,7 @@ from services.gateway.core.plan_changes import (
     Update,
 )
 from services.gateway.core.plan_parts import Name
+from services.gateway.core.plan_upkeep import DeleteTranscripts, UnloadModel
 from services.gateway.core.plans import (
     ActivateModel,
     CancelJob,
@@ -25,6 +26,7 @@ from services.gateway.core.plans import (
 from services.gateway.core.ports import WriteTarget
 from services.gateway.core.queries import open_query
 from services.gateway.core.run import Run, count_of
+from services.gateway.core.upkeep import run_upkeep
 from services.gateway.core.uploading import run_upload
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -44,6 +46,8 @@ async def run_change(run: Run, statement: Change) -> None:
             await _activate(run, statement)
         case UploadModel():
             await run_upload(run, statement)
+        case DeleteTranscripts() | UnloadModel():
+            await run_upkeep(run, statement)
         case DeleteModel() | CancelJob():
             await _end(run, statement)
         case _:

@@ -25,6 +25,7 @@ from services.gateway.core.new_rows import asked_rows
 from services.gateway.core.places import placed_at, placed_in
 from services.gateway.core.plan_changes import CreateTableAs, Insert
 from services.gateway.core.plan_parts import Name, Query
+from services.gateway.core.plan_upkeep import ShowLoadedModels, ShowTranscripts
 from services.gateway.core.plans import (
     BuildModel,
     Change,
@@ -234,6 +235,8 @@ async def _explain_listing(run: Run, statement: Statement) -> Explained:
                 table = await run.peers.tables.get(statement.table.text)
             steps = [f"show the versions of table '{table.name}', newest first"]
             return Explained(steps=steps, schema=listing_schema(statement))
+        case ShowTranscripts() | ShowLoadedModels():
+            return Explained(steps=[statement.kind.lower()], schema=_NO_COLUMNS)
         case ShowJob():
             with placed_at(statement.job_id.span):
                 await run.peers.trainer.get(statement.job_id.text)

@@ -15,6 +15,7 @@ from services.gateway.core.plan_changes import (
     Update,
 )
 from services.gateway.core.plan_parts import TableAtVersion
+from services.gateway.core.plan_upkeep import DeleteTranscripts, UnloadModel
 from services.gateway.core.plans import (
     ActivateModel,
     CancelJob,
@@ -25,6 +26,7 @@ from services.gateway.core.plans import (
 )
 from services.gateway.core.ports import BoundQuery
 from services.gateway.core.run import Run, count_of
+from services.gateway.core.upkeep import upkeep_step
 from services.gateway.core.uploading import upload_steps
 from thanosql_runtime.errors import Reason, error
 
@@ -38,6 +40,8 @@ async def change_steps(run: Run, statement: Change) -> list[str]:
             return await _create_steps(run, statement)
         case RestoreTable():
             return await _restore_steps(run, statement)
+        case DeleteTranscripts() | UnloadModel():
+            return [await upkeep_step(run, statement)]
         case DeleteModel():
             return [await _delete_model_step(run, statement)]
         case ActivateModel():

@@ -11,6 +11,7 @@ from services.gateway.core.listing import (
     open_versions,
 )
 from services.gateway.core.plan_parts import Query
+from services.gateway.core.plan_upkeep import ShowLoadedModels, ShowTranscripts
 from services.gateway.core.plans import (
     Convert,
     DescribeModel,
@@ -30,6 +31,7 @@ from services.gateway.core.records import Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import open_search
 from services.gateway.core.searching_nearest import open_nearest_search
+from services.gateway.core.upkeep import open_upkeep
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
@@ -46,6 +48,8 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
             return open_search(run, statement)
         case _ if isinstance(statement, SearchNearest):
             return open_nearest_search(run, statement)
+        case ShowTranscripts() | ShowLoadedModels():
+            return open_upkeep(run, statement)
         case ListNames():
             return open_listing(run, statement)
         case DescribeModel():

@@ -8,7 +8,7 @@ from services.gateway.core.plan_parts import Name, Query
 from services.gateway.core.plans import Predict
 from services.gateway.core.ports import WriteTarget
 from services.gateway.core.run import Run
-from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +33,13 @@ async def asked_rows(run: Run, statement: Predict) -> Asked:
     could not: a statement that was interrupted keeps transcripts of rows that never came into the table.
 
     Raises:
-        ThanosqlError: The table lacks the column, or there is none to compare with yet.
+        ThanosqlError: The table lacks the column, there is none to compare with yet, or nothing is kept.
     """
     if not statement.only_new:
         return Asked(query=statement.query)
     if run.target is None:
+        if not (await run.peers.transcripts.kept()).keeps:
+            raise place(_nothing_kept(), statement.span)
         step = "leave out those of which this version had made a transcript before"
         return Asked(query=statement.query, only_unkept=True, step=step)
     if run.target.mode != "APPEND":
@@ -55,6 +57,14 @@ async def asked_rows(run: Run, statement: Predict) -> Asked:
     )
     step = f"leave out those whose recording stands in column '{column}' of table '{run.target.table}'"
     return Asked(query=query, step=step)
+
+
+def _nothing_kept() -> ThanosqlError:
+    message = (
+        "only_new=True needs transcripts that are kept, and this server keeps none: the setting "
+        "THANOSQL_STORAGE__TRANSCRIPT_BYTES is 0, or their disk fails; INSERT INTO a table, which can tell"
+    )
+    return error(Reason.INVALID_OPTION_VALUE, message, option="only_new")
 
 
 async def _compared_column(run: Run, statement: Predict, target: WriteTarget) -> str:

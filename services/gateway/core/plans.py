@@ -16,6 +16,7 @@ from services.gateway.core.plan_changes import (
     Update,
 )
 from services.gateway.core.plan_parts import Detail, Name, Query
+from services.gateway.core.plan_upkeep import UpkeepChange, UpkeepLookup
 from thanosql_runtime.errors import Span
 
 
@@ -271,6 +272,7 @@ class Unavailable:
 
 Lookup: TypeAlias = (
     Query
+    | UpkeepLookup
     | Predict
     | Convert
     | SearchNearest
@@ -297,6 +299,7 @@ Change: TypeAlias = (
     | DeleteModel
     | UploadModel
     | CancelJob
+    | UpkeepChange
 )
 """Statements that change what is stored."""
 

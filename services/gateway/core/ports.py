@@ -13,6 +13,8 @@ from services.gateway.core.records import (
     Embedding,
     FileFacts,
     InputRow,
+    KeptTranscripts,
+    LoadedModel,
     ModelVersion,
     OpenFile,
     Rows,
@@ -258,8 +260,28 @@ class Trainer(Protocol):
         ...
 
 
+class Transcripts(Protocol):
+    """Transcripts that are kept."""
+
+    async def kept(self) -> KeptTranscripts:
+        """How many there are, by version."""
+        ...
+
+    async def delete(self, model: str, version: int) -> int:
+        """How many were deleted: of a version, of all versions for 0, of all models for no name."""
+        ...
+
+
 class Predictor(Protocol):
     """Speech to text, and both to embeddings."""
+
+    async def loaded(self) -> Sequence[LoadedModel]:
+        """The models in memory."""
+        ...
+
+    async def unload(self, model: str, version: int) -> int:
+        """Versions that left the memory once their statements had ended; 0 means all of them."""
+        ...
 
     def transcribe(
         self,
@@ -301,4 +323,5 @@ class Peers:
     catalog: Catalog
     files: Files
     trainer: Trainer
+    transcripts: Transcripts
     predictor: Predictor

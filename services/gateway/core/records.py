@@ -280,3 +280,45 @@ class ScoredRow:
     hypothesis: str
     audio_s: float
     failed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscriptTally:
+    """Transcripts that are kept of one version of a model, and when one of them was used last."""
+
+    model: str
+    version: int
+    transcripts: int
+    size_bytes: int
+    use_time: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptTranscripts:
+    """What is kept, by version; `keeps` is False while nothing is."""
+
+    keeps: bool
+    tallies: Sequence[TranscriptTally]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A model in a predictor's memory, and what its version has done since the start."""
+
+    model: str
+    version: int
+    precision: str | None
+    state: str
+    engine: str
+    size_bytes: int
+    message: str | None
+    rows_succeeded: int
+    rows_failed: int
+    rows_cancelled: int
+    rows_reused: int
+    utterances: int
+    batches: int
+    audio_s: float
+    queue_s: float
+    decode_s: float
+    compute_s: float

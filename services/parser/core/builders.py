@@ -51,6 +51,10 @@ class PlanBuilder:
             "show_jobs": _show_jobs,
             "show_job": _show_job,
             "cancel_job": _cancel_job,
+            "show_transcripts": _show_transcripts,
+            "delete_transcripts": _delete_transcripts,
+            "show_loaded_models": _show_loaded_models,
+            "unload_model": _unload_model,
         }
 
     def build(self, statement: Fragment, tree: Tree[Terminal]) -> plan.Plan:
@@ -265,3 +269,20 @@ def _show_job(node: Node) -> plan.ShowJob:
 
 def _cancel_job(node: Node) -> plan.CancelJob:
     return plan.CancelJob(span=node.statement.span, job_id=node.text("JOB_ID"))
+
+
+def _show_transcripts(node: Node) -> plan.ShowTranscripts:
+    return plan.ShowTranscripts(span=node.statement.span)
+
+
+def _delete_transcripts(node: Node) -> plan.DeleteTranscripts:
+    model = _model_or_version(node) if node.has("MODEL_REFERENCE") else None
+    return plan.DeleteTranscripts(span=node.statement.span, model=model)
+
+
+def _show_loaded_models(node: Node) -> plan.ShowLoadedModels:
+    return plan.ShowLoadedModels(span=node.statement.span)
+
+
+def _unload_model(node: Node) -> plan.UnloadModel:
+    return plan.UnloadModel(span=node.statement.span, model=_model_or_version(node))

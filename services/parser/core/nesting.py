@@ -20,7 +20,7 @@ _NEVER_NESTED = {
     "BUILD": ("MODEL",),
     "CANCEL": ("JOB",),
     "CREATE": ("TABLE", "OR"),
-    "DELETE": ("FROM", "MODEL"),
+    "DELETE": ("FROM", "MODEL", "TRANSCRIPTS"),
     "DESCRIBE": ("MODEL",),
     "DROP": ("TABLE",),
     "EVALUATE": ("USING",),
@@ -30,7 +30,8 @@ _NEVER_NESTED = {
     "INSERT": ("INTO",),
     "PRINT": ("AUDIO", "IMAGE", "VIDEO"),
     "RESTORE": ("TABLE",),
-    "SHOW": ("JOBS", "JOB"),
+    "SHOW": ("JOBS", "JOB", "TRANSCRIPTS", "LOADED"),
+    "UNLOAD": ("MODEL",),
     "UPLOAD": ("MODEL",),
 }
 

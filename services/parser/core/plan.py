@@ -190,6 +190,30 @@ class CancelJob(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowTranscripts(Statement):
+    """SHOW TRANSCRIPTS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteTranscripts(Statement):
+    """DELETE TRANSCRIPTS, of all models, of one, or of one version."""
+
+    model: Name | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowLoadedModels(Statement):
+    """SHOW LOADED MODELS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnloadModel(Statement):
+    """UNLOAD MODEL, of all versions or of one."""
+
+    model: Name
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explain(Statement):
     """EXPLAIN: what the statement would do."""
 
@@ -224,6 +248,10 @@ ExecutablePlan: TypeAlias = (
     | ShowJobs
     | ShowJob
     | CancelJob
+    | ShowTranscripts
+    | DeleteTranscripts
+    | ShowLoadedModels
+    | UnloadModel
 )
 Plan: TypeAlias = ExecutablePlan | Explain
 AnyOptions: TypeAlias = (

@@ -99,6 +99,19 @@ def _render_workspace(statement: plan.Plan) -> str | None:
             return f"SHOW JOB {_literal(job_id.text)}"
         case plan.CancelJob(job_id=job_id):
             return f"CANCEL JOB {_literal(job_id.text)}"
+    return _render_service(statement)
+
+
+def _render_service(statement: plan.Plan) -> str | None:
+    match statement:
+        case plan.ShowTranscripts():
+            return "SHOW TRANSCRIPTS"
+        case plan.DeleteTranscripts(model=used):
+            return "DELETE TRANSCRIPTS" + ("" if used is None else f" USING {_model(used)}")
+        case plan.ShowLoadedModels():
+            return "SHOW LOADED MODELS"
+        case plan.UnloadModel(model=model):
+            return f"UNLOAD MODEL {_model(model)}"
     return None
 
 

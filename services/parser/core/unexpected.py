@@ -31,6 +31,10 @@ STATEMENTS = (
     "SHOW JOBS",
     "SHOW JOB",
     "CANCEL JOB",
+    "SHOW TRANSCRIPTS",
+    "DELETE TRANSCRIPTS",
+    "SHOW LOADED MODELS",
+    "UNLOAD MODEL",
     "CREATE TABLE",
     "INSERT INTO",
     "UPDATE",
@@ -84,6 +88,7 @@ _OTHER_WORDS = {
 _OTHER_PAIRS = {
     ("DROP", "MODEL"): "DELETE MODEL",
     ("LIST", "JOBS"): "SHOW JOBS",
+    ("LIST", "TRANSCRIPTS"): "SHOW TRANSCRIPTS",
     ("SHOW", "MODELS"): "LIST MODEL",
     ("SHOW", "TABLES"): "LIST TABLE",
 }
@@ -108,6 +113,9 @@ _LABEL_WORDS = frozenset(
         "VIDEO",
         "TEXT",
         "KEYWORD",
+        "TRANSCRIPTS",
+        "LOADED",
+        "MODELS",
         "THANOSQL",
         "DATASET",
     )

@@ -133,3 +133,18 @@ async def test_a_table_without_the_column_cannot_tell_what_is_new(client: Client
     await client.succeed("CREATE TABLE p AS SELECT text AS predicted FROM t LIMIT 0")
     failure = await client.fail(f"INSERT INTO p SELECT predicted FROM ({NEW} AS SELECT * FROM t)")
     assert (failure.reason, failure.metadata["column"]) == (Reason.COLUMN_NOT_FOUND, "audio_path")
+
+
+async def test_where_nothing_is_kept_nobody_can_tell_what_is_new_but_a_table(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "t.csv").write_text("audio_path\n0.flac\n")
+    async with gateway_on_storage(tmp_path, workspace, transcript_bytes=0) as client:
+        await client.succeed("COPY t FROM 't.csv'")
+        failure = await client.fail(f"{NEW} AS SELECT * FROM t")
+        assert failure.reason is Reason.INVALID_OPTION_VALUE
+        assert "THANOSQL_STORAGE__TRANSCRIPT_BYTES" in failure.message
+        shown = await client.succeed("SHOW TRANSCRIPTS")
+        assert (shown.rows, len(shown.notices)) == ([], 1)
+        await client.succeed(f"CREATE TABLE p AS {PREDICT} AS SELECT * FROM t LIMIT 0")
+        assert (await client.succeed(f"INSERT INTO p {NEW} AS SELECT * FROM t")).done.rows_changed == 1

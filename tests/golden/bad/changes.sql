@@ -121,7 +121,7 @@ UPDATE t SET a = (SELECT max(a) FROM u)
 DELETE t WHERE a = 1
 --| error: syntax error at 't' in DELETE
 --|   line 1  |   DELETE t WHERE a = 1
---|           |          ^ expected 'FROM' or 'MODEL'
+--|           |          ^ expected 'FROM' or 'MODEL' or 'TRANSCRIPTS'
 --| SYNTAX_ERROR
 
 --# DELETE without a condition after WHERE

@@ -200,7 +200,7 @@ DESCRIBE t
 DELETE t
 --| error: syntax error at 't' in DELETE
 --|   line 1  |   DELETE t
---|           |          ^ expected 'FROM' or 'MODEL'
+--|           |          ^ expected 'FROM' or 'MODEL' or 'TRANSCRIPTS'
 --| SYNTAX_ERROR
 
 --# SHOW MODELS is LIST MODEL
@@ -229,4 +229,39 @@ EXPLAIN verbose PREDICT USING m AS SELECT * FROM t
 --| error: EXPLAIN has no VERBOSE: it never runs the statement
 --|   line 1  |   EXPLAIN verbose PREDICT USING m AS SELECT * FROM t
 --|           |           ^^^^^^^ expected a statement
+--| SYNTAX_ERROR
+
+--# transcripts have no list
+LIST TRANSCRIPTS
+--| error: syntax error at 'TRANSCRIPTS' in LIST
+--|   line 1  |   LIST TRANSCRIPTS
+--|           |        ^^^^^^^^^^^ did you mean 'SHOW TRANSCRIPTS'?
+--| SYNTAX_ERROR
+
+--# transcripts are not deleted from a table of their own
+DELETE TRANSCRIPTS FROM t
+--| error: syntax error at 'FROM' in DELETE TRANSCRIPTS
+--|   line 1  |   DELETE TRANSCRIPTS FROM t
+--|           |                      ^^^^ expected USING model or the end of the statement
+--| SYNTAX_ERROR
+
+--# which model to unload
+UNLOAD MODEL
+--| error: UNLOAD MODEL is incomplete
+--|   line 1  |   UNLOAD MODEL
+--|           |               ^ expected a model name
+--| SYNTAX_ERROR
+
+--# loaded models stand in no query
+SELECT * FROM (SHOW LOADED MODELS)
+--| error: SHOW LOADED cannot be used inside another statement
+--|   line 1  |   SELECT * FROM (SHOW LOADED MODELS)
+--|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--| SYNTAX_ERROR
+
+--# transcripts go by version and not by version 0
+DELETE TRANSCRIPTS USING m.0
+--| error: '0' is not the number of a version
+--|   line 1  |   DELETE TRANSCRIPTS USING m.0
+--|           |                            ^^^ expected a whole number from 1
 --| SYNTAX_ERROR

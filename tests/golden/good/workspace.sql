@@ -112,3 +112,44 @@ EXPLAIN (SELECT 1)
 --|   RunQuery
 --|     query: SELECT 1
 --|   canonical: EXPLAIN SELECT 1
+
+--# what is kept
+SHOW TRANSCRIPTS
+--| ShowTranscripts
+--|   canonical: SHOW TRANSCRIPTS
+
+--# forget what is kept
+delete transcripts
+--| DeleteTranscripts
+--|   model: None
+--|   canonical: DELETE TRANSCRIPTS
+
+--# forget what one model made
+DELETE TRANSCRIPTS USING my_model
+--| DeleteTranscripts
+--|   model: my_model
+--|   canonical: DELETE TRANSCRIPTS USING my_model
+
+--# forget what one version made
+DELETE TRANSCRIPTS USING my_model.2
+--| DeleteTranscripts
+--|   model: my_model.2
+--|   canonical: DELETE TRANSCRIPTS USING my_model.2
+
+--# what is in memory
+SHOW LOADED MODELS
+--| ShowLoadedModels
+--|   canonical: SHOW LOADED MODELS
+
+--# unload a model
+UNLOAD MODEL my_model
+--| UnloadModel
+--|   model: my_model
+--|   canonical: UNLOAD MODEL my_model
+
+--# unload a version
+EXPLAIN UNLOAD MODEL my_model.2
+--| Explain
+--|   UnloadModel
+--|     model: my_model.2
+--|   canonical: EXPLAIN UNLOAD MODEL my_model.2

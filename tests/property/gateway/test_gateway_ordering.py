@@ -32,7 +32,7 @@ def a_run(predictor: ShufflingPredictor, events: list[Event]) -> Run:
 
     # Any: only the predictor is used here.
     peers = Peers(
-        **dict.fromkeys(("parser", "tables", "catalog", "files", "trainer"), cast(Any, None)),
+        **dict.fromkeys(("parser", "tables", "catalog", "files", "trainer", "transcripts"), cast(Any, None)),
         predictor=predictor,
     )
     plan = Plan(span=NAME.span, canonical_text="", explain=False, notices=(), statement=ShowJobs())

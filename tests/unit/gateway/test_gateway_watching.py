@@ -43,6 +43,7 @@ def run_with(trainer: LostTrainer) -> Run:
         catalog=nobody,
         files=nobody,
         trainer=cast(Any, trainer),
+        transcripts=nobody,
         predictor=nobody,
     )
 

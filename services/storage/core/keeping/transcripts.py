@@ -155,15 +155,17 @@ class Transcripts:
             if _used_bytes(database) > self._limits.total_bytes:
                 self._forget_beyond_limit(database)
 
-    def tallies(self) -> Sequence[TranscriptTally]:
-        """Count what is kept, by name and version of the model."""
+    def tallies(self) -> Sequence[TranscriptTally] | None:
+        """Count what is kept, by name and version of the model; None where nothing is kept."""
+        rows: list[tuple[str, int, int, int, float]] | None = None
         with self._database_in_use() as database:
-            rows = [] if database is None else database.execute(_TALLIES).fetchall()
-            return [
-                TranscriptTally(model=model, version=version, transcripts=count, size_bytes=size, used_s=used)
-                for model, version, count, size, used in rows
-            ]
-        return []
+            rows = None if database is None else database.execute(_TALLIES).fetchall()
+        if rows is None:
+            return None
+        return [
+            TranscriptTally(model=model, version=version, transcripts=count, size_bytes=size, used_s=used)
+            for model, version, count, size, used in rows
+        ]
 
     def forget(self, model: str = "", version: int = 0) -> int:
         """Delete what a version made, or a model, or all; the bytes on the disk are overwritten."""
