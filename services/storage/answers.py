@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -49,7 +48,7 @@ async def query_rows(parts: Parts, query: ReceivedQuery) -> AsyncGenerator[stora
         )
         for remark in running.remarks:
             yield storage_pb2.QueryResponse(notice=types_pb2.Notice(message=remark))
-        async for message in parts.work.iterate(begun.messages, begun.first):
+        async for message in parts.work.iterate(begun.messages, begun.take_first()):
             yield storage_pb2.QueryResponse(record_batch=message)
     finally:
         if not running.is_closed:
@@ -128,14 +127,18 @@ class _Teller:
         self._stopped.set()
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Begun:
     """A query that has begun: its schema, its first rows, and those that follow."""
 
-    running: RunningQuery
-    schema: bytes
-    first: Step[bytes]
-    messages: Iterator[bytes]
+    def __init__(self, running: RunningQuery) -> None:
+        self.running = running
+        self.schema = encode_schema(running.schema)
+        self.messages = _messages_to_the_end(running)
+        self._first: list[Step[bytes]] = [take_step(self.messages)]
+
+    def take_first(self) -> Step[bytes]:
+        """Hand over the first rows, which are not kept here."""
+        return self._first.pop()
 
     def close(self) -> None:
         """End it."""
@@ -160,8 +163,7 @@ class _Beginning:
             failing.callback(running.close)
             if self._stopped:
                 running.interrupt()
-            schema, messages = encode_schema(running.schema), _messages_to_the_end(running)
-            begun = _Begun(running=running, schema=schema, first=take_step(messages), messages=messages)
+            begun = _Begun(running)
             failing.pop_all()
         return begun
 

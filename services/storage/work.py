@@ -103,6 +103,7 @@ class Work:
         """
         iterator = iter(items)
         step = await self.step(take_step, iterator) if begun is None else begun
+        del begun  # Its items are not kept for as long as the others take.
         while True:
             for item in step.items:
                 yield item

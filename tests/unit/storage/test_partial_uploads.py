@@ -267,3 +267,30 @@ def test_uploads_that_are_at_work_are_not_given_up_and_another_is_told_to_come_a
 def test_an_id_means_nothing_for_another_path(uploads: Uploads) -> None:
     broken(uploads, start=UploadStart(key="uploads/a", upload_id="b\nc"))
     assert uploads.state("uploads/a\nb", "c").received_bytes == 0
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_a_file_that_cannot_fit_on_the_disk_is_refused_at_its_start(tmp_path: Path, offset: int) -> None:
+    limits = UploadLimits(max_bytes=1000, keep_s=3600, total_bytes=2500)
+    free = [1000]
+    store = LocalDirectory(tmp_path / "objects")
+    uploads = Uploads(tmp_path / "parts", store, limits, free_bytes=lambda _folder: free[0])
+    if offset:
+        broken(uploads)
+    start = UploadStart(key="uploads/a", upload_id="1", offset=offset, size_bytes=500 + offset)
+    free[0] = 499
+    with pytest.raises(ThanosqlError) as caught:
+        uploads.open(start)
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    assert "500 bytes of it are to come, and the server's disk has 499 left" in caught.value.message
+    assert sum(path.stat().st_size for path in kept(tmp_path)) == offset
+    free[0] = 500
+    uploads.open(start).close()
+
+
+def test_a_file_of_unknown_size_is_taken_in_until_the_disk_is_full(tmp_path: Path) -> None:
+    limits = UploadLimits(max_bytes=1000, keep_s=3600, total_bytes=2500)
+    store = LocalDirectory(tmp_path / "objects")
+    uploads = Uploads(tmp_path / "parts", store, limits, free_bytes=lambda _folder: 0)
+    broken(uploads)
+    assert uploads.state("uploads/a", "1").received_bytes == 3

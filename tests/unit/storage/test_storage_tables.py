@@ -1,15 +1,20 @@
 """Tables and their changes: names, commits, and what a writer that fails leaves behind."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import lance
 import pyarrow as pa
 import pytest
 
 from services.storage.core.changing.assigning import Assignment
 from services.storage.core.changing.changes import TableChanges
 from services.storage.core.names import file_name, from_file_name
+from services.storage.core.tables import homes
 from services.storage.core.tables.homes import TableHome
 from services.storage.core.tables.listing import TableListing
 from services.storage.core.tables.quarantines import Quarantines
@@ -246,6 +251,24 @@ def test_the_only_column_stays(make: Make, changes: TableChanges) -> None:
     with pytest.raises(ThanosqlError) as caught:
         changes.drop_column("t", "name")
     assert reason(caught) is Reason.INVALID_DATA
+
+
+def test_a_table_of_large_rows_is_opened_once_and_read_in_steps(
+    make: Make, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        opened.append(args)
+        return lance.dataset(*args, **options)
+
+    make("t", pa.table({"text": [os.urandom(8000).hex() for _ in range(2000)]}))
+    monkeypatch.setattr(homes, "lance", SimpleNamespace(dataset=counted))
+    dataset = tables.dataset("t")
+    assert len(opened) == 1
+    assert max(batch.num_rows for batch in dataset.to_batches()) < 2000
+    scanned = dataset.scanner(columns=["text"]).to_reader()
+    assert max(batch.num_rows for batch in scanned) < 2000
 
 
 def test_pages_of_tables_cover_each_once(tables: Tables) -> None:

@@ -1,14 +1,16 @@
 """Threads of storage: what is opened is closed, and what is cancelled stops."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 
 import pytest
 
 from services.storage.core.cancelling import Cancellation
-from services.storage.work import Work
+from services.storage.work import Work, take_step
 
 
 class Door:
@@ -202,3 +204,27 @@ async def test_leaving_early_does_not_wait_for_an_item_that_is_being_computed(wo
     await asyncio.to_thread(door.opening.wait, 10)
     await numbers.aclose()
     door.let.set()
+
+
+class Item:
+    """Something that is large."""
+
+
+async def test_what_was_handed_on_is_not_kept(work: Work) -> None:
+    seen: list[weakref.ref[Item]] = []
+
+    def items() -> Iterator[Item]:
+        for _ in range(20):
+            item = Item()
+            seen.append(weakref.ref(item))
+            yield item
+
+    coming = items()
+    iterating = work.iterate(coming, take_step(coming))
+    async for item in iterating:
+        if len(seen) > 16:
+            del item
+            break
+    gc.collect()
+    assert seen[0]() is None
+    assert seen[7]() is None

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -658,3 +659,39 @@ def test_closing_ends_what_is_being_made(tmp_path: Path, tables: Tables, make: M
     answer(engine)
     engine.close()
     assert not [path for path in (tmp_path / "extracts" / "scratch").rglob("*") if path.suffix == ".db"]
+
+
+def test_a_damaged_extract_that_the_disk_keeps_is_not_read_again(
+    quick: QueryEngine,
+    engine: QueryEngine,
+    extracts: Extracts,
+    tables: Tables,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_path: Path, *, missing_ok: bool = False) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    make("calls", rows())
+    build(quick, extracts)
+    version = OpenVersion(table="calls", dataset=tables.dataset("calls"))
+    found = [part.extract for part in extracts.parts(version, is_scan=True) if part.extract]
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        extracts.damaged(found)
+    assert read(extracts, tables) == []
+    same(answer(quick), answer(engine))
+
+
+def test_a_disk_that_tells_nothing_fails_neither_a_query_nor_maintenance(
+    quick: QueryEngine, engine: QueryEngine, extracts: Extracts, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: object) -> object:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(shutil, "disk_usage", fail)
+    make("calls", rows())
+    build(quick, extracts)
+    assert files(extracts.shelf) == []
+    extracts.shelf.forget_unread(3600.0)
+    same(answer(quick), answer(engine))

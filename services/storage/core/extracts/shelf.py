@@ -57,6 +57,7 @@ class Shelf:
         self._spare_bytes = spare_bytes
         self._clock = clock
         self._has_links: bool | None = None
+        self._unreadable: set[Path] = set()
 
     @property
     def is_used(self) -> bool:
@@ -68,6 +69,12 @@ class Shelf:
     def folder(self, table: str) -> Path:
         """Where the extracts of a table are."""
         return table_folder(self._root / _TABLES, table)
+
+    def has_any(self, table: str) -> bool:
+        """Tell whether a table may have extracts."""
+        with contextlib.suppress(OSError):
+            return self.folder(table).exists()
+        return False
 
     def scratch(self, kind: str) -> ScratchFolder:
         """A folder on the same disk, for files that become extracts or are linked to one.
@@ -82,6 +89,8 @@ class Shelf:
     def has(self, extract: Extract) -> bool:
         """Tell whether an extract is there, and note that it is wanted."""
         with contextlib.suppress(OSError):
+            if extract.path in self._unreadable:
+                return False
             now_s = self._clock()
             if now_s - extract.path.stat().st_mtime > _TOUCH_AGAIN_S:
                 os.utime(extract.path, (now_s, now_s))
@@ -109,8 +118,9 @@ class Shelf:
         made.rename(extract.path)
 
     def forget(self, extract: Extract) -> None:
-        """Delete an extract that cannot be read."""
-        extract.path.unlink(missing_ok=True)
+        """Delete an extract that cannot be read; one that the disk keeps is not read again all the same."""
+        if not _remove(extract.path):
+            self._unreadable.add(extract.path)
 
     def forget_others(self, tables: Callable[[], Iterable[str]]) -> None:
         """Delete the extracts of all tables but these."""
@@ -121,9 +131,12 @@ class Shelf:
         now_s = self._clock()
         for file in self._files():
             if now_s - file.read_s > for_s:
-                _remove(file)
-        if self._root.exists():
-            self._make_room(0)
+                _remove(file.path)
+        try:
+            if self._root.exists():
+                self._make_room(0)
+        except OSError as problem:
+            _log.warning("disk_not_looked_at", error=str(problem)[:200])
         for _removed in remove_abandoned(self._root / _SCRATCH):
             pass
 
@@ -148,7 +161,7 @@ class Shelf:
         for file in files:
             if lacking_bytes <= 0:
                 return
-            if _remove(file):
+            if _remove(file.path):
                 lacking_bytes -= file.size_bytes
 
     def _files(self) -> Iterator[_File]:
@@ -158,10 +171,10 @@ class Shelf:
                 yield _File(path=path, size_bytes=facts.st_size, read_s=facts.st_mtime)
 
 
-def _remove(file: _File) -> bool:
+def _remove(path: Path) -> bool:
     """Delete a file, or log why it stays: what is kept to save time is no reason to stop."""
     try:
-        file.path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     except OSError as problem:
         _log.warning("extract_not_removed", error=str(problem)[:200])
         return False

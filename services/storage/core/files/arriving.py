@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,17 @@ def not_taken_in(key: str, problem: OSError) -> ThanosqlError:
     """The failure of an upload on a disk that takes nothing more."""
     message = f"{key!r} cannot be taken in: {problem.strerror}; make room and go on with it"
     return error(Reason.STORE_UNAVAILABLE, message, path=key)
+
+
+def no_room(key: str, coming_bytes: int, free_bytes: int) -> ThanosqlError:
+    """The failure of an upload that cannot fit on the disk."""
+    facts = f"{coming_bytes} bytes of it are to come, and the server's disk has {free_bytes} left"
+    return error(Reason.STORE_UNAVAILABLE, f"{key!r} cannot be taken in: {facts}; make room there", path=key)
+
+
+def disk_free_bytes(folder: Path) -> int:
+    """Return how much the disk of a folder still takes."""
+    return shutil.disk_usage(folder).free
 
 
 def _kept_bytes(path: Path) -> int:

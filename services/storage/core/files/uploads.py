@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from services.storage.core.files.arriving import Arriving, not_taken_in
+from services.storage.core.files.arriving import Arriving, disk_free_bytes, no_room, not_taken_in
 from thanosql_objects.ports import ObjectInfo, ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -72,12 +72,19 @@ class Uploads:
         store: Where the files go once they are whole.
         limits: What is taken in, and for how long.
         clock: Seconds since the epoch.
+        free_bytes: How much the disk of a folder still takes.
     """
 
     def __init__(
-        self, folder: Path, store: ObjectStore, limits: UploadLimits, clock: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        store: ObjectStore,
+        limits: UploadLimits,
+        clock: Callable[[], float] = time.time,
+        free_bytes: Callable[[Path], int] = disk_free_bytes,
     ) -> None:
         self._folder = folder
+        self._free_bytes = free_bytes
         # Apart from what has arrived, which is looked through at each upload: there may be very many.
         self._records = folder / "done"
         self._store = store
@@ -169,6 +176,7 @@ class Uploads:
     def _begun(self, name: str, start: UploadStart) -> "Upload":
         try:
             self._records.mkdir(parents=True, exist_ok=True)
+            self._require_disk(start)
             arriving = Arriving(self._folder / (name + _PART), start.key, start.offset)
         except OSError as problem:
             raise not_taken_in(start.key, problem) from problem
@@ -183,6 +191,13 @@ class Uploads:
                 message=f"{message} for them (THANOSQL_STORAGE__KEEP_UPLOADS_BYTES)",
                 retry_delay_s=_COME_BACK_S,
             )
+
+    def _require_disk(self, start: UploadStart) -> None:
+        """Refuse at once what cannot fit, and not when the disk is full."""
+        coming_bytes = (start.size_bytes or 0) - start.offset
+        free_bytes = self._free_bytes(self._folder) if coming_bytes > 0 else 0
+        if coming_bytes > free_bytes:
+            raise no_room(start.key, coming_bytes, free_bytes)
 
     def _give_up_oldest(self) -> int:
         """Remove what nobody is at, the oldest first, until all has room, and say how many that were."""

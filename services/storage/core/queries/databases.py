@@ -203,7 +203,7 @@ class Databases:
         database = database or Database(self._limits, self._extracts)
         try:
             return Loan(database, self, extracts)
-        except duckdb.Error:
+        except (duckdb.Error, OSError):
             database.close()
             raise
 

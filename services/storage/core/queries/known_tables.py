@@ -65,7 +65,7 @@ class KnownTables:
 
     def newest(self, table: str) -> str:
         """Tell the newest version of a table, for `note`; empty where there is nothing to note."""
-        has_extracts = self._extracts is not None and self._extracts.shelf.folder(table).exists()
+        has_extracts = self._extracts is not None and self._extracts.shelf.has_any(table)
         return self._tables.newest(table) if has_extracts else ""
 
     def note(self, newest: str, opened: OpenVersion, parts: Sequence[Part]) -> None:

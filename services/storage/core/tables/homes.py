@@ -116,16 +116,11 @@ class TableHome:
         try:
             dataset = lance.dataset(self.table_uri(folded), version=version, storage_options=self.options)
             rows = rows_at_once(dataset)
-            return dataset if rows == MOST_ROWS else self._in_steps(folded, dataset.version, rows)
+            return dataset if rows == MOST_ROWS else _in_steps(dataset, rows)
         except (OSError, RuntimeError, ValueError) as problem:
             if not is_outage(problem):
                 raise ValueError(f"there is no table {folded!r}") from problem
             raise store_unreadable(problem, f"table {folded!r}") from problem
-
-    def _in_steps(self, folded: str, version: int, rows: int) -> Any:  # Any: as above
-        options: dict[str, Any] = {"batch_size": rows}  # Lance types them as texts, and takes numbers.
-        uri = self.table_uri(folded)
-        return lance.dataset(uri, version=version, storage_options=self.options, default_scan_options=options)
 
     def data_files(self) -> Iterator[tuple[str, ObjectInfo]]:
         """Yield every file with rows of a table, whatever version has it, or none, behind its address."""
@@ -182,6 +177,13 @@ class TableHome:
 def directory_home(path: Path) -> TableHome:
     """Keep tables in a directory."""
     return TableHome(directory_place(path))
+
+
+def _in_steps(dataset: Any, rows: int) -> Any:
+    # What `default_scan_options` sets when a dataset is opened; only then is it known that it needs any, and
+    # opening it again would ask the store again.
+    dataset._default_scan_options = {"batch_size": rows}
+    return dataset
 
 
 def _folder(folded: str) -> str:
