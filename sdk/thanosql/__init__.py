@@ -34,6 +34,7 @@ from thanosql.errors import (
 from thanosql.events import Columns, Event, Rows, StatementDone, StatementStarted
 from thanosql.local_server import LocalServer
 from thanosql.result import Result
+from thanosql.subtitles import subtitles
 from thanosql.values import (
     Explanation,
     File,
@@ -50,6 +51,7 @@ from thanosql.values import (
     Scores,
     ServerInfo,
     Span,
+    Word,
 )
 from thanosql.version import __version__
 
@@ -98,7 +100,9 @@ __all__ = [
     "ThanoSQLError",
     "TrainingError",
     "Unavailable",
+    "Word",
     "__version__",
+    "subtitles",
 ]
 
 

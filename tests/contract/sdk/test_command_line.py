@@ -231,11 +231,40 @@ def test_transcribe_of_one_file_prints_the_text_alone(run: Run, gateway: FakeGat
     gateway.answer_to_all = predicted(TABLE.slice(0, 1))
     assert run("transcribe", str(tmp_path / "a.wav")).stdout == "HELLO\n"
     as_json = run("transcribe", "--format", "json", str(tmp_path / "a.wav")).stdout
-    assert json.loads(as_json) == [{"file": str(tmp_path / "a.wav"), "text": "HELLO", "error": ""}]
+    assert json.loads(as_json) == [
+        {"file": str(tmp_path / "a.wav"), "text": "HELLO", "error": "", "confidence": None, "words": []}
+    ]
     assert (
         run("transcribe", "--format", "tsv", str(tmp_path / "a.wav")).stdout.splitlines()[0]
-        == "file\ttext\terror"
+        == "file\tstart_s\tend_s\ttext\terror"
     )
+
+
+def test_transcribe_writes_subtitles(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"a")
+    words = [[{"text": "HELLO", "start_s": 0.5, "end_s": 2.0}], None]
+    gateway.answer_to_all = predicted(TABLE.slice(0, 2).append_column("words", pa.array(words)))
+    recordings = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
+    refused = run("transcribe", "--format", "srt", *recordings)
+    assert (refused.exit_code, gateway.texts) == (2, [])
+    assert "--output-dir" in refused.stderr
+    folder = tmp_path / "subtitles"
+    result = run("transcribe", "--format", "srt", "--output-dir", str(folder), *recordings)
+    assert result.stdout.splitlines() == [str(folder / "a.srt"), str(folder / "b.srt")]
+    assert (folder / "a.srt").read_text() == "1\n00:00:00,500 --> 00:00:02,000\nHELLO\n"
+    assert (folder / "b.srt").read_text() == ""
+    assert "word_times=True, confidence=True" in gateway.texts[0]
+
+
+def test_transcribe_writes_no_file_for_two_recordings(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:
+    for name in ("a.wav", "a.flac"):
+        (tmp_path / name).write_bytes(b"a")
+    result = run(
+        "transcribe", "--output-dir", str(tmp_path), str(tmp_path / "a.wav"), str(tmp_path / "a.flac")
+    )
+    assert (result.exit_code, gateway.texts) == (2, [])
+    assert "a.txt" in result.stderr
 
 
 def test_a_file_that_cannot_be_read_is_named_and_ends_with_status_1(

@@ -52,7 +52,9 @@ PUBLIC = {
     "ThanoSQLError",
     "TrainingError",
     "Unavailable",
+    "Word",
     "__version__",
+    "subtitles",
 }
 
 

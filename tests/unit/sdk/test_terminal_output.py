@@ -11,6 +11,7 @@ from rich.progress import TextColumn
 
 from thanosql.cli.output import TERMINAL_ROWS, write_result, write_table
 from thanosql.cli.progress import BarProgress
+from thanosql.facts import cell
 from thanosql.result import Result
 from thanosql.values import Progress
 
@@ -77,3 +78,11 @@ def test_a_new_stage_takes_the_place_of_the_old_one() -> None:
     (task,) = bars.tasks
     assert (task.description, task.completed, task.total) == ("training", 2, 8)
     assert task.fields["facts"] == "2/8 steps · loss 0.500"
+
+
+def test_words_and_readings_are_told_shortly() -> None:
+    words = [{"text": text, "start_s": float(at), "end_s": at + 1.0} for at, text in enumerate("ABCD")]
+    assert cell(words) == "A 0.00, B 1.00, C 2.00, ... 4 words"
+    assert cell(words[:2]) == "A 0.00, B 1.00"
+    assert cell([{"text": "ONE"}, {"text": "WON"}]) == "ONE | WON"
+    assert cell([]) == "[]"
