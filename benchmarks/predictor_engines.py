@@ -19,7 +19,8 @@ from services.predictor.core.calibrating import Calibrator
 from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_runtime import OpenVino
 from services.predictor.core.ports import Engine
-from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.torch_engine import TorchEngine
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.verification import BOUNDS
 from thanosql_ctc.checkpoint import load_checkpoint, load_facts
 from thanosql_ctc.greedy import greedy_decode
@@ -29,11 +30,13 @@ from thanosql_objects.directory import LocalDirectory
 from thanosql_runtime.errors import ThanosqlError
 
 Run = Callable[[], object]
+BEST_ENGINE = "openvino cpu bfloat16"
 
 
 def engine_runs(work: Work, folder: Path) -> dict[str, Run]:
     """Every engine and precision that this machine has, by its description."""
     files = folder / "converted"
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(work.checkpoint, files)
     runtime = OpenVino()
     find_speech = Calibrator(LocalDirectory(work.workspace)).speech
@@ -78,7 +81,7 @@ def _transcribing(
     return run
 
 
-def pipeline_runs(work: Work) -> dict[str, Run]:
+def pipeline_runs(work: Work, batch_sizes: Sequence[int]) -> dict[str, Run]:
     """The peer, with its batch sizes: decoded samples in, text out, in the same order."""
     recogniser = AutomaticSpeechRecognitionPipeline(
         model=Wav2Vec2ForCTC.from_pretrained(work.checkpoint, dtype=torch.float32),
@@ -90,4 +93,4 @@ def pipeline_runs(work: Work) -> dict[str, Run]:
         # Any: its types know single recordings alone.
         return lambda: list(cast("Any", recogniser)(list(work.by_length), batch_size=batch_size))
 
-    return {f"pipeline batch {size}": transcribing(size) for size in (1, 8)}
+    return {f"pipeline batch {size}": transcribing(size) for size in batch_sizes}
