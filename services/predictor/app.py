@@ -1,5 +1,6 @@
 """Wires the predictor service."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from services.predictor.core.preload import preload
 from services.predictor.core.registry import ModelRegistry
 from services.predictor.core.statistics import Statistics
 from services.predictor.core.texts.loading import EncoderLoader
-from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.transcription import Limits, Transcriber
 from services.predictor.core.types import ModelFamily, ModelRecord
 from services.predictor.peers import StorageCatalog, StorageTranscripts
@@ -60,7 +61,7 @@ class PredictorApp:
         )
         self._encoder_loader = EncoderLoader(
             cache=cache,
-            engine_options=_engine_options(settings),
+            engine_options=replace(_engine_options(settings), dtype=_encoder_dtype(settings)),
             # One window of every text, so that a row of an admitted statement always finds a place.
             max_queue_size=settings.max_streams * settings.texts_in_flight,
             clock=clock,
@@ -185,6 +186,11 @@ def _torch_dtype(precision: str, device: str) -> str:
     if precision in {"float32", "bfloat16"}:
         return precision
     return "bfloat16" if device != "cpu" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def _encoder_dtype(settings: PredictorSettings) -> str:
+    """Text encoders compute in bfloat16 only where that is asked for."""
+    return "bfloat16" if settings.precision == "bfloat16" else "float32"
 
 
 def _hearing(settings: PredictorSettings) -> Hearing:

@@ -19,7 +19,8 @@ from services.predictor.core.openvino_runtime import OpenVino, OpenVinoUnavailab
 from services.predictor.core.openvino_scorer import OpenVinoScorer
 from services.predictor.core.ports import Engine
 from services.predictor.core.torch_embedder import TorchEmbedder
-from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.torch_engine import TorchEngine
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.torch_scorer import TorchScorer
 from services.predictor.core.types import ModelRecord
 from services.predictor.core.verification import BOUNDS

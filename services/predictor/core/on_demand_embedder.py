@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from services.predictor.core.ports import BatchPolicy
 from services.predictor.core.torch_embedder import Frames, Hidden, TorchEmbedder
-from services.predictor.core.torch_engine import EngineOptions, Prepared, torch_policy
+from services.predictor.core.torch_engine import Prepared
+from services.predictor.core.torch_manner import EngineOptions, torch_policy
 from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import ThanosqlError
 

@@ -12,7 +12,7 @@ from services.predictor.core.calibrating import CalibrationSpeech
 from services.predictor.core.conversions import Conversion, Conversions
 from services.predictor.core.openvino_engine import OpenVinoEngine, openvino_policy
 from services.predictor.core.openvino_runtime import CompiledModel, OpenVino
-from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.verification import Bounds, verify
 from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint, load_facts
 from thanosql_ctc.quantising import input_ranges, rounded

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from services.predictor.core.openvino_runtime import CompiledModel, InferenceRequest, Logits
 from services.predictor.core.ports import BatchPolicy
-from services.predictor.core.torch_engine import EngineOptions, no_numbers
+from services.predictor.core.torch_engine import no_numbers
+from services.predictor.core.torch_manner import EngineOptions
 from thanosql_ctc.batch_invariant import output_frames, receptive_field
 from thanosql_ctc.families import CtcConfig
 from thanosql_ctc.waveform import Samples

@@ -56,6 +56,7 @@ class BatchPolicy:
 
     Attributes:
         max_batch_size: Most windows in a batch.
+        max_batch_samples: Most samples in a batch of more than one, padding included; 0 for any.
         max_queue_delay_s: How long the oldest window waits for others to join it.
         bucket_samples: Windows whose lengths, in these units, of samples or tokens, round up alike may share
             a batch.
@@ -70,6 +71,7 @@ class BatchPolicy:
     pipeline_depth: int
     streams: int = 1
     live_alone: bool = False
+    max_batch_samples: int = 0
 
     def __post_init__(self) -> None:
         if (
@@ -77,6 +79,13 @@ class BatchPolicy:
             or self.max_queue_delay_s < 0
         ):
             raise ValueError(f"a policy needs positive sizes and a delay, got {self}")
+
+    def most_windows(self, samples: int) -> int:
+        """Tell how many windows of about this length, which share a bucket, make a full batch."""
+        if not self.max_batch_samples:
+            return self.max_batch_size
+        padded = max(1, -(-samples // self.bucket_samples)) * self.bucket_samples
+        return max(1, min(self.max_batch_size, self.max_batch_samples // padded))
 
 
 class Engine(Protocol[Prepared, Raw, Answer]):

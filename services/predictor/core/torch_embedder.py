@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from services.predictor.core.ports import BatchPolicy
@@ -68,7 +67,7 @@ class TorchEmbedder:
 
     def run(self, prepared: Prepared) -> Hidden:
         """Compute up to the layer."""
-        with torch.inference_mode():
+        with self._engine.manner.computing():
             inputs_bt = self._engine.on_device(prepared)
             hidden_bfh, frames_b = padded_hidden(
                 self._engine.model, self._encoder, inputs_bt, prepared.lengths

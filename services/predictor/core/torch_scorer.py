@@ -56,7 +56,7 @@ class TorchScorer:
 
     def run(self, prepared: Prepared) -> Scored:
         """Compute the scores; they are float32 in every precision of the model."""
-        with torch.inference_mode():
+        with self._engine.manner.computing():
             inputs_bt = self._engine.on_device(prepared)
             logits_bfv, frames_b = padded_forward(self._engine.model, inputs_bt, prepared.lengths)
             log_probs_bfv = torch.log_softmax(logits_bfv.float(), dim=-1)

@@ -93,7 +93,7 @@ class WaitingRoom(Generic[Answer]):
         if not ready:
             return []
         first = self._first(ready)
-        batch = first[: 1 if self._goes_alone(first[0]) else self._policy.max_batch_size]
+        batch = first[: 1 if self._goes_alone(first[0]) else self._most_windows(first)]
         taken = set(map(id, batch))
         self._queue = deque(waiting for waiting in self._queue if id(waiting) not in taken)
         return batch
@@ -115,7 +115,10 @@ class WaitingRoom(Generic[Answer]):
                 yield waiting.deadline_s
 
     def _is_full(self, batch: list[Waiting[Answer]]) -> bool:
-        return len(batch) >= self._policy.max_batch_size or self._goes_alone(batch[0])
+        return len(batch) >= self._most_windows(batch) or self._goes_alone(batch[0])
+
+    def _most_windows(self, batch: list[Waiting[Answer]]) -> int:
+        return self._policy.most_windows(len(batch[0].window))
 
     def _goes_alone(self, waiting: Waiting[Answer]) -> bool:
         return self._policy.live_alone and waiting.urgency is not Urgency.RECORDING

@@ -10,7 +10,7 @@ import pytest
 
 from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_runtime import OpenVino
-from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.verification import Logits
 from tests.deployment import ROOT
 from thanosql_audio.decoding import decode

@@ -181,3 +181,24 @@ async def test_batches_and_seconds_are_counted() -> None:
 def test_a_policy_without_a_size_is_a_bug(size: int) -> None:
     with pytest.raises(ValueError, match="positive"):
         BatchPolicy(max_batch_size=size, max_queue_delay_s=0.0, bucket_samples=1, pipeline_depth=1)
+
+
+async def test_a_batch_holds_no_more_audio_than_the_policy_says() -> None:
+    policy = BatchPolicy(
+        max_batch_size=8, max_batch_samples=300, max_queue_delay_s=1.0, bucket_samples=100, pipeline_depth=1
+    )
+    rig = Rig(FakeEngine(policy), max_queue_size=16)
+    answers = [rig.batcher.submit(window(length)) for length in (90, 80, 70, 60, 150, 140, 999)]
+    await settle()
+    assert rig.engine.batches == [[90, 80, 70], [150], [140], [999]], "full by their padded length"
+    rig.clock.advance(1.0)
+    await asyncio.gather(*answers)
+    assert rig.engine.batches[-1] == [60]
+
+
+@pytest.mark.parametrize(("samples", "windows"), [(1, 3), (100, 3), (101, 1), (200, 1), (10_000, 1), (0, 3)])
+def test_how_many_windows_fill_a_batch_follows_from_their_length(samples: int, windows: int) -> None:
+    policy = BatchPolicy(
+        max_batch_size=8, max_batch_samples=300, max_queue_delay_s=0.0, bucket_samples=100, pipeline_depth=1
+    )
+    assert policy.most_windows(samples) == windows

@@ -6,7 +6,8 @@ import pytest
 from services.predictor.core.decoding.greedy import GreedyDecoder
 from services.predictor.core.decoding.types import LogProbabilities
 from services.predictor.core.openvino_scorer import log_softmax
-from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.torch_engine import TorchEngine
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.torch_scorer import TorchScorer
 from services.predictor.core.windows import stitch, stitch_scores
 from tests.fakes.predictor_checkpoints import tiny_model

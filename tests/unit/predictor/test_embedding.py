@@ -14,7 +14,8 @@ from services.predictor.core.loaded_model import Engines, LoadedModel, Vector
 from services.predictor.core.on_demand_embedder import OnDemandEmbedder
 from services.predictor.core.statistics import Counters
 from services.predictor.core.torch_embedder import TorchEmbedder, embedding_layer
-from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.torch_engine import TorchEngine
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.torch_scorer import TorchScorer
 from services.predictor.core.types import ModelRecord
 from tests.fakes.predictor_checkpoints import tiny_model, tiny_vocabulary

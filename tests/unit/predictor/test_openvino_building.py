@@ -24,7 +24,7 @@ from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_engine import OpenVinoEngine
 from services.predictor.core.openvino_runtime import CompiledModel, OpenVino, OpenVinoUnavailable
 from services.predictor.core.openvino_scorer import OpenVinoScorer
-from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.types import ModelRecord
 from services.predictor.core.verification import BOUNDS, Bounds, VerificationError, verify
 from tests.deployment import ROOT

@@ -18,7 +18,7 @@ from services.predictor.core.texts.checkpoint import FAMILIES, load_encoder
 from services.predictor.core.texts.embedding import embed_texts
 from services.predictor.core.texts.encoder import LoadedEncoder
 from services.predictor.core.texts.engine import TextEngine
-from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.types import Embedding, ModelRecord, TextRow
 from tests.fakes.text_encoders import LONGEST, flattened, write_pooling, write_tiny_encoder
 from thanosql_runtime.errors import Reason, ThanosqlError

@@ -16,7 +16,8 @@ from services.predictor.core.flow import answer_each
 from services.predictor.core.loaded_model import Engines, LoadedModel
 from services.predictor.core.statistics import Counters, Statistics
 from services.predictor.core.torch_embedder import TorchEmbedder
-from services.predictor.core.torch_engine import EngineOptions, TorchEngine
+from services.predictor.core.torch_engine import TorchEngine
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.torch_scorer import TorchScorer
 from services.predictor.core.transcription import Limits, Transcriber
 from services.predictor.core.types import ModelRecord, Row, RowAnswer, Transcript

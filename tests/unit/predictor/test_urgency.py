@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.predictor.core.ports import BatchPolicy
-from services.predictor.core.torch_engine import EngineOptions, torch_policy
+from services.predictor.core.torch_manner import EngineOptions, torch_policy
 from services.predictor.core.waiting import Urgency, Waiting, WaitingRoom
 from tests.fakes.predictor_engine import SINGLES
 

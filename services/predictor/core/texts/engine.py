@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from services.predictor.core.ports import BatchPolicy
 from services.predictor.core.texts.checkpoint import EncoderCheckpoint, Pooling
 from services.predictor.core.texts.tokens import Tokens
-from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.torch_manner import EngineOptions
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 Vector = npt.NDArray[np.float32]

@@ -13,7 +13,7 @@ from services.predictor.core.texts.checkpoint import EncoderCheckpoint, load_enc
 from services.predictor.core.texts.encoder import LoadedEncoder
 from services.predictor.core.texts.engine import TextEngine
 from services.predictor.core.texts.tokens import Tokeniser
-from services.predictor.core.torch_engine import EngineOptions
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.types import ModelRecord
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
