@@ -95,7 +95,7 @@ class BeamOptions:
     word_score: float = 0.0
     beam_width: int = 64
     hotwords: tuple[Hotword, ...] = ()
-    hotword_weight: float = 10.0
+    hotword_weight: float = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
