@@ -250,7 +250,7 @@ PREDICT USING m OPTIONS(language_model='lm/books.arpa', lm_weight=0.7, word_scor
 --|   query: SELECT * FROM t
 --|     tables: t
 --|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
---|   beam: language_model='lm/books.arpa', lm_weight=0.7, word_score=-1.0, beam_width=32, hotwords=[], hotword_weight=10.0
+--|   beam: language_model='lm/books.arpa', lm_weight=0.7, word_score=-1.0, beam_width=32, hotwords=[], hotword_weight=8.0
 --|   canonical: PREDICT USING m OPTIONS(language_model='lm/books.arpa', lm_weight=0.7, word_score=-1.0, beam_width=32) AS SELECT * FROM t
 
 --# predict with hotwords, one with a weight of its own
@@ -261,7 +261,7 @@ PREDICT USING m OPTIONS(hotwords=['refund', ['charge back', 12]], hotword_weight
 --|     tables: t
 --|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|   beam: language_model=None, lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[('refund', None), ('charge back', 12.0)], hotword_weight=8.0
---|   canonical: PREDICT USING m OPTIONS(hotwords=['refund', ['charge back', 12.0]], hotword_weight=8.0) AS SELECT * FROM t
+--|   canonical: PREDICT USING m OPTIONS(hotwords=['refund', ['charge back', 12.0]]) AS SELECT * FROM t
 
 --# a search for which all is as by default
 PREDICT USING m OPTIONS(beam_width=64) AS SELECT * FROM t
@@ -270,7 +270,7 @@ PREDICT USING m OPTIONS(beam_width=64) AS SELECT * FROM t
 --|   query: SELECT * FROM t
 --|     tables: t
 --|   options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
---|   beam: language_model=None, lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[], hotword_weight=10.0
+--|   beam: language_model=None, lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[], hotword_weight=8.0
 --|   canonical: PREDICT USING m OPTIONS(beam_width=64) AS SELECT * FROM t
 
 --# evaluate with the same
@@ -280,5 +280,5 @@ EVALUATE USING m OPTIONS(language_model='lm/it''s.arpa', hotwords=['it''s']) AS 
 --|   query: SELECT * FROM t
 --|     tables: t
 --|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False
---|   beam: language_model="lm/it's.arpa", lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[("it's", None)], hotword_weight=10.0
+--|   beam: language_model="lm/it's.arpa", lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[("it's", None)], hotword_weight=8.0
 --|   canonical: EVALUATE USING m OPTIONS(language_model='lm/it''s.arpa', hotwords=['it''s']) AS SELECT * FROM t
