@@ -23,7 +23,8 @@ from services.predictor.core.decoding.confidence import (
 )
 from services.predictor.core.decoding.greedy import GreedyDecoder
 from services.predictor.core.decoding.letters import find_words
-from services.predictor.core.torch_manner import EngineOptions, TorchEngine
+from services.predictor.core.torch_engine import TorchEngine
+from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.torch_scorer import TorchScorer
 from thanosql_audio.decoding import decode
 from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint
