@@ -48,6 +48,7 @@ async def send_write(
         table=target.table,
         mode=storage_pb2.WriteMode.Value(f"WRITE_MODE_{target.mode}"),
         columns=target.columns,
+        chosen_by_version=target.chosen_by_version,
     )
     await put(storage_pb2.WriteTableRequest(start=start))
     await put(storage_pb2.WriteTableRequest(schema=encode_schema(rows.schema)))

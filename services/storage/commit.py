@@ -1,6 +1,7 @@
 """Which commit a received write becomes."""
 
 from services.storage.core.cancelling import Cancellation
+from services.storage.core.names import fold
 from services.storage.core.tables.rows import Rows
 from services.storage.core.types import TableInfo
 from services.storage.parts import Parts
@@ -21,12 +22,19 @@ def commit_rows(parts: Parts, received: ReceivedRows, cancellation: Cancellation
             parts.quarantines.make_way(start.table)
             return parts.tables.replace(start.table, rows)
         case storage_pb2.WRITE_MODE_APPEND:
-            columns = tuple(start.columns) or _positional(parts, start.table, rows)
-            return parts.tables.append(start.table, rows, columns)
+            return _append(parts, start, rows)
         case storage_pb2.WRITE_MODE_SNAPSHOT:
             return parts.snapshots.replace(start.table, rows)
         case _:
             raise error(Reason.INVALID_ARGUMENT, f"write mode {start.mode} is unknown")
+
+
+def _append(parts: Parts, start: storage_pb2.WriteStart, rows: Rows) -> TableInfo:
+    with parts.tables.writing(fold(start.table)):
+        if start.chosen_by_version:
+            parts.history.require_rows_of(start.table, start.chosen_by_version)
+        columns = tuple(start.columns) or _positional(parts, start.table, rows)
+        return parts.tables.append(start.table, rows, columns)
 
 
 def _positional(parts: Parts, table: str, rows: Rows) -> tuple[str, ...]:

@@ -395,10 +395,15 @@ class WriteStart(_message.Message):
     TABLE_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
+    CHOSEN_BY_VERSION_FIELD_NUMBER: _builtins.int
     table: _builtins.str
     """The table, or the snapshot's id."""
     mode: Global___WriteMode.ValueType
     """How."""
+    chosen_by_version: _builtins.int
+    """For APPEND: the version of the table by which the rows were chosen. Where its rows have changed since then,
+    nothing is written (CONFLICT). 0 asks for nothing.
+    """
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """For APPEND: the table's columns that the rows fill, in order; none means all."""
@@ -409,10 +414,11 @@ class WriteStart(_message.Message):
         table: _builtins.str = ...,
         mode: Global___WriteMode.ValueType = ...,
         columns: _abc.Iterable[_builtins.str] | None = ...,
+        chosen_by_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "mode", b"mode", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen_by_version", b"chosen_by_version", "columns", b"columns", "mode", b"mode", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,5 +1,7 @@
 """Statements that change tables, models or jobs in one step: CREATE TABLE AS, INSERT, UPDATE and the like."""
 
+from dataclasses import replace
+
 from services.gateway.core.copying import run_copy
 from services.gateway.core.events import JobChanged
 from services.gateway.core.places import place, placed_at, placed_at_version
@@ -105,9 +107,17 @@ async def _insert(run: Run, statement: Insert) -> None:
         await run.peers.tables.get(name.text)
     target = insertion_target(statement)
     async with open_query(run.writing(target), statement.query) as rows:
+        if run.outcome.is_compared:
+            # The first of two statements that look for what is new at once leaves nothing to the second.
+            target = replace(target, chosen_by_version=_version_read(run, name.text))
         with placed_at(name.span):
             written = await run.peers.tables.write(target, rows)
     _changed(run, written.rows, "inserted into", name)
+
+
+def _version_read(run: Run, table: str) -> int:
+    """The oldest version of the table behind the rows."""
+    return min(item.version for item in run.outcome.tables_read if item.table.casefold() == table.casefold())
 
 
 async def _alter(run: Run, statement: Update | Delete | DropTable | AlterTable) -> None:

@@ -55,6 +55,7 @@ async def asked_rows(run: Run, statement: Predict) -> Asked:
         sql=_without_known(statement.query.sql, statement.audio_col, run.target.table, column),
         tables=[*statement.query.tables, table],
     )
+    run.outcome.is_compared = True
     step = f"leave out those whose recording stands in column '{column}' of table '{run.target.table}'"
     return Asked(query=query, step=step)
 

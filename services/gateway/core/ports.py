@@ -53,11 +53,15 @@ class BoundQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class WriteTarget:
-    """Where rows go; `mode` is `CREATE`, `REPLACE`, `APPEND` or `SNAPSHOT`."""
+    """Where rows go; `mode` is `CREATE`, `REPLACE`, `APPEND` or `SNAPSHOT`.
+
+    Rows that were chosen by a version of the table are added only while that has its rows; 0 is for others.
+    """
 
     table: str
     mode: str
     columns: Sequence[str] = ()
+    chosen_by_version: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

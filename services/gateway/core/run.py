@@ -53,6 +53,7 @@ class Outcome:
         model: The model that was used or made.
         scores: The scores of EVALUATE.
         tables_read: The stored tables behind its rows, each once.
+        is_compared: Whether its rows were chosen by what the table has that they go into.
     """
 
     message: str = ""
@@ -64,6 +65,7 @@ class Outcome:
     model: ModelVersion | None = None
     scores: Scores | None = None
     tables_read: list[TableVersion] = field(default_factory=list)
+    is_compared: bool = False
 
     def read(self, tables: Sequence[TableVersion]) -> None:
         """Note tables that were read, each at its version."""

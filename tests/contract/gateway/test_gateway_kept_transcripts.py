@@ -1,13 +1,16 @@
 """PREDICT with transcripts that are kept, and of what is new: which rows, and what is told."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fakes.gateway_client import Client
 from tests.fakes.gateway_on_storage import gateway_on_storage
 from tests.fakes.gateway_predictor import FakePredictor
+from thanosql.v1 import predictor_pb2
 from thanosql_runtime.errors import Reason, error
 
 MODEL = "tutorial_audio_recognition"
@@ -148,3 +151,39 @@ async def test_where_nothing_is_kept_nobody_can_tell_what_is_new_but_a_table(tmp
         assert (shown.rows, len(shown.notices)) == ([], 1)
         await client.succeed(f"CREATE TABLE p AS {PREDICT} AS SELECT * FROM t LIMIT 0")
         assert (await client.succeed(f"INSERT INTO p {NEW} AS SELECT * FROM t")).done.rows_changed == 1
+
+
+class TwoAtOnce(FakePredictor):
+    """Ends no stream before there are two, once it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.barrier: asyncio.Barrier | None = None
+
+    async def Transcribe(
+        self, request_iterator: Any, context: Any
+    ) -> AsyncIterator[predictor_pb2.TranscribeResponse]:
+        async for response in super().Transcribe(request_iterator, context):
+            yield response
+        if self.barrier is not None:
+            await self.barrier.wait()
+
+
+async def test_of_two_inserts_of_what_is_new_at_once_one_adds_the_rows(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "t.csv").write_text("audio_path\n0.flac\n1.flac\n")
+    predictor = TwoAtOnce()
+    async with gateway_on_storage(tmp_path, workspace, predictor) as client:
+        await client.succeed("COPY t FROM 't.csv'")
+        await client.succeed(f"CREATE TABLE p AS {PREDICT} AS SELECT * FROM t LIMIT 1")
+        predictor.barrier = asyncio.Barrier(2)
+        insert = f"INSERT INTO p {NEW} AS SELECT * FROM t"
+        answers = await asyncio.gather(client.run(insert), client.run(insert))
+        (failure,) = [answer.failure for answer in answers if answer.failure is not None]
+        assert (failure.reason, failure.metadata["table"]) == (Reason.CONFLICT, "p")
+        assert (await client.succeed("SELECT audio_path FROM p ORDER BY 1")).rows == [
+            {"audio_path": "0.flac"}, {"audio_path": "1.flac"},
+        ]  # fmt: skip
+        predictor.barrier = None
+        assert (await client.succeed(insert)).done.rows_changed == 0

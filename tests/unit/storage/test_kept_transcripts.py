@@ -97,6 +97,13 @@ def test_a_version_or_a_model_is_forgotten_alone_and_leaves_no_trace(
     assert b"SECRET small" not in on_disk
 
 
+def test_what_is_forgotten_gives_its_room_back(make: Callable[..., Transcripts], tmp_path: Path) -> None:
+    transcripts = make(LIMITS)
+    transcripts.keep(MANNER, [kept(str(number), "x" * 1000) for number in range(1000)])
+    assert transcripts.forget() == 1000
+    assert sum(path.stat().st_size for path in (tmp_path / "deep").glob("*.sqlite*")) < 200_000
+
+
 def test_what_nobody_uses_goes_and_what_is_found_stays(make: Callable[..., Transcripts], clock: Hand) -> None:
     transcripts = make(LIMITS)
     transcripts.keep(MANNER, [kept("a", "ALPHA"), kept("b", "BETA")])

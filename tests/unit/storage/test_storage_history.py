@@ -237,3 +237,24 @@ def test_a_version_that_is_being_cleaned_up_is_not_among_those_that_an_error_nam
     monkeypatch.setattr(tables, "dataset_at", doomed)
     with pytest.raises(ThanosqlError, match=r"version 2 of table 't' was cleaned up; it has: 3, 1$"):
         history.dataset("t", 2)
+
+
+def test_rows_chosen_by_a_version_are_added_while_only_maintenance_came_behind_it(
+    make: Make, tables: Tables, history: TableHistory
+) -> None:
+    make("t", ONE)
+    for _ in range(20):
+        tables.append("t", Rows(ONE.schema, iter(ONE.to_batches())))
+    chosen_by = tables.version("t")
+    tables.compact("t")
+    assert tables.version("t") > chosen_by
+    history.require_rows_of("T", chosen_by)
+    tables.append("t", Rows(ONE.schema, iter(ONE.to_batches())))
+    with pytest.raises(ThanosqlError) as caught:
+        history.require_rows_of("t", chosen_by)
+    assert caught.value.reason is Reason.CONFLICT
+    tables.drop("t")
+    make("t", ONE)
+    with pytest.raises(ThanosqlError) as caught:
+        history.require_rows_of("t", chosen_by)
+    assert caught.value.reason is Reason.CONFLICT

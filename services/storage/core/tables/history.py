@@ -73,6 +73,19 @@ class TableHistory:
         entries = self._entries(name)
         return sorted((int(entry["version"]), entry["timestamp"].timestamp()) for entry in entries)
 
+    def require_rows_of(self, name: str, version: int) -> None:
+        """Raise CONFLICT unless the newest version of a table has the rows of this one; maintenance has."""
+        newest = self._tables.dataset(name)
+        if 0 < version <= newest.version:
+            changes = (_operation(newest, later) for later in range(version + 1, newest.version + 1))
+            if all(operation == Operation.MAINTENANCE for operation in changes):
+                return
+        message = (
+            f"table {fold(name)!r} was changed by another statement while this one ran, so that some of its "
+            "rows may not be new any more; run it again: transcripts are kept"
+        )
+        raise error(Reason.CONFLICT, message, table=fold(name))
+
     def open(self, versions: Iterable[TableAtVersion]) -> dict[str, OpenVersion]:
         """Open versions for a query, by the names that they have in it."""
         return {
