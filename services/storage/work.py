@@ -6,6 +6,7 @@ with one pool for both, enough such statements would wait for each other for eve
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -28,10 +29,11 @@ class Closable(Protocol):
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _C = TypeVar("_C", bound=Closable)
-_END = object()
 # Handing a step to a thread and back takes longer than small items do.
 _STEP_S = 0.005
 _STEP_ITEMS = 4
+# Of 1 MB each, say. A thread that waits to be asked for the next one stands still for a tenth of its time.
+_ITEMS_AHEAD = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,50 @@ class Step(Generic[_T]):
     items: list[_T]
     is_last: bool = False
     failure: Exception | None = None
+
+
+class _Ahead(Generic[_T]):
+    """Items that are computed a few ahead of who takes them; between two of them their thread is free."""
+
+    def __init__(self, items: Iterable[_T], executor: Executor) -> None:
+        self._iterator = iter(items)
+        self._executor = executor
+        self._loop = asyncio.get_running_loop()
+        self._computed: asyncio.Queue[Step[_T]] = asyncio.Queue()
+        self._guard = threading.Lock()
+        self._room = _ITEMS_AHEAD
+        self._is_computing = False
+        self._is_over = False
+
+    async def take(self) -> Step[_T]:
+        """Take the next item; none in the last step."""
+        self._go_on()
+        step = await self._computed.get()
+        with self._guard:
+            self._room += 1
+        self._go_on()
+        return step
+
+    def leave(self) -> None:
+        """Compute no other item; the one that is being computed goes to nobody."""
+        with self._guard:
+            self._is_over = True
+
+    def _go_on(self) -> None:
+        with self._guard:
+            if self._is_computing or self._is_over or not self._room:
+                return
+            self._is_computing = True
+            self._room -= 1
+        self._executor.submit(self._compute)
+
+    def _compute(self) -> None:
+        step = take_step(self._iterator, most_items=1)
+        with self._guard:
+            self._is_computing = False
+            self._is_over = self._is_over or not step.items
+        self._loop.call_soon_threadsafe(self._computed.put_nowait, step)
+        self._go_on()
 
 
 class Work:
@@ -114,16 +160,15 @@ class Work:
             step = await self.step(take_step, iterator)
 
     async def iterate_ahead(self, items: Iterable[_T]) -> AsyncGenerator[_T, None]:
-        """Yield the items; each is computed while the caller is at the one before."""
-        iterator = iter(items)
-        coming = asyncio.ensure_future(self.step(next, iterator, _END))
+        """Yield the items; a few are computed while the caller is at those before."""
+        ahead = _Ahead(items, self._queries)
         try:
-            while (item := await coming) is not _END:
-                coming = asyncio.ensure_future(self.step(next, iterator, _END))
-                yield item  # type: ignore[misc]  # `next` with a sentinel: the sentinel was sorted out
+            while (step := await ahead.take()).items:
+                yield step.items[0]
+            if step.failure is not None:
+                raise step.failure
         finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
+            ahead.leave()
 
     def _close_unclaimed(self, making: "Future[_C]") -> None:
         if not making.cancelled() and making.exception() is None:
@@ -136,14 +181,14 @@ class Work:
         self._commands.shutdown(wait=False, cancel_futures=True)
 
 
-def take_step(iterator: Iterator[_T]) -> Step[_T]:
+def take_step(iterator: Iterator[_T], most_items: int = _STEP_ITEMS) -> Step[_T]:
     """Compute an item, and those that come at once behind it."""
     items: list[_T] = []
     until_s = time.monotonic() + _STEP_S
     try:
         for item in iterator:
             items.append(item)
-            if len(items) >= _STEP_ITEMS or time.monotonic() >= until_s:
+            if len(items) >= most_items or time.monotonic() >= until_s:
                 return Step(items=items)
     except Exception as problem:  # noqa: BLE001 - raised behind the items before it
         return Step(items=items, failure=problem)

@@ -165,8 +165,8 @@ async def test_a_change_that_waits_for_a_thread_never_begins_without_its_caller(
     assert not begun.is_set()
 
 
-async def test_the_next_item_is_computed_while_the_caller_is_at_one(work: Work) -> None:
-    computed = [threading.Event() for _ in range(3)]
+async def test_a_few_items_are_computed_while_the_caller_is_at_one(work: Work) -> None:
+    computed = [threading.Event() for _ in range(9)]
 
     def items() -> Iterator[int]:
         for number, event in enumerate(computed):
@@ -175,9 +175,31 @@ async def test_the_next_item_is_computed_while_the_caller_is_at_one(work: Work) 
 
     async with aclosing(work.iterate_ahead(items())) as numbers:
         assert await anext(numbers) == 0
-        assert await asyncio.to_thread(computed[1].wait, 10)
-        assert not computed[2].is_set()
-        assert [number async for number in numbers] == [1, 2]
+        assert await asyncio.to_thread(computed[4].wait, 10)
+        await work.step(int)  # Behind what was begun.
+        assert not any(event.is_set() for event in computed[5:])
+        assert [number async for number in numbers] == list(range(1, 9))
+
+
+async def test_nothing_is_computed_ahead_for_a_caller_who_has_left(work: Work) -> None:
+    computed: list[int] = []
+    door = Door()
+
+    def items() -> Iterator[int]:
+        for number in range(9):
+            if number == 1:
+                door.open()
+            computed.append(number)
+            yield number
+
+    numbers = work.iterate_ahead(items())
+    assert await anext(numbers) == 0
+    await asyncio.to_thread(door.opening.wait, 10)
+    await numbers.aclose()
+    door.let.set()
+    work.close()
+    await asyncio.to_thread(work._queries.shutdown)
+    assert computed == [0, 1]
 
 
 async def test_an_item_that_fails_comes_after_those_before_it(work: Work) -> None:
