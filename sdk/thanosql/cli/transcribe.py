@@ -32,6 +32,7 @@ _SUBTITLES = ("srt", "vtt")
 _EPILOG = """\b
 Examples:
   thanosql transcribe meeting.flac
+  thanosql transcribe --hotword Ronicky --hotword "charge back" meeting.flac
   thanosql transcribe --format srt meeting.flac > meeting.srt
   thanosql transcribe --format vtt --output-dir subtitles *.wav
   thanosql transcribe --model my_speech_recognition_model --format json *.wav"""
@@ -48,6 +49,16 @@ class Transcript:
     words: Sequence[Word] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """How to transcribe."""
+
+    model: str
+    with_words: bool = False
+    hotwords: Sequence[str] = ()
+    language_model: str = ""
+
+
 @click.command(epilog=_EPILOG)
 @click.argument(
     "recordings",
@@ -61,6 +72,19 @@ class Transcript:
     default=DEFAULT_MODEL,
     show_default=True,
     help="The model to use: a name, or a name with a version, such as mine.2.",
+)
+@click.option(
+    "--hotword",
+    "hotwords",
+    multiple=True,
+    metavar="PHRASE",
+    help="A word or a phrase to listen for; may be given often.",
+)
+@click.option(
+    "--language-model",
+    default="",
+    metavar="PATH",
+    help="An n-gram model of words, an ARPA file of the server, such as uploads/my.arpa.",
 )
 @click.option(
     "--format",
@@ -81,6 +105,8 @@ class Transcript:
 def transcribe(
     recordings: tuple[Path, ...],
     model: str,
+    hotwords: tuple[str, ...],
+    language_model: str,
     output_format: str,
     output_dir: Path | None,
     address: str | None,
@@ -93,8 +119,14 @@ def transcribe(
     Without --address, and where no server answers, a private one is started and stopped again.
     """
     targets = _targets(recordings, output_format, output_dir)
+    wanted = Wanted(
+        model=model,
+        with_words=output_format != "text",
+        hotwords=hotwords,
+        language_model=language_model,
+    )
     with some_client(address) as client:
-        transcripts = transcribe_files(client, recordings, model, with_words=output_format != "text")
+        transcripts = transcribe_files(client, recordings, wanted)
     write = _WRITERS[output_format]
     if targets:
         _write_files(transcripts, targets, write)
@@ -132,16 +164,14 @@ def _write_files(
         click.echo(path)
 
 
-def transcribe_files(
-    client: ThanoSQL, recordings: Sequence[Path], model: str, *, with_words: bool = False
-) -> list[Transcript]:
+def transcribe_files(client: ThanoSQL, recordings: Sequence[Path], wanted: Wanted) -> list[Transcript]:
     """Upload the recordings and transcribe them, in the order given; what was uploaded is removed again."""
     transcripts: list[Transcript] = []
     for begin in range(0, len(recordings), _FILES_A_STATEMENT):
         part = recordings[begin : begin + _FILES_A_STATEMENT]
         with TemporaryUploads(client) as uploads:
             paths = [uploads.add(recording) for recording in part]
-            statement = predict_statement(model, paths, with_words=with_words)
+            statement = predict_statement(wanted, paths)
             rows = run_text(client, statement)[-1].rows
         transcripts += [_transcript(file, row) for file, row in zip(part, rows, strict=True)]
     return transcripts
@@ -158,12 +188,18 @@ def _transcript(file: Path, row: Mapping[str, Any]) -> Transcript:
     )
 
 
-def predict_statement(model: str, paths: Sequence[str], *, with_words: bool = False) -> str:
+def predict_statement(wanted: Wanted, paths: Sequence[str]) -> str:
     """The statement that transcribes files of the workspace."""
-    detail = ", word_times=True, confidence=True" if with_words else ""
+    options = ["audio_col='audio_path'"]
+    if wanted.with_words:
+        options.append("word_times=True, confidence=True")
+    if wanted.hotwords:
+        options.append(f"hotwords=[{', '.join(map(quoted, wanted.hotwords))}]")
+    if wanted.language_model:
+        options.append(f"language_model={quoted(wanted.language_model)}")
     values = ", ".join(f"({quoted(path)})" for path in paths)
     query = f"SELECT * FROM (VALUES {values}) AS recordings(audio_path)"  # noqa: S608 - paths are quoted
-    return f"PREDICT USING {_quoted_model(model)} OPTIONS (audio_col='audio_path'{detail}) AS {query}"
+    return f"PREDICT USING {_quoted_model(wanted.model)} OPTIONS ({', '.join(options)}) AS {query}"
 
 
 def _quoted_model(model: str) -> str:

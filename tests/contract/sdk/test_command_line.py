@@ -29,7 +29,7 @@ from tests.fakes.sdk_gateway import (
     unknown_option,
 )
 from thanosql.cli.main import main
-from thanosql.cli.transcribe import predict_statement
+from thanosql.cli.transcribe import Wanted, predict_statement
 from thanosql.transfer import Caller
 from thanosql.v1 import types_pb2
 from thanosql_runtime.errors import Reason, error
@@ -282,7 +282,7 @@ def test_a_file_that_cannot_be_read_is_named_and_ends_with_status_1(
 
 
 def test_paths_are_quoted_as_the_language_wants() -> None:
-    text = predict_statement("m", ["uploads/it's.wav", 'uploads/"b".wav'])
+    text = predict_statement(Wanted(model="m"), ["uploads/it's.wav", 'uploads/"b".wav'])
     assert """(VALUES ('uploads/it''s.wav'), ('uploads/"b".wav')) AS recordings(audio_path)""" in text
 
 
@@ -291,7 +291,15 @@ def test_paths_are_quoted_as_the_language_wants() -> None:
     [("my-model", '"my-model"'), ("my-model.2", '"my-model".2'), ("select", '"select"'), ('a"b', '"a""b"')],
 )
 def test_models_are_quoted_as_the_language_wants(model: str, written: str) -> None:
-    assert predict_statement(model, ["a.wav"]).startswith(f"PREDICT USING {written} OPTIONS")
+    text = predict_statement(Wanted(model=model), ["a.wav"])
+    assert text.startswith(f"PREDICT USING {written} OPTIONS")
+
+
+def test_hotwords_and_a_language_model_reach_the_statement() -> None:
+    wanted = Wanted(model="m", hotwords=["it's", "charge back"], language_model="uploads/a.arpa")
+    text = predict_statement(wanted, ["a.wav"])
+    assert "hotwords=['it''s', 'charge back'], language_model='uploads/a.arpa'" in text
+    assert "hotwords" not in predict_statement(Wanted(model="m"), ["a.wav"])
 
 
 def test_jobs_and_files(run: Run, gateway: FakeGateway, tmp_path: Path) -> None:

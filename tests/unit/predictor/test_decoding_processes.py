@@ -119,11 +119,16 @@ class Rig:
         self.workspace.mkdir(exist_ok=True)
         self.folder = folder / "cache"
         self.read: list[str] = []
+        self.begun = asyncio.Event()
+        self.hold: asyncio.Event | None = None
         files = LocalDirectory(self.workspace)
         self.models = LanguageModels(self.folder, Workspace(files, files), self._compile, limits)
 
     async def _compile(self, order: CompileOrder) -> None:
         self.read.append(order.path)
+        if self.hold is not None:
+            self.begun.set()
+            await self.hold.wait()
         await asyncio.to_thread(compile_model, order)
 
     def put(self, name: str, *texts: str) -> str:
@@ -155,6 +160,26 @@ async def test_first_callers_at_once_read_once(tmp_path: Path) -> None:
 
     await asyncio.gather(*(use() for _caller in range(5)))
     assert len(rig.read) == 1
+
+
+async def test_while_one_file_is_read_others_are_used(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    small, large = rig.put("small.arpa", "ONE TWO"), rig.put("large.arpa", "THREE FOUR")
+    async with rig.models.opened(small, LETTERS):
+        pass
+    rig.hold = asyncio.Event()
+
+    async def use_large() -> Path:
+        async with rig.models.opened(large, LETTERS) as folder:
+            return folder
+
+    reading = asyncio.create_task(use_large())
+    await rig.begun.wait()
+    async with rig.models.opened(small, LETTERS) as folder:
+        assert folder.is_dir()
+        assert not reading.done()
+    rig.hold.set()
+    assert (await reading).is_dir()
 
 
 async def test_a_file_that_changed_is_another_language_model(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -64,7 +65,7 @@ class LanguageModels:
         self._compile_model = compile_model
         self._limits = limits
         self._pool = ThreadPoolExecutor(1, "language-models")
-        self._reading = asyncio.Lock()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._digests: dict[tuple[str, str, int], str] = {}
         self._used: Counter[str] = Counter()
         self._verified: set[str] = set()
@@ -77,55 +78,68 @@ class LanguageModels:
             ThanosqlError: FILE_NOT_FOUND; INVALID_DATA or UNSUPPORTED_FORMAT, with the line and what is wrong
                 there; TEXT_OUTSIDE_VOCABULARY where the labels spell none of its words.
         """
+        # A lock for each file: while a large one is read, others are used.
+        lock = self._locks.setdefault(path, asyncio.Lock())
         try:
-            name = await self._ready(path, vocabulary)
+            async with lock, AsyncExitStack() as held:
+                name = await self._ready(path, vocabulary, held)
+                kept = held.pop_all()
         except ThanosqlError as failure:
             raise _about(path, failure) from failure
-        try:
+        async with kept:
+            await self._in_thread(self._give_up_oldest, frozenset(self._used))
             yield self._folder / name
-        finally:
-            self._used[name] -= 1
 
     def close(self) -> None:
         """End the thread."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _ready(self, path: str, vocabulary: Vocabulary) -> str:
-        """The name of the folder, which is counted as used."""
-        async with self._reading:
-            digest = await self._in_thread(self._known_digest, path)
-            name = _name(digest, vocabulary) if digest else ""
-            if not name or not await self._in_thread(self._is_there, name):
-                name = await self._read(path, vocabulary)
-            self._used[name] += 1
-            await self._in_thread(self._give_up_oldest)
-            return name
-
-    async def _read(self, path: str, vocabulary: Vocabulary) -> str:
-        """Copy a file, read it where that was not done before, and see that it stayed the same meanwhile."""
-        with ExitStack() as held:
-            copy = await self._in_thread(held.enter_context, self._files.local_copy(path))
-            digest = await self._in_thread(_digest, copy)
-            name = _name(digest, vocabulary)
+    async def _ready(self, path: str, vocabulary: Vocabulary, held: AsyncExitStack) -> str:
+        """The name of the folder, which counts as used until what is held is let go."""
+        digest = await self._in_thread(self._known_digest, path)
+        name = _name(digest, vocabulary) if digest else ""
+        if name:
+            held.enter_context(self._in_use(name))
             if await self._in_thread(self._is_there, name):
                 return name
-            fresh = self._folder / f".{name}.{uuid.uuid4().hex}"
-            try:
-                fresh.mkdir(parents=True)
-                order = CompileOrder(
-                    path=str(copy),
-                    folder=str(fresh),
-                    vocabulary=vocabulary,
-                    max_ngrams=self._limits.max_ngrams,
-                    max_bytes=self._limits.max_bytes,
-                )
-                await self._compile_model(order)
-                if await self._in_thread(_digest, copy) != digest:
-                    raise error(Reason.CONFLICT, "it changed while it was read; run the statement again")
-                fresh.rename(self._folder / name)
-            finally:
-                await self._in_thread(shutil.rmtree, fresh, True)
+        with ExitStack() as copied:
+            copy = await self._in_thread(copied.enter_context, self._files.local_copy(path))
+            digest = await self._in_thread(_digest, copy)
+            name = _name(digest, vocabulary)
+            held.enter_context(self._in_use(name))
+            if not await self._in_thread(self._is_there, name):
+                await self._read(copy, name, digest, vocabulary)
         return name
+
+    async def _read(self, copy: Path, name: str, digest: str, vocabulary: Vocabulary) -> None:
+        """Read a file into arrays, and see that it stayed the same meanwhile."""
+        fresh = self._folder / f".{name}.{uuid.uuid4().hex}"
+        try:
+            fresh.mkdir(parents=True)
+            order = CompileOrder(
+                path=str(copy),
+                folder=str(fresh),
+                vocabulary=vocabulary,
+                max_ngrams=self._limits.max_ngrams,
+                max_bytes=self._limits.max_bytes,
+            )
+            await self._compile_model(order)
+            if await self._in_thread(_digest, copy) != digest:
+                raise error(Reason.CONFLICT, "it changed while it was read; run the statement again")
+            if not (self._folder / name).exists():  # else the same content came by another path
+                fresh.rename(self._folder / name)
+        finally:
+            await self._in_thread(shutil.rmtree, fresh, True)
+
+    @contextmanager
+    def _in_use(self, name: str) -> Iterator[None]:
+        self._used[name] += 1
+        try:
+            yield
+        finally:
+            self._used[name] -= 1
+            if not self._used[name]:
+                del self._used[name]
 
     def _known_digest(self, path: str) -> str:
         """The digest of a file that was read before and has not changed; empty where it must be read."""
@@ -160,15 +174,14 @@ class LanguageModels:
         os.utime(folder)
         return True
 
-    def _give_up_oldest(self) -> None:
+    def _give_up_oldest(self, used: Set[str]) -> None:
         folders = [path for path in self._folder.glob("[!.]*") if path.is_dir()]
         total_bytes = 0
         for path in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
             total_bytes += sum(file.stat().st_size for file in path.iterdir())
-            if total_bytes > self._limits.cache_bytes and not self._used[path.name]:
+            if total_bytes > self._limits.cache_bytes and path.name not in used:
                 shutil.rmtree(path, ignore_errors=True)
                 self._verified.discard(path.name)
-        self._used = +self._used
 
     async def _in_thread(self, step: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(step, *arguments))
