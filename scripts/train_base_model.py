@@ -9,6 +9,7 @@ A call that was interrupted, also by kill -9, is made again: it goes on where th
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,8 +67,8 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     )
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line, or the words given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -90,7 +91,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--packed", type=Path, help="folder of the parts for pack and unpack")
     parser.add_argument("--part-mb", type=float, default=Packing.part_mb, help="megabytes of a part at most")
     parser.add_argument("--kbps", type=float, default=Packing.kbps, help="kilobits for a second of speech")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ class Packing:
 
 
 def pack(work: Path, reported: dict[str, int], packing: Packing) -> list[Path]:
-    """Write the parts of a work folder's cache; those that are there already stay.
+    """Write the parts of a work folder's cache; speech that was encoded before is not encoded again.
 
     Args:
         work: Holds the cache, its pauses and its phonemes.
@@ -55,8 +55,9 @@ def pack(work: Path, reported: dict[str, int], packing: Packing) -> list[Path]:
     """
     heard, cuts = Cache(work / "cache"), read_cuts(work / "cuts.json")
     chunks = list(_chunks(_order(heard, reported)))
-    drafts = packing.folder / "drafts"
-    drafts.mkdir(parents=True, exist_ok=True)
+    drafts = work / "packing" / f"{packing.kbps:g}_kbps"
+    for folder in (drafts, packing.folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
     def write(number: int) -> Path:
         return _write_chunk(drafts / f"speech_{number:05d}.opus", heard, chunks[number], cuts, packing.kbps)

@@ -68,7 +68,7 @@ class Recipe:
     replace: bool = False
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     pause_s: float | None = None
-    packing: Packing | None = None
+    packing: Packing = field(default_factory=lambda: Packing(folder=Path("packed")))
 
 
 class Paused(Exception):  # noqa: N818 - nothing went wrong
@@ -80,7 +80,7 @@ def prepare(recipe: Recipe) -> None:
     recordings = _share(sources.real_speech(recipe.shared, recipe.examples), recipe.course.share, recipe.seed)
     utterances = recordings + sources.synthetic_speech(recordings, recipe.course.synthetic, recipe.seed)
     random.Random(recipe.seed).shuffle(utterances)  # noqa: S311 - an order, not a secret
-    cache.build(utterances, recipe.work / "cache", workers=3)
+    cache.build(utterances, recipe.work / "cache", workers=1 + (os.cpu_count() or 1))
     entries = cache.Cache(recipe.work / "cache").entries
     pronounced = phonemes.look_up(entry.text for entry in entries if entry.split == "train")
     phonemes.write(recipe.work / "phonemes.json", pronounced)
@@ -178,7 +178,6 @@ def measure(recipe: Recipe) -> None:
 
 def pack(recipe: Recipe) -> None:
     """Write the cache in parts that are small enough to carry to a machine with a GPU."""
-    assert recipe.packing is not None
     for folder in packing.pack(recipe.work, training.REPORTED, recipe.packing):
         size = sum(path.stat().st_size for path in folder.iterdir())
         print(f"{folder} {size / 1e6:.1f} MB")
@@ -186,7 +185,6 @@ def pack(recipe: Recipe) -> None:
 
 def unpack(recipe: Recipe) -> None:
     """Make the cache of what was brought: instead of `prepare` and `cut`."""
-    assert recipe.packing is not None
     parts = sorted(recipe.packing.folder.glob("part_*"))
     utterances = packing.unpack(parts, recipe.work, workers=os.cpu_count() or 1)
     print(f"{utterances} utterances from {len(parts)} parts")
@@ -217,7 +215,12 @@ def _facts(recipe: Recipe, name: str) -> Facts:
     facts: dict[str, Facts] = {
         "prepare": {"synthetic": course.synthetic, "share": course.share, "seed": recipe.seed},
         "cut": {"aligner": str(recipe.aligner)},
-        "train": {"minutes": course.minutes, "learning_rate": course.peak_learning_rate, "seed": recipe.seed},
+        "train": {
+            "minutes": course.minutes,
+            "learning_rate": course.peak_learning_rate,
+            "seed": recipe.seed,
+            "start": str(recipe.start or ""),
+        },
         "publish": {"model": str(recipe.model)},
         "log": {"page": str(recipe.page)},
         "measure": {"card": str(recipe.card), "rows": course.rows or 0},

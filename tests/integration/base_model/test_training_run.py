@@ -1,6 +1,7 @@
 """A training run of the base model: two processes, a log, a checkpoint, and a second run that goes on."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,14 +54,14 @@ def log(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.timeout(300)
-def test_a_run_goes_on_where_the_last_one_ended(folder: Path) -> None:
-    train(plan(folder, 3.0))
+def test_a_run_goes_on_where_the_last_one_paused(folder: Path) -> None:
+    assert not train(replace(plan(folder, 6.0), pause_s=2.0))
     (first,) = log(folder)
     kept = torch.load(folder / "work" / "checkpoint.pt", weights_only=True)
     assert int(first["step"]) > 0
     assert kept["progress"]["steps"] == int(first["step"])
 
-    train(plan(folder, 6.0))
+    assert train(plan(folder, 6.0))
     _, second = log(folder)
     assert int(second["step"]) > int(first["step"])
     assert float(second["audio_hours"]) >= float(first["audio_hours"])

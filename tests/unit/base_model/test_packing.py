@@ -74,6 +74,7 @@ def test_packing_again_writes_nothing_twice(work: Path, monkeypatch: pytest.Monk
     before = pack(work)
     monkeypatch.setattr(packing.sf, "write", None)
     assert pack(work) == before
+    assert {path.name for path in (work.parent / "packed").iterdir()} == {"part_000"}
 
 
 def test_parts_without_the_first_are_refused(work: Path, tmp_path: Path) -> None:

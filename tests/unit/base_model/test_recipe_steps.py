@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import Wav2Vec2ForCTC
 
-from scripts.base_model import averaging, network, publishing
+from scripts import train_base_model
+from scripts.base_model import averaging, courses, network, publishing
 from scripts.base_model.journal import Journal, Progress, snapshots
 from scripts.base_model.scoring import Score
 from scripts.base_model.steps import Steps, alone
@@ -93,3 +95,34 @@ def test_a_run_keeps_its_last_five_snapshots(tmp_path: Path) -> None:
     for steps in range(7):
         Journal(tmp_path).keep(model, Progress(steps=steps))
     assert [int(folder.name) for folder in snapshots(tmp_path)] == [2, 3, 4, 5, 6]
+
+
+def test_a_small_recipe_writes_below_its_work_folder_alone(tmp_path: Path) -> None:
+    small = train_base_model.recipe_of(train_base_model.parse(["--small", "--work", str(tmp_path)]))
+    for written in (small.model, small.page, small.card):
+        assert written.is_relative_to(tmp_path)
+    assert small.course.minutes < courses.TWO_CORES.minutes
+
+
+def test_what_is_asked_for_goes_before_the_course_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = train_base_model.parse(["--minutes", "7", "--device", "auto"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    there = train_base_model.recipe_of(asked)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    here = train_base_model.recipe_of(asked)
+    assert (there.device.type, here.device.type) == ("cuda", "cpu")
+    assert there.course.minutes == here.course.minutes == 7
+    assert there.course.batch_s == courses.ONE_GPU.batch_s
+    assert here.course.batch_s == courses.TWO_CORES.batch_s
+
+
+def test_every_course_makes_a_model_that_may_be_bundled() -> None:
+    for course in (courses.TWO_CORES, courses.ONE_GPU):
+        with torch.device("meta"):
+            weights = sum(
+                weight.numel() for weight in Wav2Vec2ForCTC(network.configuration(course.shape)).parameters()
+            )
+        assert weights <= 12_000_000
+        starts = [stage.start for stage in course.stages]
+        assert starts[0] == 0
+        assert starts == sorted(starts)
