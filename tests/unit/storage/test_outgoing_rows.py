@@ -187,6 +187,15 @@ def test_more_columns_than_an_expression_may_be_deep(engine: QueryEngine) -> Non
     assert batch.num_columns == 3000
 
 
+def test_many_columns_are_weighed_though_some_are_null(small_engine: QueryEngine) -> None:
+    columns = ", ".join(["CASE WHEN r % 2 = 0 THEN repeat('x', 500) || r END", "[r]", "NULL::VARCHAR"] * 40)
+    rows = sum(batch.num_rows for batch in batches(small_engine, f"SELECT {columns} FROM range(50) t(r)"))
+    assert rows == 50
+    large = ", ".join([f"repeat('x', 2000) AS a{number}" for number in range(100)] + ["NULL::VARCHAR AS n"])
+    failed = failure(small_engine, f"SELECT {large} FROM range(8000)")
+    assert failed.reason is Reason.QUERY_TOO_LARGE
+
+
 def test_lists_nested_deep_are_weighed_without_a_lambda_for_each_level() -> None:
     kind = duckdb.sql(f"SELECT {'[' * 40}'x'{']' * 40} AS value").types[0]
     assert weight("value", kind).count("lambda") == 2

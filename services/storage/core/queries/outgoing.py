@@ -26,6 +26,7 @@ FEW_ROWS = 64
 # that wide ones behind them are too many, after which nothing can begin anew.
 _WEIGHED_ROWS = 2048
 
+_MANY_WEIGHTS = 64
 # More would not fit into one column of Arrow, whose offsets have 32 bits.
 _MOST_BYTES = 2_000_000_000
 # Rows so small that as many of them as leave at once are bearable are not counted.
@@ -136,8 +137,18 @@ def _weighed(sql: str, kinds: Sequence[Any], from_bytes: int) -> str | None:
     ]
     if not weights and fixed < from_bytes:
         return None
-    least = max(from_bytes - fixed, 0) // max(len(weights), 1)
-    is_large = f"greatest(0, {', '.join(weights)}) >= {least}" if weights else "TRUE"
-    weighing = f"__weigh(CAST({total([*weights, str(fixed)])} AS BIGINT))"
+    is_large, size = _size(weights, fixed, from_bytes)
+    weighing = f"__weigh(CAST({size} AS BIGINT))"
     columns = ", ".join([*names, f"CASE WHEN {is_large} THEN {weighing} END AS weight"])
     return f"SELECT {columns} FROM (\n{_unended(sql)}\n) AS answer({', '.join(names)})"  # noqa: S608 - names of our own
+
+
+def _size(weights: Sequence[str], fixed: int, from_bytes: int) -> tuple[str, str]:
+    """Write whether a row is large, and its bytes."""
+    if len(weights) > _MANY_WEIGHTS:
+        # A list for each row takes longer to compute, and a sum of thousands of parts longer to plan.
+        size = f"coalesce(list_sum([{', '.join(weights)}]), 0) + {fixed}"
+        return f"{size} >= {from_bytes}", size
+    least = max(from_bytes - fixed, 0) // max(len(weights), 1)
+    is_large = f"greatest(0, {', '.join(weights)}) >= {least}" if weights else "TRUE"
+    return is_large, total([*weights, str(fixed)])
