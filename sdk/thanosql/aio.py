@@ -116,6 +116,7 @@ class AsyncThanoSQL(AsyncFiles):
         interim_results: bool = True,
         endpoint_silence_s: float | None = None,
         max_utterance_s: float | None = None,
+        words: bool = False,
     ) -> AsyncGenerator[LiveTranscript, None]:
         """Transcribe live audio; yields what is heard while the chunks go out.
 
@@ -130,6 +131,7 @@ class AsyncThanoSQL(AsyncFiles):
             interim_results: Whether interim results are wanted.
             endpoint_silence_s: Silence that ends an utterance, 0.2 to 5; None for the server's own choice.
             max_utterance_s: Longest utterance, at least 2; None for the server's own choice.
+            words: Whether final results have their `words`, each with its time, and a `confidence`.
 
         Raises:
             Overloaded: Too many dictate already; `retry_after_s` says when to come back.
@@ -141,6 +143,7 @@ class AsyncThanoSQL(AsyncFiles):
             interim_results=interim_results,
             endpoint_silence_s=endpoint_silence_s,
             max_utterance_s=max_utterance_s,
+            words=words,
         )
         with self._calling() as stub:
             call = stub.Dictate(metadata=self._metadata())

@@ -109,6 +109,7 @@ class ThanoSQL:
         interim_results: bool = True,
         endpoint_silence_s: float | None = None,
         max_utterance_s: float | None = None,
+        words: bool = False,
     ) -> Generator[LiveTranscript, None, None]:
         r"""Transcribe live audio; yields what is heard while the chunks go out.
 
@@ -129,6 +130,7 @@ class ThanoSQL:
                 interim_results=interim_results,
                 endpoint_silence_s=endpoint_silence_s,
                 max_utterance_s=max_utterance_s,
+                words=words,
             )
         )
 

@@ -12,8 +12,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from thanosql.errors import InvalidArgument
 from thanosql.transfer import EndOfCall
-from thanosql.v1 import gateway_pb2, predictor_pb2
-from thanosql.values import FinalizeUtterance, LiveTranscript
+from thanosql.v1 import gateway_pb2, predictor_pb2, types_pb2
+from thanosql.values import FinalizeUtterance, LiveTranscript, Word
 
 _MESSAGE_BYTES = 32 << 10
 _CHUNKS_AHEAD = 4
@@ -35,6 +35,7 @@ class Listening:
         interim_results: Whether interim results are wanted.
         endpoint_silence_s: Silence that ends an utterance; None for the server's own choice.
         max_utterance_s: Longest utterance; None for the server's own choice.
+        words: Whether final results have their words, with times and confidence.
     """
 
     sample_rate_hz: int
@@ -42,6 +43,7 @@ class Listening:
     interim_results: bool
     endpoint_silence_s: float | None
     max_utterance_s: float | None
+    words: bool = False
 
     def message(self) -> gateway_pb2.DictateRequest:
         """The first message of a stream; its limits are the server's, but for what no message can hold.
@@ -64,6 +66,8 @@ class Listening:
             interim_results=self.interim_results,
             endpoint_silence=_duration("endpoint_silence_s", self.endpoint_silence_s, "0.2 to 5"),
             max_utterance=_duration("max_utterance_s", self.max_utterance_s, "2 to 30"),
+            word_times=self.words,
+            confidence=self.words,
         )
         return _Request(config=config)
 
@@ -203,6 +207,17 @@ def _transcript(results: list[predictor_pb2.StreamingResult]) -> LiveTranscript:
         is_final=results[0].is_final,
         start_s=results[0].start_offset.ToMicroseconds() / 1e6,
         end_s=results[-1].end_offset.ToMicroseconds() / 1e6,
+        words=tuple(_word(word) for result in results for word in result.words),
+        confidence=results[0].confidence if results[0].HasField("confidence") else None,
+    )
+
+
+def _word(word: types_pb2.Word) -> Word:
+    return Word(
+        text=word.text,
+        start_s=word.start_offset.ToMicroseconds() / 1e6,
+        end_s=word.end_offset.ToMicroseconds() / 1e6,
+        confidence=word.confidence if word.HasField("confidence") else None,
     )
 
 

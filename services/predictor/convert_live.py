@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from services.predictor.convert import to_model_version
+from services.predictor.convert_words import to_word
 from services.predictor.core.live.types import Finalize, LiveConfig, LiveResult, Part
 from services.predictor.core.types import ModelRecord
 from thanosql.v1 import predictor_pb2
@@ -30,6 +31,8 @@ def from_config(config: predictor_pb2.StreamingConfig) -> LiveConfig:
         interim_results=config.interim_results,
         endpoint_silence_s=_seconds(config, "endpoint_silence"),
         max_utterance_s=_seconds(config, "max_utterance"),
+        word_times=config.word_times,
+        confidence=config.confidence,
     )
 
 
@@ -70,6 +73,8 @@ def _result(result: LiveResult) -> predictor_pb2.StreamingResult:
         stability=result.stability,
         start_offset=duration(result.start_s),
         end_offset=duration(result.end_s),
+        words=map(to_word, result.words),
+        confidence=result.confidence,
     )
 
 

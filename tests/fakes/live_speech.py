@@ -8,6 +8,7 @@ import numpy as np
 
 from services.predictor.core.acoustics import Acoustics
 from services.predictor.core.clock import SystemClock
+from services.predictor.core.decoding.types import LogProbabilities
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.session import Dictation, Endings, Surroundings
 from services.predictor.core.live.types import LiveConfig, LiveResult, Part
@@ -112,11 +113,19 @@ class FakeLiveModel:
             for level in middles.tolist()
         ]
 
+    async def score_window(self, samples: Samples, urgency: Urgency) -> LogProbabilities:
+        labels = await self.label(samples, urgency)
+        scores_fv = np.full((len(labels), len(VOCABULARY)), -9.0, dtype=np.float32)
+        scores_fv[np.arange(len(labels)), labels] = -0.001
+        return scores_fv
+
 
 def dictation(
     model: FakeLiveModel,
     *,
     interim_results: bool = False,
+    word_times: bool = False,
+    confidence: bool = False,
     limits: LiveLimits | None = None,
     endings: Endings | None = None,
     clock: Clock | None = None,
@@ -129,7 +138,12 @@ def dictation(
         threads=ThreadPoolExecutor(1),
         endings=endings or {},
     )
-    config = LiveConfig(sample_rate_hz=RATE_HZ, interim_results=interim_results)
+    config = LiveConfig(
+        sample_rate_hz=RATE_HZ,
+        interim_results=interim_results,
+        word_times=word_times,
+        confidence=confidence,
+    )
     return Dictation(model, voice or FakeVoice(), config, surroundings)
 
 

@@ -158,7 +158,8 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
         self.audio_ended.set()
         if self.finals_held:
             self.cancelled.wait(30)
-        yield gateway_pb2.DictateResponse(results=_heard(came, is_final=True))
+        words = self.dictated[-1].word_times and self.dictated[-1].confidence
+        yield gateway_pb2.DictateResponse(results=_heard(came, is_final=True, words=words))
 
     def Explain(self, request: gateway_pb2.ExplainRequest, context: Any) -> gateway_pb2.ExplainResponse:
         self._check(context)
@@ -295,9 +296,12 @@ class FakeGateway(gateway_pb2_grpc.GatewayServiceServicer):
             _fail(context, error(Reason.INVALID_TOKEN, "the token is absent or wrong"))
 
 
-def _heard(came: int, *, is_final: bool) -> list[predictor_pb2.StreamingResult]:
+def _heard(came: int, *, is_final: bool, words: bool = False) -> list[predictor_pb2.StreamingResult]:
     results = [predictor_pb2.StreamingResult(text=str(came), is_final=is_final, stability=0.6)]
     results[0].end_offset.FromMilliseconds(came)
+    if words:
+        results[0].words.add(text=str(came), end_offset=results[0].end_offset, confidence=0.25)
+        results[0].confidence = 0.25
     if is_final:
         return results
     return [

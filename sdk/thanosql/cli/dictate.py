@@ -3,8 +3,8 @@
 import json
 import shutil
 import sys
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import asdict
 
 import click
 
@@ -12,8 +12,7 @@ from thanosql.cli.context import EXIT_INTERRUPTED, address_option, guarded
 from thanosql.cli.microphone import Stoppable
 from thanosql.cli.recording import in_real_time, open_recording
 from thanosql.cli.transcribe import DEFAULT_MODEL, some_client
-from thanosql.client import ThanoSQL
-from thanosql.dictating import Chunks
+from thanosql.subtitles import word_facts
 from thanosql.values import LiveTranscript
 
 _CLEAR_LINE = "\r\x1b[2K"
@@ -22,7 +21,8 @@ _EPILOG = """\b
 Examples:
   thanosql dictate meeting.wav
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | thanosql dictate -
-  thanosql dictate --real-time --format json meeting.wav"""
+  thanosql dictate --real-time --format json meeting.wav
+  thanosql dictate --format words meeting.wav"""
 
 
 @click.command(epilog=_EPILOG)
@@ -52,10 +52,10 @@ Examples:
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "words"]),
     default="text",
     show_default=True,
-    help="A line of text for each utterance, or a line of JSON with its times.",
+    help="A line of text for each utterance, or of JSON with its times, or with those of every word too.",
 )
 @address_option
 @guarded
@@ -77,28 +77,22 @@ def dictate(
     """
     opened = open_recording(recording, sample_rate_hz)
     chunks = Stoppable(in_real_time(opened.chunks) if real_time else opened.chunks)
+    shows_interims = sys.stderr.isatty()
     with some_client(address) as client, chunks.ends_at_interrupt():
-        _show(client, chunks, opened.sample_rate_hz, model, endpoint_silence_s, output_format)
+        heard = client.dictate(
+            chunks,
+            sample_rate_hz=opened.sample_rate_hz,
+            model=model,
+            interim_results=shows_interims,
+            endpoint_silence_s=endpoint_silence_s,
+            words=output_format == "words",
+        )
+        _show(heard, output_format, shows_interims=shows_interims)
     if chunks.stopped:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _show(
-    client: ThanoSQL,
-    chunks: Chunks,
-    sample_rate_hz: int,
-    model: str,
-    endpoint_silence_s: float | None,
-    output_format: str,
-) -> None:
-    shows_interims = sys.stderr.isatty()
-    heard = client.dictate(
-        chunks,
-        sample_rate_hz=sample_rate_hz,
-        model=model,
-        interim_results=shows_interims,
-        endpoint_silence_s=endpoint_silence_s,
-    )
+def _show(heard: Generator[LiveTranscript, None, None], output_format: str, *, shows_interims: bool) -> None:
     try:
         with closing(heard) as transcripts:
             for transcript in transcripts:
@@ -125,5 +119,8 @@ def _show_interim(transcript: LiveTranscript) -> None:
 def _line(transcript: LiveTranscript, output_format: str) -> str:
     if output_format == "text":
         return transcript.text
-    facts = asdict(transcript)
-    return json.dumps({name: facts[name] for name in ("start_s", "end_s", "text")}, ensure_ascii=False)
+    facts = {name: getattr(transcript, name) for name in ("start_s", "end_s", "text")}
+    if transcript.words:
+        words = [word_facts(word) for word in transcript.words]
+        facts = {**facts, "confidence": round(transcript.confidence or 0.0, 3), "words": words}
+    return json.dumps(facts, ensure_ascii=False)

@@ -213,13 +213,17 @@ class LoadedModel:
         Raises:
             ThanosqlError: OVERLOADED, or what the engine raised.
         """
-        if not len(samples):
-            return []
-        host = self._pools[0]
-        heard = await asyncio.get_running_loop().run_in_executor(host, self._normalised, samples)
-        if is_silent(samples, self._hearing.silence_dbfs):
+        heard = await self._heard(samples)
+        if heard is None:
             return [self._acoustics.vocabulary.blank_id] * self._acoustics.geometry.frames(len(samples))
         return await self._labels.submit(heard, urgency=urgency)
+
+    async def score_window(self, samples: Samples, urgency: Urgency) -> LogProbabilities:
+        """Give the scores of one window, as `label` gives its labels."""
+        heard = await self._heard(samples)
+        if heard is None:
+            return self._silent_scores(self._acoustics.geometry.frames(len(samples)))
+        return await self._scores.submit(heard, urgency=urgency)
 
     async def embed(self, samples: Samples, deadline_s: float | None = None) -> Vector:
         """Turn samples into a vector of length 1; cancelling the call takes back what still waits.
@@ -245,6 +249,12 @@ class LoadedModel:
         await asyncio.gather(self._labels.drain(), self._scores.drain(), self._frames.drain())
         for pool in self._pools:
             pool.shutdown(wait=False)
+
+    async def _heard(self, samples: Samples) -> Samples | None:
+        """One window as the model takes it; None where there is nothing to hear."""
+        if not len(samples) or is_silent(samples, self._hearing.silence_dbfs):
+            return None
+        return await asyncio.get_running_loop().run_in_executor(self._pools[0], self._normalised, samples)
 
     def _listen(self, samples: Samples) -> list[Window]:
         """Find the parts that the model must see; what is silent stays as an empty window."""

@@ -126,6 +126,20 @@ async def test_the_model_comes_first_and_every_utterance_gives_a_final_result(ri
     assert offsets[-1] <= len(audio) / 32
 
 
+async def test_final_results_tell_their_words_when_asked_for(rig: Rig) -> None:
+    audio = quiet() + talk() + quiet()
+    plain = await finals(rig, [config(), *messages(audio)])
+    told = await finals(rig, [config(word_times=True, confidence=True), *messages(audio)])
+    assert [result.text for result in told] == [result.text for result in plain]
+    assert [" ".join(word.text for word in result.words) for result in told] == [r.text for r in plain]
+    assert all(0.0 < word.confidence < 1.0 for result in told for word in result.words)
+    assert all(0.0 < result.confidence < 1.0 for result in told)
+    assert not any(result.words or result.HasField("confidence") for result in plain)
+    edges = [e.ToMilliseconds() for r in told for w in r.words for e in (w.start_offset, w.end_offset)]
+    assert edges == sorted(edges)
+    assert edges[-1] <= len(audio) / 32
+
+
 @pytest.mark.parametrize("sizes", [[640] * 5000, [1] * 50 + [32_000] * 20, [64 << 10] * 9, [333] * 5000])
 async def test_the_final_results_do_not_depend_on_the_messages(rig: Rig, sizes: list[int]) -> None:
     audio = talk(seconds=8.0) + quiet()

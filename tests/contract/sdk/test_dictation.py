@@ -188,6 +188,17 @@ def test_raw_samples_come_from_the_standard_input(run: Run, gateway: FakeGateway
     assert gateway.dictated[0].sample_rate_hz == 44_100
 
 
+def test_words_come_with_their_times_when_asked_for(run: Run) -> None:
+    result = run("dictate", "--format", "words", "-", input=bytes(9000))
+    assert json.loads(result.stdout) == {
+        "start_s": 0.0,
+        "end_s": 9.0,
+        "text": "9000",
+        "confidence": 0.25,
+        "words": [{"text": "9000", "start_s": 0.0, "end_s": 9.0, "confidence": 0.25}],
+    }
+
+
 def test_a_wav_file_comes_from_the_standard_input_too(run: Run, tmp_path: Path) -> None:
     content = wav_file(tmp_path / "a.wav").read_bytes()
     assert run("dictate", "-", input=content).stdout == "6400\n"

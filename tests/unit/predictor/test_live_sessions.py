@@ -324,3 +324,27 @@ async def test_a_caller_who_does_not_read_is_not_read_from_either() -> None:
         await settle()
     assert sent < 10
     await results.aclose()
+
+
+async def test_final_results_tell_their_words_when_asked_for() -> None:
+    audio = pcm(silence(1), HELLO, silence(1), WORLD, silence(0.3))
+    plain = await hear(dictation(FakeLiveModel()), [audio])
+    first, second = await hear(dictation(FakeLiveModel(), word_times=True, confidence=True), [audio])
+    assert [final.text for final in plain] == [first.text, second.text]
+    assert [word.text for word in (*first.words, *second.words)] == ["HEL", "PLEASE", "WORLD"]
+    edges = [edge for word in (*first.words, *second.words) for edge in (word.start_s, word.end_s)]
+    assert edges == sorted(edges)
+    assert second.words[0].start_s == pytest.approx(2.6, abs=0.1)
+    assert all(0.0 < (word.confidence or 0.0) < 1.0 for word in first.words)
+    assert first.confidence is not None
+
+
+async def test_confidence_of_final_results_comes_without_words_too() -> None:
+    (final,) = await hear(dictation(FakeLiveModel(), confidence=True), [pcm(HELLO)])
+    assert final.confidence is not None
+    assert final.words == ()
+
+
+async def test_nothing_more_is_told_of_final_results_that_nobody_asked_for() -> None:
+    (final,) = await hear(dictation(FakeLiveModel()), [pcm(HELLO)])
+    assert (final.words, final.confidence) == ((), None)

@@ -71,6 +71,13 @@ class Reading:
     words: Sequence[SpokenWord] = ()
     confidence: float | None = None
 
+    def later(self, seconds: float) -> "Reading":
+        """The same of a recording that begins so much later."""
+        words = [
+            replace(word, start_s=word.start_s + seconds, end_s=word.end_s + seconds) for word in self.words
+        ]
+        return replace(self, words=words)
+
     def told(self, *, word_times: bool, confidence: bool) -> "Reading":
         """The part of it that was asked for."""
         words = self.words if word_times else ()

@@ -1,23 +1,29 @@
 """Words of a stretch of live audio: which window the model hears, and which of its labels count."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.predictor.core.decoding.greedy import GreedyDecoder
+from services.predictor.core.decoding.reading import read
+from services.predictor.core.decoding.types import LogProbabilities, Reading
 from services.predictor.core.live.arriving import Tape
 from services.predictor.core.live.endpointing import Utterance
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.ports import LiveModel
 from services.predictor.core.live.words import Word, find_words, quietest_cut
 from services.predictor.core.waiting import Urgency
+from thanosql_ctc.waveform import Samples
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """The words of a stretch, and the frames that it spans."""
+    """The words of a stretch, and the frames that it spans; the same in detail, where that was asked for."""
 
     words: Sequence[Word]
     begin: int
     end: int
+    reading: Reading | None = None
 
 
 class Decoder:
@@ -29,9 +35,11 @@ class Decoder:
         model: Held by the stream.
         tape: The stream.
         limits: How much is heard.
+        in_detail: Whether it is told of final results when each word was said, and how sure it is.
     """
 
-    def __init__(self, model: LiveModel, tape: Tape, limits: LiveLimits) -> None:
+    def __init__(self, model: LiveModel, tape: Tape, limits: LiveLimits, *, in_detail: bool = False) -> None:
+        self._in_detail = in_detail
         self._model = model
         self._tape = tape
         self._limits = limits
@@ -60,7 +68,7 @@ class Decoder:
         """Hear a whole utterance, with what was said before it; one cut for its length up to its best cut."""
         end = utterance.heard_until
         context = end - self.samples(self._limits.context_s)
-        first, labels = await self._labels(min(utterance.begin, context), end, Urgency.FINAL)
+        first, labels, scores_fv = await self._final_labels(min(utterance.begin, context), end)
         skipped = self._frame_behind(utterance.begin) - first
         counted = len(labels)
         if utterance.is_cut:
@@ -69,7 +77,26 @@ class Decoder:
             earliest = max((skipped + counted) // 2, counted - searched)
             counted = quietest_cut(labels, self._vocabulary, earliest)
         words = find_words(labels[skipped:counted], first + skipped, self._vocabulary)
-        return Heard(words=words, begin=first + skipped, end=first + counted)
+        reading = None
+        if scores_fv is not None:
+            samples = self._tape.part((first + skipped) * self.frame_samples, end)
+            reading = await asyncio.to_thread(
+                self._read, scores_fv[skipped:counted], samples, self.seconds(first + skipped)
+            )
+        return Heard(words=words, begin=first + skipped, end=first + counted, reading=reading)
+
+    def _read(self, scores_fv: LogProbabilities, samples: Samples, begin_s: float) -> Reading:
+        acoustics = self._model.acoustics
+        hypotheses = GreedyDecoder(self._vocabulary.blank_id).decode(scores_fv)
+        (reading,) = read(hypotheses, scores_fv, self._vocabulary, samples, acoustics.timeline())
+        return reading.later(begin_s)
+
+    async def _final_labels(self, begin: int, end: int) -> tuple[int, list[int], LogProbabilities | None]:
+        if not self._in_detail:
+            return *await self._labels(begin, end, Urgency.FINAL), None
+        first, window = self._window(begin, end)
+        scores_fv = await self._model.score_window(window, Urgency.FINAL)
+        return first, scores_fv.argmax(axis=-1).tolist(), scores_fv
 
     async def interim(self, begin: int, settled_until: int) -> Heard:
         """Hear the end of the running utterance, from somewhat before the words that are not settled."""
@@ -82,9 +109,13 @@ class Decoder:
         return Heard(words=words, begin=first, end=first + len(labels))
 
     async def _labels(self, begin: int, end: int, urgency: Urgency) -> tuple[int, list[int]]:
-        first = max(begin // self.frame_samples, self._frame_behind(self._tape.begin))
-        window = self._tape.part(first * self.frame_samples, end)
+        first, window = self._window(begin, end)
         return first, await self._model.label(window, urgency)
+
+    def _window(self, begin: int, end: int) -> tuple[int, Samples]:
+        """The first frame of a stretch, and its samples from there on."""
+        first = max(begin // self.frame_samples, self._frame_behind(self._tape.begin))
+        return first, self._tape.part(first * self.frame_samples, end)
 
     def _frame_behind(self, sample: int) -> int:
         return -(-sample // self.frame_samples)

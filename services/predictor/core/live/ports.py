@@ -4,6 +4,7 @@ import asyncio
 from typing import Protocol
 
 from services.predictor.core.acoustics import Acoustics
+from services.predictor.core.decoding.types import LogProbabilities
 from services.predictor.core.statistics import Counters
 from services.predictor.core.waiting import Urgency
 from thanosql_ctc.waveform import Samples
@@ -29,6 +30,10 @@ class LiveModel(Protocol):
 
     async def label(self, samples: Samples, urgency: Urgency) -> list[int]:
         """Give the best label of every frame of one window; cancelling takes it back while it waits."""
+        ...
+
+    async def score_window(self, samples: Samples, urgency: Urgency) -> LogProbabilities:
+        """Give the scores of all labels in every frame of one window, as `label` gives the best."""
         ...
 
 

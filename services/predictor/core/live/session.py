@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class Dictation:
         self._arriving = Arriving(config.sample_rate_hz, rate_hz)
         self._tape = Tape()
         self._rate_hz = rate_hz
-        self._decoder = Decoder(model, self._tape, limits)
+        self._decoder = Decoder(model, self._tape, limits, in_detail=config.in_detail)
         self._endpointer = Endpointer(_rules(config, limits, rate_hz))
         self._interims = Interims(self._decoder, limits, surroundings.clock, self._changed)
         self._ahead = Ahead(self._decoder)
@@ -176,11 +176,16 @@ class Dictation:
         if heard is None or not heard.words:
             return [self._silence(utterance.begin, end)] if were_shown else []
         self._count(heard)
-        start_s, end_s = (
-            self._decoder.seconds(heard.words[0].begin),
-            self._decoder.seconds(heard.words[-1].end),
-        )
-        return [_final_result(text_of(heard.words), start_s, end_s)]
+        return [self._told(heard)]
+
+    def _told(self, heard: Heard) -> LiveResult:
+        begin, end = heard.words[0].begin, heard.words[-1].end
+        result = _final_result(text_of(heard.words), self._decoder.seconds(begin), self._decoder.seconds(end))
+        if heard.reading is None:
+            return result
+        wanted = self._config
+        told = heard.reading.told(word_times=wanted.word_times, confidence=wanted.confidence)
+        return replace(result, words=told.words, confidence=told.confidence)
 
     def _count(self, heard: Heard) -> None:
         self._counters.utterances += 1
