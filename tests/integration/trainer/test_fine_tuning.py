@@ -1,5 +1,6 @@
 """Real fine-tuning: a tiny model learns tones, in the real training process, through the real service."""
 
+import hashlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
 from tests.fakes.trainer_speech import columns, write_clip, write_clips
 from tests.fakes.trainer_storage import TrainerStorage, put_files, trainer_storage
 from thanosql.v1 import errors_pb2, parser_pb2, trainer_pb2, trainer_pb2_grpc
+from thanosql_ctc.calibration import read_calibration
 from thanosql_ctc.checkpoint import load_checkpoint
 from thanosql_objects.settings import ObjectSettings
 from thanosql_runtime.testing import Build, peer_channel, serving
@@ -99,6 +101,10 @@ async def test_a_model_learns_and_its_version_can_be_loaded(trainer: Trainer, tm
     assert load_checkpoint(model).model.config.mask_time_length == 2
     log = json.loads((model / "metrics.json").read_text())
     assert len(log["epochs"]) == 6
+    named = read_calibration(model)
+    assert len(named) == 22
+    first = (tmp_path / "files" / named[0].audio_path).read_bytes()
+    assert hashlib.sha256(first).hexdigest() == named[0].sha256
 
 
 async def test_few_rows_are_learned_from_without_a_word_error_rate(trainer: Trainer, tmp_path: Path) -> None:

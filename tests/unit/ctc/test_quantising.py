@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.fakes.predictor_checkpoints import tiny_model
+from tests.fakes.predictor_checkpoints import ARCHITECTURES, tiny_model, tiny_model_of
 from thanosql_ctc.quantising import InputRange, input_ranges, rounded
 from thanosql_ctc.traceable_forward import TraceableForward
 
@@ -53,6 +53,18 @@ def test_what_is_rounded_gives_nearly_the_same() -> None:
         near, _ = rounded(forward, ranges)(*example(12_000, seed=1))
     error = float((near - exact).norm() / exact.norm())
     assert 0 < error < 0.15
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_can_be_rounded(architecture: str) -> None:
+    forward = TraceableForward(tiny_model_of(architecture))
+    ranges = input_ranges(forward, (nn.Linear,), [example(16_000)])
+    assert len(ranges) >= 5, "projection, attention and feed-forward layers"
+    with torch.inference_mode():
+        exact, _ = forward(*example(12_000, seed=1))
+        near, _ = rounded(forward, ranges)(*example(12_000, seed=1))
+    error = float((near - exact).norm() / exact.norm())
+    assert 0 < error < 0.2
 
 
 def test_the_model_that_is_given_stays_as_it_was() -> None:
