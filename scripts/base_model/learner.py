@@ -133,7 +133,7 @@ def disagreement(views: Sequence[Tensor], frames: Tensor) -> Tensor:
     apart = [
         nn.functional.kl_div(view, other.detach(), reduction="none", log_target=True)
         .sum(-1)
-        .mul(true_bt)
+        .masked_fill(~true_bt, 0.0)
         .sum()
         for view, other in permutations(views, 2)
     ]

@@ -69,6 +69,9 @@ def _together() -> bool:
 def _be_one(rank: int, work: Callable[[int], None], meeting: Meeting) -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
+    if meeting.ranks == 1:  # nobody to meet, and no name of this machine to look up
+        work(rank)
+        return
     store = FileStore(str(meeting.place), meeting.ranks)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=meeting.ranks, timeout=_PATIENCE)
     work(rank)
