@@ -120,9 +120,8 @@ class Run:
         numbers = torch.stack([loss.detach(), devices.put(torch.tensor(batch.seconds), loss.device)])
         ranks.average([numbers, *gradients])
         norm = nn.utils.clip_grad_norm_(self._learner.parameters(), 1.0)
-        mean_loss, seconds, size = torch.cat(
-            [numbers, norm[None]]
-        ).tolist()  # the one place that waits for a GPU
+        # The one place where a step waits for a GPU.
+        mean_loss, seconds, size = torch.cat([numbers, norm[None]]).tolist()
         if np.isfinite(size):  # the same in every process, since the gradients are
             for optimizer in self._optimizers:
                 optimizer.step()
