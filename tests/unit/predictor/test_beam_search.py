@@ -77,24 +77,55 @@ def test_a_wide_beam_finds_what_brute_force_finds(seed: int, vocabulary: Vocabul
     assert [item.score for item in found] == pytest.approx([score for _text, score in expected], abs=1e-4)
 
 
+def said(arpa: str, words: list[str], letter_log_prob: float) -> float:
+    """What a language model says of a text, word by word, looked up as the file has it."""
+    table = {}
+    for line in arpa.splitlines():
+        parts = line.split("\t")
+        if len(parts) > 1:
+            table[tuple(parts[1].split())] = (float(parts[0]), float(parts[2]) if len(parts) > 2 else 0.0)
+
+    def log10(context: tuple[str, ...], word: str) -> float:
+        if (*context, word) in table:
+            return table[(*context, word)][0]
+        return table.get(context, (0.0, 0.0))[1] + log10(context[1:], word)
+
+    total, before = 0.0, "<s>"
+    for word in [*words, "</s>"]:
+        if (word,) in table:
+            total += log10((before,), word) * np.log(10)
+        else:
+            total += table[("<unk>",)][0] * np.log(10) + letter_log_prob * len(word)
+        before = word if (word,) in table else "<unk>"
+    return total
+
+
 @pytest.mark.parametrize("seed", range(8))
-def test_a_language_model_counts_as_its_weight_says(seed: int) -> None:
-    scores_fv = scores_of(6, seed + 100)
-    model = language_model(arpa_of(["A B", "A BB A", "B A", "AB AB"], 2), AB)
+@pytest.mark.parametrize(
+    ("vocabulary", "texts", "letter_log_prob"),
+    [
+        (AB, ["A B", "A BB A", "B A", "AB AB"], -2.0),
+        # Without a delimiter every label is a word, and what is not known has no letters to be spelled in.
+        (SYLLABLES, ["학 교 에", "학 교", "교 학"], 0.0),
+    ],
+    ids=["words", "no words"],
+)
+def test_a_language_model_counts_as_its_weight_says(
+    seed: int, vocabulary: Vocabulary, texts: list[str], letter_log_prob: float
+) -> None:
+    scores_fv, arpa = scores_of(6, seed + 100), arpa_of(texts, 2)
     weights = FusionWeights(lm_weight=0.8, word_score=0.6)
 
     def worth(text: str) -> float:
-        labels = np.array([AB.encode(text)]).reshape(-1)
-        fusion = Fusion(AB, weights, model)
-        state = fusion.begin()
-        for label in labels:
-            state = fusion.extend(state, np.array([label]))
-        return float(fusion.finish(state)[0])
+        words = text.split() if vocabulary is AB else list(text)
+        return 0.8 * said(arpa, words, letter_log_prob) + 0.6 * len(words)
 
-    texts = all_texts(scores_fv, AB)
-    best = max(texts, key=lambda text: texts[text] + worth(text))
-    (found,) = decoder(AB, model, weights=weights).decode(scores_fv)
-    assert text_of(found, AB) == best
+    heard = {text: score + worth(text) for text, score in all_texts(scores_fv, vocabulary).items()}
+    expected = sorted(heard.items(), key=lambda item: -item[1])[:3]
+    model = language_model(arpa, vocabulary)
+    found = decoder(vocabulary, model, weights=weights, n_best=3).decode(scores_fv)
+    assert [text_of(item, vocabulary) for item in found] == [text for text, _score in expected]
+    assert [item.score for item in found] == pytest.approx([score for _text, score in expected], abs=1e-3)
 
 
 def test_a_language_model_decides_between_what_sounds_alike() -> None:
@@ -105,6 +136,17 @@ def test_a_language_model_decides_between_what_sounds_alike() -> None:
     model = language_model(arpa_of(["THE CAT", "A CAT", "THE DOG"], 2), LETTERS)
     assert text_of(decoder().decode(scores_fv)[0]) == "THE KAT"
     assert text_of(decoder(model=model, weights=FusionWeights()).decode(scores_fv)[0]) == "THE CAT"
+
+
+def test_korean_words_are_decided_by_a_language_model() -> None:
+    """음성 인식, where the sound alone says 음성 인싞."""
+    vocabulary = Vocabulary.of_characters("음성인식싞을")
+    scores_fv = spoken("음성 인싞", vocabulary)
+    scores_fv[8, vocabulary.encode("식")[0]] = scores_fv[8, vocabulary.encode("싞")[0]] - 0.5
+    model = language_model(arpa_of(["음성 인식", "인식 을"], 2), vocabulary)
+    assert text_of(decoder(vocabulary).decode(scores_fv)[0], vocabulary) == "음성 인싞"
+    (found,) = decoder(vocabulary, model, weights=FusionWeights()).decode(scores_fv)
+    assert text_of(found, vocabulary) == "음성 인식"
 
 
 def test_words_are_not_run_together_because_a_model_knows_none_of_them() -> None:

@@ -102,8 +102,7 @@ def build_hotwords(phrases: Mapping[tuple[int, ...], float], vocabulary: Vocabul
 
 def delimiter_of(vocabulary: Vocabulary) -> int:
     """The label between words; -1 where there is none."""
-    tokens = vocabulary.tokens
-    return tokens.index(vocabulary.word_delimiter) if vocabulary.word_delimiter in tokens else -1
+    return next(iter(vocabulary.delimiter_ids), -1)
 
 
 def _words(phrases: Iterable[tuple[int, ...]], vocabulary: Vocabulary) -> Iterator[str]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Set
@@ -27,6 +28,8 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 # Another number whenever the arrays change.
 _FORMAT = 1
 _MOST_REVISIONS = 1024
+# Longer than any reading takes.
+_LEFTOVER_S = 86_400.0
 _T = TypeVar("_T")
 
 _log = structlog.get_logger("language_models")
@@ -175,13 +178,21 @@ class LanguageModels:
         return True
 
     def _give_up_oldest(self, used: Set[str]) -> None:
-        folders = [path for path in self._folder.glob("[!.]*") if path.is_dir()]
+        self._remove_leftovers()
+        known = [_usage(path) for path in self._folder.glob("[!.]*")]
         total_bytes = 0
-        for path in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True):
-            total_bytes += sum(file.stat().st_size for file in path.iterdir())
+        for _used_s, size_bytes, path in sorted(filter(None, known), reverse=True):
+            total_bytes += size_bytes
             if total_bytes > self._limits.cache_bytes and path.name not in used:
                 shutil.rmtree(path, ignore_errors=True)
                 self._verified.discard(path.name)
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed processes had begun to read."""
+        for path in self._folder.glob(".*"):
+            usage = _usage(path)
+            if usage is not None and usage[0] < time.time() - _LEFTOVER_S:
+                shutil.rmtree(path, ignore_errors=True)
 
     async def _in_thread(self, step: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(step, *arguments))
@@ -191,6 +202,14 @@ def _name(digest: str, vocabulary: Vocabulary) -> str:
     facts = asdict(vocabulary) | {"special_ids": sorted(vocabulary.special_ids), "format": _FORMAT}
     spelled = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return f"{digest[:40]}-{spelled[:20]}"
+
+
+def _usage(path: Path) -> tuple[float, int, Path] | None:
+    """When a folder was last used, and its size; None where another process removes it at this moment."""
+    try:
+        return path.stat().st_mtime, sum(file.stat().st_size for file in path.iterdir()), path
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _digest(path: Path) -> str:
