@@ -18,7 +18,7 @@ from services.storage.core.tables.listing import TableListing
 from services.storage.core.tables.quarantines import QUARANTINE, Quarantines
 from services.storage.core.tables.rows import Rows
 from services.storage.core.tables.tables import Tables
-from services.storage.core.types import CopyOutcome, IfExists, Operation, TableInfo
+from services.storage.core.types import CopyMark, CopyOutcome, IfExists, Operation, TableInfo
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 Select = Callable[[str], list[dict[str, object]]]
@@ -328,15 +328,38 @@ class TestAHalfDoneCopy:
         assert tables.left_out.waiting("t_quarantine") == []
         assert (tables.describe("t").row_count, tables.describe("t").version) == (1, 1)
 
-    def test_that_nobody_can_finish_is_forgotten_after_a_week(
-        self, home: TableHome, copy: Copy, tables: Tables, half_done: HalfDone
+    @pytest.mark.parametrize("committed", [True, False])
+    def test_is_decided_for_good_after_a_day(
+        self, home: TableHome, copy: Copy, half_done: HalfDone, select: Select, committed: bool
+    ) -> None:
+        copy("a,b\n1,2\nold\n")
+        half_done("new", IfExists.APPEND, committed=committed)
+        later = Tables(home)
+        assert len(later.left_out.waiting("t_quarantine")) == 1
+        later.left_out = LeftOutRows(home, clock=lambda: time.time() + 2 * 86_400)
+        assert Quarantines(later).recover() == ["t"] * committed
+        assert later.left_out.waiting("t_quarantine") == []
+        assert raws(select) == ["old"] + ["new"] * committed
+
+    def test_is_looked_for_in_each_version_once(
+        self, copy: Copy, tables: Tables, half_done: HalfDone, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         copy("a,b\n1,2\nold\n")
         half_done("new", IfExists.APPEND, committed=False)
-        assert len(tables.left_out.waiting("t_quarantine")) == 1
-        later = LeftOutRows(home, clock=lambda: time.time() + 8 * 86_400)
-        assert later.waiting("t_quarantine") == []
-        assert tables.left_out.waiting("t_quarantine") == []
+        copies_since, asked = tables.copies_since, list[int]()
+
+        def noted(name: str, version: int) -> tuple[int, list[CopyMark]]:
+            asked.append(version)
+            return copies_since(name, version)
+
+        monkeypatch.setattr(tables, "copies_since", noted)
+        quarantines = Quarantines(tables)
+        quarantines.recover()
+        rows = pa.table({"a": [5], "b": [6]})
+        tables.append("t", Rows(rows.schema, rows.to_batches()))
+        quarantines.recover()
+        quarantines.recover()
+        assert asked == [1, 1, 2]
 
 
 class TestAnotherProcess:

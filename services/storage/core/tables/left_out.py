@@ -18,7 +18,7 @@ from services.storage.core.types import CopyMark
 from thanosql_objects.ports import ObjectInfo
 
 _SUFFIX = ".arrow"
-_KEEP_S = 7 * 86_400.0
+_KEEP_S = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +65,12 @@ class LeftOutRows:
         return LeftOut(key=key, copy_id=copy_id, version_before=version_before, put_s=info.modified_s)
 
     def waiting(self, quarantine: str) -> list[LeftOut]:
-        """Return what was put aside for a quarantine, but for what has waited for a week, which goes.
+        """Return what was put aside for a quarantine."""
+        return [_parsed(info) for info in self._home.store.walk(self._home.left_out_folder(quarantine))]
 
-        Nobody is between two commits for so long: that COPY died before the first.
-        """
-        found = [_parsed(info) for info in self._home.store.walk(self._home.left_out_folder(quarantine))]
-        waiting = [left_out for left_out in found if left_out.put_s > self._clock() - _KEEP_S]
-        for left_out in found:
-            if left_out not in waiting:
-                self.remove(left_out)
-        return waiting
+    def is_old(self, left_out: LeftOut) -> bool:
+        """Whether nobody can be about to commit what names it: it has lain there for a day."""
+        return left_out.put_s < self._clock() - _KEEP_S
 
     def batches(self, left_out: LeftOut) -> Iterator[pa.RecordBatch]:
         """Yield its rows."""

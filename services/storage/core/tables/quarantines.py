@@ -47,6 +47,8 @@ class Quarantines:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
+        # Up to which version of its table each COPY was looked for in vain.
+        self._looked: dict[str, int] = {}
 
     def of(self, name: str) -> str:
         """Return the name of a table's quarantine, or an empty string if it has none."""
@@ -184,14 +186,22 @@ class Quarantines:
         aside = {each.copy_id: each for each in self._tables.left_out.waiting(quarantine_name(name))}
         if not aside:
             return False
-        first = min(each.version_before for each in aside.values())
-        happened = _happened(self._tables.copies_since(name, first))
-        settled = [(copy, is_over) for copy, is_over in happened if copy.copy_id in aside]
+        first = min(max(each.version_before, self._looked.get(copy, 0)) for copy, each in aside.items())
+        newest, copies = self._tables.copies_since(name, first)
+        settled = [(copy, is_over) for copy, is_over in _happened(copies) if copy.copy_id in aside]
         for copy, is_over in reversed(settled):
             if not is_over:
                 self._give(name, aside[copy.copy_id], keeps=copy.keeps)
-            self._tables.left_out.remove(aside[copy.copy_id])
+            self._remove(aside.pop(copy.copy_id))
+        for copy_id, each in aside.items():
+            self._looked[copy_id] = newest
+            if self._tables.left_out.is_old(each):
+                self._remove(each)
         return bool(settled)
+
+    def _remove(self, aside: LeftOut) -> None:
+        self._tables.left_out.remove(aside)
+        self._looked.pop(aside.copy_id, None)
 
     def _give(self, name: str, aside: LeftOut, *, keeps: bool) -> None:
         """Give the quarantine the rows of one COPY; begun anew where another process is at the same."""

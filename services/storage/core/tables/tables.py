@@ -229,14 +229,14 @@ class Tables:
             added = written(self._home, fold(name), fitting, dataset)
             return self._committed(name, added, operation, copy)
 
-    def copies_since(self, name: str, version: int) -> list[CopyMark]:
-        """Return the COPYs into a table behind one of its versions, newest first.
+    def copies_since(self, name: str, version: int) -> tuple[int, list[CopyMark]]:
+        """Return the newest version of a table, and the COPYs behind another of its versions, newest first.
 
         Raises:
             ThanosqlError: STORE_UNAVAILABLE.
         """
         dataset = self.found(name)
-        return [] if dataset is None else copies_since(dataset, version)
+        return (0, []) if dataset is None else (int(dataset.version), copies_since(dataset, version))
 
     def drop(self, name: str) -> bool:
         """Drop a table with its history, and say whether there was one."""
