@@ -17,7 +17,7 @@ SEARCH = types_pb2.BeamSearch(
     lm_weight=0.7,
     beam_width=64,
     hotwords=[
-        types_pb2.Hotword(phrase="refund", weight=10),
+        types_pb2.Hotword(phrase="refund", weight=8),
         types_pb2.Hotword(phrase="charge back", weight=4),
     ],
 )
