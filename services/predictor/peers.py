@@ -56,17 +56,22 @@ class StorageTranscripts:
     def __init__(self, channels: Channels) -> None:
         self._channels = channels
 
-    async def find(self, manner: Manner, digests: Sequence[str]) -> StoredTranscripts:
+    async def find(
+        self, manner: Manner, digests: Sequence[str], *, list_known: bool = False
+    ) -> StoredTranscripts:
         """Look for the transcripts of recordings."""
         stub = storage_pb2_grpc.StorageServiceStub(self._channels.to("storage"))
-        request = storage_pb2.FindTranscriptsRequest(manner=manner.digest, audio_sha256=digests)
+        request = storage_pb2.FindTranscriptsRequest(
+            manner=manner.digest, audio_sha256=digests, list_known=list_known
+        )
         with peer_errors("storage"):
             response = await stub.FindTranscripts(request, timeout=_TRANSCRIPTS_TIMEOUT_S)
         told = {
             item.audio_sha256: (item.transcript.SerializeToString(), item.number)
             for item in response.transcripts
         }
-        return StoredTranscripts(keeps=response.keeps, newest=response.newest, told=told)
+        known = response.known if response.HasField("known") else None
+        return StoredTranscripts(keeps=response.keeps, newest=response.newest, told=told, known=known)
 
     async def keep(self, manner: Manner, told: Mapping[str, bytes]) -> None:
         """Keep transcripts by the digests of their recordings."""

@@ -36,7 +36,7 @@ def to_found(found: FoundTranscripts) -> storage_pb2.FindTranscriptsResponse:
         for item in found.transcripts
     ]
     return storage_pb2.FindTranscriptsResponse(
-        keeps=found.keeps, newest=found.newest, transcripts=transcripts
+        keeps=found.keeps, newest=found.newest, transcripts=transcripts, known=found.known
     )
 
 

@@ -20,8 +20,12 @@ class TranscriptCalls(storage_pb2_grpc.StorageServiceServicer):
         self, request: storage_pb2.FindTranscriptsRequest, context: _Context
     ) -> storage_pb2.FindTranscriptsResponse:
         """Look for transcripts of recordings."""
-        transcripts = self._parts.transcripts
-        found = await self._parts.work.step(transcripts.find, request.manner, list(request.audio_sha256))
+        found = await self._parts.work.step(
+            self._parts.transcripts.find,
+            request.manner,
+            list(request.audio_sha256),
+            list_known=request.list_known,
+        )
         return convert_transcripts.to_found(found)
 
     async def KeepTranscripts(

@@ -15,15 +15,22 @@ class FakeTranscripts:
         self.newest = 0
         self.keeps = True
         self.is_away = False
+        self.tells_known = True
+        self.asked: list[str] = []
 
-    async def find(self, manner: Manner, digests: Sequence[str]) -> StoredTranscripts:
+    async def find(
+        self, manner: Manner, digests: Sequence[str], *, list_known: bool = False
+    ) -> StoredTranscripts:
         self._check()
+        self.asked += digests
         told = {
             digest: self.kept[manner.digest, digest]
             for digest in digests
             if (manner.digest, digest) in self.kept
         }
-        return StoredTranscripts(keeps=self.keeps, newest=self.newest, told=told)
+        prefixes = [bytes.fromhex(digest[:16]) for kind, digest in self.kept if kind == manner.digest]
+        known = b"".join(prefixes) if list_known and self.tells_known else None
+        return StoredTranscripts(keeps=self.keeps, newest=self.newest, told=told, known=known)
 
     async def keep(self, manner: Manner, told: Mapping[str, bytes]) -> None:
         self._check()

@@ -1766,8 +1766,11 @@ class FindTranscriptsRequest(_message.Message):
 
     MANNER_FIELD_NUMBER: _builtins.int
     AUDIO_SHA256_FIELD_NUMBER: _builtins.int
+    LIST_KNOWN_FIELD_NUMBER: _builtins.int
     manner: _builtins.str
     """Digest of everything beside the recording that a transcript depends on: version, files, engine, options."""
+    list_known: _builtins.bool
+    """Tell `known` too."""
     @_builtins.property
     def audio_sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """SHA-256 of the recordings in hexadecimal, 1000 at most; none asks for `newest` alone."""
@@ -1777,10 +1780,11 @@ class FindTranscriptsRequest(_message.Message):
         *,
         manner: _builtins.str = ...,
         audio_sha256: _abc.Iterable[_builtins.str] | None = ...,
+        list_known: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_sha256", b"audio_sha256", "manner", b"manner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_sha256", b"audio_sha256", "list_known", b"list_known", "manner", b"manner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1795,10 +1799,15 @@ class FindTranscriptsResponse(_message.Message):
     KEEPS_FIELD_NUMBER: _builtins.int
     NEWEST_FIELD_NUMBER: _builtins.int
     TRANSCRIPTS_FIELD_NUMBER: _builtins.int
+    KNOWN_FIELD_NUMBER: _builtins.int
     keeps: _builtins.bool
     """False where nothing is kept, because a setting says so or the disk fails."""
     newest: _builtins.int
     """Number of the transcript that was kept last, of whatever recording."""
+    known: _builtins.bytes
+    """The first 8 bytes of the SHA-256 of every recording of which a transcript in this manner is kept, one behind the
+    other, so that others need not be looked up. Absent where it was not asked for, and where there are too many.
+    """
     @_builtins.property
     def transcripts(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptTranscript]:
         """Those that were found, in no order."""
@@ -1809,12 +1818,15 @@ class FindTranscriptsResponse(_message.Message):
         keeps: _builtins.bool = ...,
         newest: _builtins.int = ...,
         transcripts: _abc.Iterable[Global___KeptTranscript] | None = ...,
+        known: _builtins.bytes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_known", b"_known", "known", b"known"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["keeps", b"keeps", "newest", b"newest", "transcripts", b"transcripts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_known", b"_known", "keeps", b"keeps", "known", b"known", "newest", b"newest", "transcripts", b"transcripts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__known: _TypeAlias = _typing.Literal["known"]  # noqa: Y015
+    _WhichOneofArgType__known: _TypeAlias = _typing.Literal["_known", b"_known"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__known) -> _WhichOneofReturnType__known | None: ...
 
 Global___FindTranscriptsResponse: _TypeAlias = FindTranscriptsResponse  # noqa: Y015
 

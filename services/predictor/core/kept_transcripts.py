@@ -9,9 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 
+from services.predictor.core.seen_recordings import SeenRecordings
 from services.predictor.core.types import Transcript
 from thanosql_runtime.errors import ThanosqlError
 
@@ -46,18 +48,22 @@ class StoredTranscripts:
         keeps: False where a store keeps nothing.
         newest: Raised by every transcript that is kept.
         told: By the digest of the recording.
+        known: The starts of the digests of all recordings in the manner; None where it does not say.
     """
 
     keeps: bool
     newest: int
     told: Mapping[str, tuple[bytes, int]]
+    known: bytes | None = None
 
 
 class TranscriptStore(Protocol):
     """Where transcripts are kept for all processes."""
 
-    async def find(self, manner: Manner, digests: Sequence[str]) -> StoredTranscripts:
-        """Look for the transcripts of recordings."""
+    async def find(
+        self, manner: Manner, digests: Sequence[str], *, list_known: bool = False
+    ) -> StoredTranscripts:
+        """Look for the transcripts of recordings, and for the recordings that have any."""
         ...
 
     async def keep(self, manner: Manner, told: Mapping[str, bytes]) -> None:
@@ -90,6 +96,8 @@ class KeptTranscripts:
         self._report_death = report_death
         self._interval_s = interval_s
         self._made: dict[Manner, dict[str, bytes]] = defaultdict(dict)
+        # What streams that hear in the same manner have seen; it goes with the last of them.
+        self._seen: WeakValueDictionary[Manner, SeenRecordings] = WeakValueDictionary()
         self._in_work: dict[tuple[Manner, str], asyncio.Event] = {}
         self._keeping: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
@@ -108,11 +116,18 @@ class KeptTranscripts:
 
     async def open(self, manner: Manner, *, reuse: bool) -> "StreamTranscripts | None":
         """Begin a stream; None where nothing is kept."""
+        # Before the look at the store: what is noted from here on is not missed.
+        seen = self._seen.get(manner) or SeenRecordings()
+        self._seen[manner] = seen
         await self.flush()
-        stored = await self._found(manner, ())
+        stored = await self._found(manner, (), list_known=reuse)
         if stored is None or not stored.keeps:
             return None
-        return StreamTranscripts(self, manner, reuse=reuse, newest=stored.newest)
+        seen.add(stored.known or b"")
+        may_be_kept = _perhaps if stored.known is None else seen.may_have
+        return StreamTranscripts(
+            self, manner, reuse=reuse, newest=stored.newest, seen=seen, may_be_kept=may_be_kept
+        )
 
     async def find(self, manner: Manner, sha256: str, newest: int) -> KeptTranscript | None:
         """Look for a transcript, one of this moment first."""
@@ -130,6 +145,8 @@ class KeptTranscripts:
         told = self._tell(transcript)
         if len(told) <= _BYTES_AT_ONCE:
             self._made[manner][sha256] = told
+            if seen := self._seen.get(manner):
+                seen.note(sha256)
 
     @contextlib.contextmanager
     def claimed(self, manner: Manner, sha256: str) -> Iterator[None]:
@@ -161,9 +178,11 @@ class KeptTranscripts:
                 if not self._made[manner]:
                     del self._made[manner]
 
-    async def _found(self, manner: Manner, digests: Sequence[str]) -> StoredTranscripts | None:
+    async def _found(
+        self, manner: Manner, digests: Sequence[str], *, list_known: bool = False
+    ) -> StoredTranscripts | None:
         try:
-            return await self._store.find(manner, digests)
+            return await self._store.find(manner, digests, list_known=list_known)
         except ThanosqlError as failure:
             _log.warning("transcripts_not_found", error=failure.message)
             return None
@@ -188,17 +207,32 @@ class StreamTranscripts:
         manner: How it hears.
         reuse: Whether it takes what is kept; what it computes is kept either way.
         newest: Number of the newest transcript when it began.
+        seen: What streams in this manner have seen; held for as long as this one runs.
+        may_be_kept: Tells whether it is worth looking for a recording.
     """
 
-    def __init__(self, kept: KeptTranscripts, manner: Manner, *, reuse: bool, newest: int) -> None:
+    def __init__(
+        self,
+        kept: KeptTranscripts,
+        manner: Manner,
+        *,
+        reuse: bool,
+        newest: int,
+        seen: SeenRecordings,
+        may_be_kept: Callable[[str], bool],
+    ) -> None:
         self._kept = kept
         self._manner = manner
         self._reuse = reuse
         self._newest = newest
+        self._seen = seen
+        self._may_be_kept = may_be_kept
 
     async def find(self, sha256: str) -> KeptTranscript | None:
         """Return a transcript that may be taken."""
-        return await self._kept.find(self._manner, sha256, self._newest) if self._reuse else None
+        if not self._reuse or not self._may_be_kept(sha256):
+            return None
+        return await self._kept.find(self._manner, sha256, self._newest)
 
     def in_work(self, sha256: str) -> asyncio.Event | None:
         """Return what to wait for where another row, of whatever stream, is at the same recording."""
@@ -211,6 +245,10 @@ class StreamTranscripts:
     def note(self, sha256: str, transcript: Transcript) -> None:
         """Keep a transcript."""
         self._kept.note(self._manner, sha256, transcript)
+
+
+def _perhaps(_sha256: str) -> bool:
+    return True
 
 
 def _parts(made: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:

@@ -21,6 +21,7 @@ from services.predictor.core.kept_transcripts import (
     StreamTranscripts,
 )
 from services.predictor.core.loaded_model import Engines, LoadedModel
+from services.predictor.core.seen_recordings import SeenRecordings
 from services.predictor.core.statistics import Counters
 from services.predictor.core.transcription import Limits, Transcriber
 from services.predictor.core.types import ModelRecord, Row, RowAnswer, Transcript
@@ -247,6 +248,41 @@ async def test_a_stream_that_is_left_gives_its_claims_back(make: Callable[..., R
         await anext(answers)
     for number in (1, 2):
         assert stream.in_work(sha256(recording(number)).hexdigest()) is None
+
+
+async def test_only_recordings_that_may_be_kept_are_looked_for(make: Callable[..., Rig]) -> None:
+    rig = make(recordings=Recordings(a=recording(1), b=recording(2), c=recording(3)))
+    await rig.outcomes("a", "b")
+    assert rig.store.asked == []
+    await rig.outcomes("a", "b", "c")
+    assert sorted(rig.store.asked) == sorted(sha256(recording(n)).hexdigest() for n in (1, 2))
+
+
+async def test_all_are_looked_for_where_the_store_does_not_say_what_it_has(make: Callable[..., Rig]) -> None:
+    rig = make(recordings=Recordings(a=recording(1), b=recording(2)))
+    rig.store.tells_known = False
+    await rig.outcomes("a")
+    await rig.outcomes("a", "b")
+    assert rig.counts == (2, 1, 0)
+    assert len(rig.store.asked) == 3
+
+
+async def test_what_a_stream_made_is_found_by_a_later_row_of_its_own(make: Callable[..., Rig]) -> None:
+    rig = make(recordings=Recordings(a=recording(1)))
+    stream = await rig.open()
+    await rig.outcomes("a", stream=stream)
+    await rig.kept.flush()
+    await rig.outcomes("a", stream=stream)
+    assert rig.counts == (1, 1, 0)
+
+
+def test_a_recording_that_was_not_seen_is_mostly_known_not_to_be() -> None:
+    seen = SeenRecordings()
+    digests = [sha256(str(number).encode()).hexdigest() for number in range(20_000)]
+    seen.add(b"".join(bytes.fromhex(digest[:16]) for digest in digests[:9_999]))
+    seen.note(digests[9_999])
+    assert all(seen.may_have(digest) for digest in digests[:10_000])
+    assert sum(seen.may_have(digest) for digest in digests[10_000:]) < 100
 
 
 class Folder:

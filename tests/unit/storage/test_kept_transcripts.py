@@ -53,6 +53,18 @@ def test_what_was_kept_is_found_by_content_and_manner_alone(make: Callable[..., 
     assert contents(transcripts, "other", "a", "b") == []
 
 
+def test_the_recordings_that_are_known_are_told_by_the_starts_of_their_digests(
+    make: Callable[..., Transcripts],
+) -> None:
+    transcripts = make(LIMITS)
+    assert transcripts.find("m", [], list_known=True).known == b""
+    transcripts.keep(MANNER, [kept("a", "ALPHA"), kept("b", "BETA")])
+    starts = sorted(bytes.fromhex(digest(name))[:8] for name in "ab")
+    assert transcripts.find("m", [], list_known=True).known == b"".join(starts)
+    assert transcripts.find("other", [], list_known=True).known == b""
+    assert transcripts.find("m", []).known is None
+
+
 def test_it_survives_a_process_that_did_not_close_it(make: Callable[..., Transcripts]) -> None:
     make(LIMITS).keep(MANNER, [kept("a", "ALPHA")])
     assert contents(make(LIMITS), "m", "a") == ["ALPHA"]

@@ -24,6 +24,8 @@ _DELETED_AT_ONCE = 1000
 # Deleting down to this share of the limit keeps the next transcripts from deleting again.
 _FULL = 0.9
 _MOST_DIGESTS = 1000
+# Two megabytes, half of what a message may have.
+_MOST_KNOWN = 250_000
 _TABLES = """
     CREATE TABLE IF NOT EXISTS manners (
         number INTEGER PRIMARY KEY, manner TEXT UNIQUE, model TEXT, version INTEGER
@@ -38,6 +40,10 @@ _FIND = """
     SELECT transcripts.number, content, used_s
     FROM transcripts JOIN manners ON manners.number = transcripts.manner
     WHERE manners.manner = ? AND audio = ?
+"""
+_KNOWN = """
+    SELECT substr(audio, 1, 8) FROM transcripts JOIN manners ON manners.number = transcripts.manner
+    WHERE manners.manner = ? LIMIT ?
 """
 _KEEP = "INSERT OR REPLACE INTO transcripts (manner, audio, content, used_s) VALUES (?, ?, ?, ?)"
 _TALLIES = """
@@ -89,11 +95,16 @@ class KeptTranscript:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundTranscripts:
-    """What is kept, and the number of the newest of all; `keeps` is False while nothing is."""
+    """What is kept, and the number of the newest of all; `keeps` is False while nothing is.
+
+    `known` are the first 8 bytes of the digests of all that are kept in the same manner; None where nobody
+    asked, or there are too many.
+    """
 
     keeps: bool
     newest: int = 0
     transcripts: Sequence[KeptTranscript] = ()
+    known: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,21 +135,22 @@ class Transcripts:
         self._database: sqlite3.Connection | None = None
         self._is_given_up = False
 
-    def find(self, manner: str, digests: Sequence[str]) -> FoundTranscripts:
+    def find(self, manner: str, digests: Sequence[str], *, list_known: bool = False) -> FoundTranscripts:
         """Return what is kept of these recordings, in the order of the digests."""
         audio = _bytes_of(digests)
         found: list[KeptTranscript] = []
-        newest = 0
+        newest, known = 0, None
         with self._database_in_use() as database:
             if database is None:
                 return FoundTranscripts(keeps=False)
             newest = _newest(database)
+            known = _known(database, manner) if list_known else None
             for digest, content in zip(digests, audio, strict=True):
                 row = database.execute(_FIND, (manner, content)).fetchone()
                 if row is not None:
                     found.append(KeptTranscript(audio_sha256=digest, content=row[1], number=row[0]))
                     self._note_use(database, row[0], row[2])
-        return FoundTranscripts(keeps=not self._is_given_up, newest=newest, transcripts=found)
+        return FoundTranscripts(keeps=not self._is_given_up, newest=newest, transcripts=found, known=known)
 
     def keep(self, manner: Manner, transcripts: Sequence[KeptTranscript]) -> None:
         """Keep transcripts as one commit, in place of those of the same recordings in the same manner."""
@@ -280,6 +292,11 @@ def _newest(database: sqlite3.Connection) -> int:
     """Return the number that was given last, also where its transcript is gone."""
     row = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'transcripts'").fetchone()
     return 0 if row is None else int(row[0])
+
+
+def _known(database: sqlite3.Connection, manner: str) -> bytes | None:
+    rows = database.execute(_KNOWN, (manner, _MOST_KNOWN + 1)).fetchall()
+    return None if len(rows) > _MOST_KNOWN else b"".join(prefix for (prefix,) in rows)
 
 
 def _used_bytes(database: sqlite3.Connection) -> int:
