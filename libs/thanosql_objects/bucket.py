@@ -70,7 +70,7 @@ class Bucket:
             raise too_large(key, self.stat(key).size_bytes, limit_bytes)
         return data
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, *, whole: bool = False) -> BinaryIO:
         """Open an object for reading; its first bytes come at once, the others as they are asked for."""
         cleaned = clean_key(key)
 
@@ -78,7 +78,7 @@ class Bucket:
             return self._client.get_object(self._name, self._prefix + cleaned, offset=offset, length=length)
 
         with self._found(cleaned):
-            return io.BufferedReader(Body(cleaned, request), CHUNK_BYTES)
+            return io.BufferedReader(Body(cleaned, request, whole=whole), CHUNK_BYTES)
 
     def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
         """Write an object: gathered in a local file first, because its digest travels with it."""

@@ -15,19 +15,25 @@ class Body(io.RawIOBase):
     """An object as a raw stream.
 
     Its first bytes are asked for at once, which tells its size too: headers of recordings and small files
-    cost one request. Behind them a request is made where reading starts, and again after a seek.
+    cost one request. Behind them a request is made where reading starts, and again after a seek. One that
+    is read whole costs one request, however large it is.
 
     Args:
         key: For messages.
         request: Asks for the bytes from an offset on, up to a length; 0 means up to the end.
+        whole: All of it will be read, so that all of it is asked for at once. Who leaves it then before the
+            end loses a connection to the server.
     """
 
-    def __init__(self, key: str, request: Callable[..., Any]) -> None:  # Any: minio's response has no type
+    # Any: minio's response has no type
+    def __init__(self, key: str, request: Callable[..., Any], *, whole: bool = False) -> None:
         self._key = key
         self._request = request
         self._position = 0
         self._response: Any = None
-        self._beginning, self._size_bytes = _first_bytes(request)
+        self._beginning, self._size_bytes = b"", 0
+        if not (whole and self._has_begun()):
+            self._beginning, self._size_bytes = _first_bytes(request)
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -66,6 +72,16 @@ class Body(io.RawIOBase):
         if not self.closed:
             self._release()
         super().close()
+
+    def _has_begun(self) -> bool:
+        """Ask for everything; False where the server does not say how much that is."""
+        self._response = self._request(0)
+        length = self._response.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            self._release()
+            return False
+        self._size_bytes = int(length)
+        return True
 
     def _read(self, size: int) -> bytes:
         with translated(self._key):

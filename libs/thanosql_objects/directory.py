@@ -58,8 +58,8 @@ class LocalDirectory:
             raise too_large(key, self.stat(key).size_bytes, limit_bytes)
         return data
 
-    def open(self, key: str) -> BinaryIO:
-        """Open an object for reading."""
+    def open(self, key: str, *, whole: bool = False) -> BinaryIO:
+        """Open an object for reading; `whole` or not, it is a file."""
         path = self._file(key)
         with translated(key):
             return path.open("rb")

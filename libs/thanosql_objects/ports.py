@@ -54,8 +54,13 @@ class ObjectStore(Protocol):
     def read(self, key: str, *, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
         """Read a small object whole; INVALID_DATA when it is larger than the limit."""
 
-    def open(self, key: str) -> BinaryIO:
-        """Open an object for reading and seeking; the caller closes it."""
+    def open(self, key: str, *, whole: bool = False) -> BinaryIO:
+        """Open an object for reading and seeking; the caller closes it.
+
+        Args:
+            key: The object.
+            whole: It is read from its start to its end, which a server then sends as one answer.
+        """
 
     def write(self, key: str, chunks: Iterable[bytes]) -> ObjectInfo:
         """Write an object: the whole of it becomes visible at once, or nothing does."""

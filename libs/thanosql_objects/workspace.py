@@ -36,10 +36,10 @@ class Workspace:
         self._files = files
         self._objects = objects
 
-    def open(self, path: str) -> BinaryIO:
-        """Open a file for reading; the caller closes it."""
+    def open(self, path: str, *, whole: bool = False) -> BinaryIO:
+        """Open a file for reading; the caller closes it. See `ObjectStore.open`."""
         store, key = self._resolve(path)
-        return store.open(key)
+        return store.open(key, whole=whole)
 
     def stat(self, path: str) -> ObjectInfo:
         """Describe a file."""

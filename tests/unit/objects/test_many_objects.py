@@ -20,6 +20,7 @@ from thanosql_objects import folder_names
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.opening import Objects, open_objects
 from thanosql_objects.ports import ObjectStore
+from thanosql_runtime.errors import Reason, ThanosqlError
 
 NAMES = [f"folder/{number:03}" for number in range(30)]
 
@@ -142,6 +143,33 @@ def test_an_object_of_any_size_is_read_from_anywhere(
             assert file.read(1000) == content[begin : begin + 1000]
     assert requests["HEAD"] == 0
     assert requests["GET"] <= 4
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 262_145, 1_000_000])
+def test_an_object_that_is_read_whole_costs_one_request(
+    objects: Objects, requests: Counter[str], size_bytes: int
+) -> None:
+    content = os.urandom(size_bytes)
+    objects.store.write("uploads/k", [content])
+    requests.clear()
+    with objects.workspace.open("uploads/k", whole=True) as file:
+        assert file.read(100_000) == content[:100_000]
+        assert file.read() == content[100_000:]
+        assert file.read() == b""
+    assert requests == {"GET": 1}
+
+
+def test_an_object_that_was_to_be_read_whole_may_be_sought_in_and_left(objects: Objects) -> None:
+    content = os.urandom(1_000_000)
+    objects.store.write("uploads/k", [content])
+    for _ in range(20):  # More than there are connections.
+        with objects.workspace.open("uploads/k", whole=True) as file:
+            assert file.read(10) == content[:10]
+            file.seek(500_000)
+            assert file.read(10) == content[500_000:500_010]
+    with pytest.raises(ThanosqlError) as caught:
+        objects.workspace.open("uploads/none", whole=True)
+    assert caught.value.reason is Reason.FILE_NOT_FOUND
 
 
 def test_a_page_of_a_thousand_costs_one_request(objects: Objects, requests: Counter[str]) -> None:

@@ -49,7 +49,8 @@ class FileReading:
         self._hashes = not self.info.sha256 and self._end == self.info.size_bytes
         self._digest = hashlib.sha256()
         self._workspace = workspace
-        self._file: BinaryIO = workspace.open(wanted.path)
+        is_whole = wanted.offset == 0 and self._end == self.info.size_bytes
+        self._file: BinaryIO = workspace.open(wanted.path, whole=is_whole)
 
     @property
     def sha256(self) -> str:
