@@ -115,6 +115,12 @@ def test_a_doubtful_word_is_less_sure_than_a_certain_one() -> None:
     assert word_confidences([], entropies_f) == []
 
 
+def test_a_word_that_cannot_be_is_not_sure_at_all() -> None:
+    entropies_f = np.zeros(200)
+    (confidence,) = word_confidences([word("ON", 0.5, 0.6, log_probability=-1e4)], entropies_f)
+    assert confidence == pytest.approx(0.0, abs=1e-9)
+
+
 def test_entropy_is_nothing_where_a_label_is_certain_and_one_where_none_is() -> None:
     even = np.full((1, 32), -np.log(32), dtype=np.float32)
     certain = np.full((1, 32), -100.0, dtype=np.float32)

@@ -18,6 +18,8 @@ from services.predictor.core.decoding.types import LogProbabilities
 
 _ORDER = 1 / 3
 _NEIGHBOURS = 4
+# Beyond this a probability is 0 or 1 in all its digits.
+_SURE = 30.0
 Features = npt.NDArray[np.float64]
 """What is known of each word: [words, features]."""
 
@@ -50,7 +52,7 @@ def word_confidences(
         calibration: The numbers to use.
     """
     sums = calibration.bias + word_features(words, entropies_f) @ np.array(calibration.weights)
-    return [float(confidence) for confidence in 1 / (1 + np.exp(-sums))]
+    return [float(confidence) for confidence in 1 / (1 + np.exp(-np.clip(sums, -_SURE, _SURE)))]
 
 
 def word_features(words: Sequence[WordLetters], entropies_f: Features) -> Features:
