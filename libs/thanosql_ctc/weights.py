@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,10 +19,16 @@ _RENAMED = {
 }
 # SpecAugment's filler: only training reads it, and published checkpoints lack it.
 _OPTIONAL = ".masked_spec_embed"
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def load_weights(folder: Path, model: nn.Module) -> None:
+def load_weights(folder: Path, model: nn.Module, tied: Mapping[str, str] = _NONE) -> None:
     """Fill a model that was built on the meta device, in float32.
+
+    Args:
+        folder: The checkpoint.
+        model: What is filled.
+        tied: Tensors that may be absent because they are others, by their names.
 
     Raises:
         ThanosqlError: INVALID_CHECKPOINT: no safetensors, damaged ones, missing or foreign tensors, shapes
@@ -31,6 +38,7 @@ def load_weights(folder: Path, model: nn.Module) -> None:
     state: dict[str, Tensor] = {}
     for path in weight_files(folder):
         state |= _read(folder, path, expected)
+    state |= {name: state[other] for name, other in tied.items() if name not in state and other in state}
     absent = [name for name in expected if name not in state]
     missing = [name for name in absent if not name.endswith(_OPTIONAL)]
     if missing:

@@ -147,7 +147,7 @@ class Model:
         built_from: The tables that it learned from, as a query names them: `t AT VERSION 3`.
         active: True for the version that statements use when they name none.
         size_bytes: Size of its files together.
-        family: What it reads: recordings, a `recogniser`, or texts, a `text_encoder`.
+        family: What it reads: recordings, a `recogniser` or `whisper`, or texts, a `text_encoder`.
     """
 
     name: str

@@ -10,7 +10,7 @@ from services.gateway.convert_plans import precision_number, training_options
 from services.gateway.convert_words import to_detail
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plan_parts import Detail
-from services.gateway.core.plans import BeamSearch
+from services.gateway.core.plans import AS_SPOKEN, BeamSearch, SpeechWish
 from services.gateway.core.ports import SendRow, TrainingRequest, UploadRequest
 from services.gateway.core.records import (
     Embedding,
@@ -131,7 +131,7 @@ class PredictorPeer:
             return (await self._stub.UnloadModel(request)).versions_unloaded
 
     @asynccontextmanager
-    async def transcribe(
+    async def transcribe(  # noqa: PLR0913 - what a statement may ask, each by name
         self,
         precision: str,
         model: str,
@@ -141,6 +141,7 @@ class PredictorPeer:
         reuse: bool = False,
         beam: BeamSearch | None = None,
         detail: Detail = _TEXT_ALONE,
+        wish: SpeechWish = AS_SPOKEN,
     ) -> AsyncIterator[Transcription]:
         """See `Predictor.transcribe`."""
         config = predictor_pb2.TranscribeConfig(
@@ -150,6 +151,8 @@ class PredictorPeer:
             reuse=reuse,
             beam_search=_beam_search(beam),
             detail=to_detail(detail),
+            language=wish.language,
+            translate=wish.translate,
         )
         rows = _Rows(predictor_pb2.TranscribeRequest(config=config), send_rows, _to_transcribe)
         async with _answered(self._stub.Transcribe, rows) as messages:

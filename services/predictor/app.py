@@ -29,6 +29,7 @@ from services.predictor.core.texts.loading import EncoderLoader
 from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.transcription import Limits, Transcriber
 from services.predictor.core.types import ModelFamily, ModelRecord
+from services.predictor.core.whisper.loading import WhisperLoader
 from services.predictor.peers import StorageCatalog, StorageTranscripts
 from services.predictor.servicer import PredictorParts, PredictorServicer
 from services.predictor.settings import PredictorSettings
@@ -64,6 +65,14 @@ class PredictorApp:
             engine_options=replace(_engine_options(settings), dtype=_encoder_dtype(settings)),
             # One window of every text, so that a row of an admitted statement always finds a place.
             max_queue_size=settings.max_streams * settings.texts_in_flight,
+            clock=clock,
+            statistics=statistics,
+        )
+        self._whisper_loader = WhisperLoader(
+            cache=cache,
+            engine_options=_engine_options(settings),
+            max_queue_size=settings.max_queue_size,
+            silence_dbfs=settings.silence_dbfs,
             clock=clock,
             statistics=statistics,
         )
@@ -130,10 +139,13 @@ class PredictorApp:
         self._listener.close()
         self._loader.close()
         self._encoder_loader.close()
+        self._whisper_loader.close()
 
     async def _load(self, record: ModelRecord) -> AnyModel:
         if record.family is ModelFamily.TEXT_ENCODER:
             return await self._encoder_loader.load(record)
+        if record.family is ModelFamily.WHISPER:
+            return await self._whisper_loader.load(record)
         return await self._loader.load(record)
 
 

@@ -9,7 +9,6 @@ from services.predictor.core.decoding.beam.decoding import Beam
 from services.predictor.core.decoding.beam.options import BeamOptions, Hotword
 from services.predictor.core.holding import HeldVersion, HoldAnswer
 from services.predictor.core.kept_transcripts import KeptTranscript, Manner
-from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.places import ModelStatus, State
 from services.predictor.core.statistics import Counters
 from services.predictor.core.types import (
@@ -22,6 +21,8 @@ from services.predictor.core.types import (
     TextRow,
     Transcript,
 )
+from services.predictor.core.whisper.types import AUTO, SpeechTask, Wish
+from services.predictor.core.wishes import Hearing
 from thanosql.v1 import predictor_pb2, storage_pb2, types_pb2
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 from thanosql_runtime.moments import duration, seconds_of, timestamp
@@ -36,6 +37,7 @@ _STATES = {
 _FAMILIES = {
     types_pb2.MODEL_FAMILY_RECOGNISER: ModelFamily.RECOGNISER,
     types_pb2.MODEL_FAMILY_TEXT_ENCODER: ModelFamily.TEXT_ENCODER,
+    types_pb2.MODEL_FAMILY_WHISPER: ModelFamily.WHISPER,
 }
 _FAMILIES_OUT = {family: number for number, family in _FAMILIES.items()}
 _NamesModel = (
@@ -143,7 +145,7 @@ async def _first(requests: AsyncIterator[_AnyConfigRequest]) -> _AnyConfigReques
     raise error(Reason.INVALID_ARGUMENT, "the first message of the stream must be the configuration")
 
 
-def to_manner(config: predictor_pb2.TranscribeConfig, model: LoadedModel, beam: Beam | None) -> Manner:
+def to_manner(config: predictor_pb2.TranscribeConfig, model: Hearing, beam: Beam | None) -> Manner:
     """Write how a stream hears: the model, and every option that its own manner does not tell."""
     options = predictor_pb2.TranscribeConfig()
     options.CopyFrom(config)
@@ -202,7 +204,13 @@ def precision(request: _NamesPrecision) -> str:
     return _PRECISIONS[request.precision]
 
 
-def to_transcribe_start(record: ModelRecord, model: LoadedModel) -> predictor_pb2.TranscribeResponse:
+def wish(config: predictor_pb2.TranscribeConfig) -> Wish:
+    """Read what a request wants of the speech."""
+    task = SpeechTask.TRANSLATE if config.translate else SpeechTask.TRANSCRIBE
+    return Wish(language=config.language or AUTO, task=task)
+
+
+def to_transcribe_start(record: ModelRecord, model: Hearing) -> predictor_pb2.TranscribeResponse:
     """Write what answers a stream of rows to transcribe."""
     return predictor_pb2.TranscribeResponse(
         model=to_model_version(record), engine=model.description, notice=model.notice

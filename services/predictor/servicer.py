@@ -9,7 +9,6 @@ import grpc
 
 from services.predictor import convert, convert_live, convert_words
 from services.predictor.core.decoding.beam.decoding import Beam, BeamDecoding
-from services.predictor.core.decoding.beam.options import BeamOptions
 from services.predictor.core.kept_transcripts import KeptTranscripts
 from services.predictor.core.live.listening import Listener
 from services.predictor.core.loaded_model import LoadedModel
@@ -18,6 +17,8 @@ from services.predictor.core.statistics import Statistics
 from services.predictor.core.texts.embedding import embed_texts
 from services.predictor.core.transcription import Transcriber
 from services.predictor.core.types import ModelRecord
+from services.predictor.core.whisper.types import Wish
+from services.predictor.core.wishes import Asked, Hearing, hears_as
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
 
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -56,7 +57,8 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         detail = convert_words.from_detail(config.detail)
         with self._transcriber.streams.enter():
             record = await self._registry.resolve(*convert.named_version(config), convert.precision(config))
-            async with self._opened(record, convert.beam_options(config), detail.n_best) as (model, beam):
+            asked = Asked(wish=convert.wish(config), beam=convert.beam_options(config), detail=detail)
+            async with self._opened(record, asked) as (model, beam):
                 manner = convert.to_manner(config, model, beam)
                 kept = await self._transcripts.open(manner, reuse=config.reuse)
                 yield convert.to_transcribe_start(record, model)
@@ -107,7 +109,8 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         timeout_s = self._default_timeout_s if remaining_s is None else remaining_s
         with self._transcriber.calls.enter():
             record = await self._registry.resolve(*convert.named_version(request))
-            async with self._opened(record, convert.beam_options(request), detail.n_best) as (model, beam):
+            asked = Asked(wish=Wish(), beam=convert.beam_options(request), detail=detail)
+            async with self._opened(record, asked) as (model, beam):
                 transcript = await self._transcriber.recognize(model, request.audio, timeout_s, beam, detail)
         return predictor_pb2.RecognizeResponse(
             transcript=convert_words.to_transcript(transcript), model=convert.to_model_version(record)
@@ -157,11 +160,12 @@ class PredictorServicer(predictor_pb2_grpc.PredictorServiceServicer):
         return convert.to_statistics(self._statistics.snapshot(request.model))
 
     @asynccontextmanager
-    async def _opened(
-        self, record: ModelRecord, options: BeamOptions | None, n_best: int
-    ) -> AsyncIterator[tuple[LoadedModel, Beam | None]]:
-        async with (
-            self._registry.use(record) as model,
-            self._beams.opened(options, model.acoustics.vocabulary, n_best) as beam,
-        ):
-            yield model, beam
+    async def _opened(self, record: ModelRecord, asked: Asked) -> AsyncIterator[tuple[Hearing, Beam | None]]:
+        async with self._registry.use_any_hearing(record) as model:
+            hearing = hears_as(model, asked)
+            if not isinstance(model, LoadedModel):
+                yield hearing, None
+                return
+            vocabulary = model.acoustics.vocabulary
+            async with self._beams.opened(asked.beam, vocabulary, asked.detail.n_best) as beam:
+                yield hearing, beam

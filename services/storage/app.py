@@ -63,6 +63,7 @@ class StorageApp:
             configured=settings.wav2vec2_en,
             korean=settings.wav2vec2_ko,
             others=settings.base_models,
+            whisper=settings.whisper,
             text_encoder=settings.text_encoder,
         )
         self._places = places(settings, objects.settings, context.home)

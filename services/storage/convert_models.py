@@ -28,6 +28,7 @@ _FAMILIES = {
     types_pb2.MODEL_FAMILY_UNSPECIFIED: ModelFamily.RECOGNISER,
     types_pb2.MODEL_FAMILY_RECOGNISER: ModelFamily.RECOGNISER,
     types_pb2.MODEL_FAMILY_TEXT_ENCODER: ModelFamily.TEXT_ENCODER,
+    types_pb2.MODEL_FAMILY_WHISPER: ModelFamily.WHISPER,
 }
 _FAMILIES_OUT = {family: number for number, family in _FAMILIES.items()}
 

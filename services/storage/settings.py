@@ -34,6 +34,11 @@ class StorageSettings(Settings):
         description="more base models to BUILD from, by name, each a folder in Hugging Face layout or a hub "
         'name, as JSON: {"HubertEn": "/data/hubert-large-ls960-ft"}',
     )
+    whisper: str = Field(
+        default="",
+        description="checkpoint behind Whisper: a folder in Hugging Face layout, or a hub name; "
+        "empty for none",
+    )
     text_encoder: str = Field(
         default="",
         description="checkpoint behind TextEncoder: a folder in the layout of Hugging Face or "

@@ -52,6 +52,7 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         self.fail_stream_after: int | None = None
         self.hang = False
         self.precisions: list[int] = []
+        self.wishes: list[tuple[str, bool]] = []
         self.notice = ""
         self.kept: set[str] = set()
         self.reuse_asked: list[bool] = []
@@ -71,6 +72,7 @@ class FakePredictor(FakeService, predictor_pb2_grpc.PredictorServiceServicer):
         config = await anext(aiter(requests))
         self.configs.append(config.config)
         self.precisions.append(config.config.precision)
+        self.wishes.append((config.config.language, config.config.translate))
         self.reuse_asked.append(config.config.reuse)
         if config.config.beam_search.language_model in self.language_models_at_fault:
             raise self.language_models_at_fault[config.config.beam_search.language_model]

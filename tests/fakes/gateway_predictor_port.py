@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plan_parts import Detail
-from services.gateway.core.plans import BeamSearch
+from services.gateway.core.plans import AS_SPOKEN, BeamSearch, SpeechWish
 from services.gateway.core.ports import SendRow
 from services.gateway.core.records import InputRow, ModelVersion, RowAnswer, Transcription
 from thanosql_runtime.errors import Reason, error
@@ -38,6 +38,7 @@ class ShufflingPredictor:
         reuse: bool = False,
         beam: BeamSearch | None = None,
         detail: Detail | None = None,
+        wish: SpeechWish = AS_SPOKEN,
     ) -> AsyncIterator[Transcription]:
         pipe: Pipe[InputRow] = Pipe(1)
         self.streams += 1

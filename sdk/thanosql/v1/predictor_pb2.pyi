@@ -66,6 +66,8 @@ class TranscribeConfig(_message.Message):
     REUSE_FIELD_NUMBER: _builtins.int
     BEAM_SEARCH_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    TRANSLATE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name."""
     version: _builtins.int
@@ -76,6 +78,10 @@ class TranscribeConfig(_message.Message):
     """Answer with the transcript that is kept of the same recording, made by this version in the same manner, where
     there is one. What is computed is kept either way.
     """
+    language: _builtins.str
+    """Language that is spoken, such as `en`, for models of the family Whisper; empty or `auto` finds it."""
+    translate: _builtins.bool
+    """Whether speech becomes English, for models of the family Whisper."""
     @_builtins.property
     def beam_search(self) -> _types_pb2.BeamSearch:
         """How labels become text; unset for the best label of every frame."""
@@ -93,10 +99,12 @@ class TranscribeConfig(_message.Message):
         reuse: _builtins.bool = ...,
         beam_search: _types_pb2.BeamSearch | None = ...,
         detail: _types_pb2.TranscriptDetail | None = ...,
+        language: _builtins.str = ...,
+        translate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "detail", b"detail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "detail", b"detail", "model", b"model", "precision", b"precision", "reuse", b"reuse", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "detail", b"detail", "language", b"language", "model", b"model", "precision", b"precision", "reuse", b"reuse", "translate", b"translate", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

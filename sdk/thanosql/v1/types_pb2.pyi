@@ -65,6 +65,8 @@ class _ModelFamilyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelFami
     """Reads recordings, and makes texts and embeddings of them."""
     MODEL_FAMILY_TEXT_ENCODER: _ModelFamily.ValueType  # 2
     """Reads texts, and makes embeddings of them."""
+    MODEL_FAMILY_WHISPER: _ModelFamily.ValueType  # 3
+    """Reads recordings, and makes texts of them in the language spoken or in English; nothing is trained from it."""
 
 class ModelFamily(_ModelFamily, metaclass=_ModelFamilyEnumTypeWrapper):
     """What a model reads, and what it makes of it."""
@@ -75,6 +77,8 @@ MODEL_FAMILY_RECOGNISER: ModelFamily.ValueType  # 1
 """Reads recordings, and makes texts and embeddings of them."""
 MODEL_FAMILY_TEXT_ENCODER: ModelFamily.ValueType  # 2
 """Reads texts, and makes embeddings of them."""
+MODEL_FAMILY_WHISPER: ModelFamily.ValueType  # 3
+"""Reads recordings, and makes texts of them in the language spoken or in English; nothing is trained from it."""
 Global___ModelFamily: _TypeAlias = ModelFamily  # noqa: Y015
 
 class _Precision:

@@ -18,7 +18,7 @@ from services.gateway.core.converting import conversion_schema, embedding_dimens
 from services.gateway.core.evaluating import evaluation_task
 from services.gateway.core.explaining_beams import explained_beam
 from services.gateway.core.explaining_changes import change_steps
-from services.gateway.core.families import require_recogniser
+from services.gateway.core.families import require_hearing, require_wishes
 from services.gateway.core.listing import listing_schema
 from services.gateway.core.lookups import not_available
 from services.gateway.core.new_rows import asked_rows
@@ -129,16 +129,23 @@ async def _explain_predict(run: Run, statement: Predict) -> Explained:
     asked = await asked_rows(run, statement)
     inner = await _explain_query(run, asked.query)
     schema = prediction_schema(run.text, statement, inner.schema)
-    model = await _recogniser(run, statement.model)
+    model = await _hearing(run, statement.model)
+    with placed_at(statement.model.span):
+        require_wishes(model, statement)
     beam = await explained_beam(run, statement)
     kept = "take" if statement.reuse or asked.only_unkept else "do not take"
     step = (
         f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
-        f"{_in_precision(statement)}{beam}, "
+        f"{_in_precision(statement)}{_in_language(statement)}{beam}, "
         f"{statement.batch_size} rows a batch; {kept} transcripts that are kept; "
         f"add the columns {_added(statement)} and 'error'"
     )
     return Explained(steps=[*inner.steps, *filter(None, [asked.step]), step], schema=schema)
+
+
+def _in_language(statement: Predict) -> str:
+    spoken = "" if statement.language == "auto" else f" spoken in {statement.language}"
+    return f"{spoken}, translated to English" if statement.task == "TRANSLATE" else spoken
 
 
 def _in_precision(statement: Predict | Evaluate) -> str:
@@ -193,7 +200,7 @@ async def _media_steps(run: Run, statement: Evaluate | BuildModel | PrintAudio) 
     match statement:
         case Evaluate():
             evaluation_task(run.text, statement, inner.schema)
-            model = await _recogniser(run, statement.model)
+            model = await _hearing(run, statement.model)
             beam = await explained_beam(run, statement)
             steps = [
                 f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
@@ -245,10 +252,10 @@ async def _explain_listing(run: Run, statement: Statement) -> Explained:
             return Explained(steps=["list the training jobs, newest first"], schema=_NO_COLUMNS)
 
 
-async def _recogniser(run: Run, name: Name) -> ModelVersion:
+async def _hearing(run: Run, name: Name) -> ModelVersion:
     model = await _model(run, name)
     with placed_at(name.span):
-        require_recogniser(model)
+        require_hearing(model)
     return model
 
 

@@ -71,6 +71,23 @@ class BeamSearch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpeechWish:
+    """What Whisper is told.
+
+    Attributes:
+        language: That is spoken; `auto` finds it.
+        translate: Whether speech becomes English.
+    """
+
+    language: str = "auto"
+    translate: bool = False
+
+
+AS_SPOKEN = SpeechWish()
+"""Text in whatever language is spoken."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Predict:
     """PREDICT USING m AS query."""
 
@@ -88,6 +105,11 @@ class Predict:
     beam: BeamSearch | None = None
     detail: Detail = field(default_factory=Detail)
     kind: str = "PREDICT"
+
+    @property
+    def wish(self) -> SpeechWish:
+        """What Whisper is told."""
+        return SpeechWish(language=self.language, translate=self.task == "TRANSLATE")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
 from services.gateway.core.plan_changes import AlterTable, Copy
 from services.gateway.core.plan_parts import Detail, TableAtVersion
-from services.gateway.core.plans import BeamSearch, DeleteModel, Plan, TrainingOptions
+from services.gateway.core.plans import AS_SPOKEN, BeamSearch, DeleteModel, Plan, SpeechWish, TrainingOptions
 from services.gateway.core.records import (
     Embedding,
     FileFacts,
@@ -287,7 +287,7 @@ class Predictor(Protocol):
         """Versions that left the memory once their statements had ended; 0 means all of them."""
         ...
 
-    def transcribe(
+    def transcribe(  # noqa: PLR0913 - what a statement may ask, each by name
         self,
         precision: str,
         model: str,
@@ -297,6 +297,7 @@ class Predictor(Protocol):
         reuse: bool = False,
         beam: BeamSearch | None = None,
         detail: Detail = ...,
+        wish: SpeechWish = AS_SPOKEN,
     ) -> AbstractAsyncContextManager[Transcription]:
         """Transcribe what `send_rows` sends; every row is answered once, in any order.
 

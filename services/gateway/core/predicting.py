@@ -34,6 +34,7 @@ async def open_prediction(run: Run, statement: Predict) -> AsyncIterator[Rows]:
             reuse=statement.reuse,
             only_unkept=asked.only_unkept,
             beam=statement.beam,
+            wish=statement.wish,
             span=statement.span,
             detail=statement.detail,
         )

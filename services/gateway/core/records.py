@@ -86,7 +86,7 @@ class ModelVersion:
         create_time: When it was registered.
         size_bytes: Of all its files.
         received: The message that it came in; goes out unchanged.
-        family: `RECOGNISER` or `TEXT_ENCODER`.
+        family: `RECOGNISER`, `TEXT_ENCODER` or `WHISPER`.
     """
 
     name: str

@@ -13,7 +13,7 @@ from services.gateway.core.ordering import AnsweredChunk, OrderedWindow
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.places import placed_at, placed_at_value
 from services.gateway.core.plan_parts import Detail, Name
-from services.gateway.core.plans import BeamSearch, Evaluate, Predict, split_version
+from services.gateway.core.plans import AS_SPOKEN, BeamSearch, Evaluate, Predict, SpeechWish, split_version
 from services.gateway.core.ports import SendRow
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.records import Embedding, InputRow, RowAnswer, RowError, Rows, Transcription
@@ -42,6 +42,7 @@ class Task:
         reuse: Whether transcripts that are kept are taken.
         only_unkept: Whether rows go whose transcript was kept when the statement began.
         beam: How labels become text; None for the best label of every frame.
+        wish: What Whisper is told.
         span: The statement, in which an option at fault is looked for; None where no option can be.
         detail: What is told beside the text.
     """
@@ -57,6 +58,7 @@ class Task:
     beam: BeamSearch | None = None
     span: Span | None = None
     detail: Detail = field(default_factory=Detail)
+    wish: SpeechWish = AS_SPOKEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,12 @@ async def open_transcription(
     """Transcribe the rows; who asked for a precision is told where another one serves."""
     reuse = task.reuse or task.only_unkept
     ask = partial(
-        run.peers.predictor.transcribe, task.precision, reuse=reuse, beam=task.beam, detail=task.detail
+        run.peers.predictor.transcribe,
+        task.precision,
+        reuse=reuse,
+        beam=task.beam,
+        detail=task.detail,
+        wish=task.wish,
     )
     async with open_answers(run, task, rows, progress, ask) as transcribed:
         if task.precision and transcribed.call.notice:

@@ -8,8 +8,9 @@ from typing import TypeAlias
 from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.texts.encoder import LoadedEncoder
 from services.predictor.core.types import ModelRecord
+from services.predictor.core.whisper.loaded import LoadedWhisper
 
-AnyModel: TypeAlias = LoadedModel | LoadedEncoder
+AnyModel: TypeAlias = LoadedModel | LoadedEncoder | LoadedWhisper
 """A model in memory, by the family of its record."""
 
 

@@ -13,12 +13,14 @@ from services.predictor.core.places import AnyModel, ModelStatus, Place, State
 from services.predictor.core.ports import Clock, ModelCatalog
 from services.predictor.core.texts.encoder import LoadedEncoder
 from services.predictor.core.types import ModelFamily, ModelKey, ModelRecord
+from services.predictor.core.whisper.loaded import LoadedWhisper
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("registry")
 _MOST_FAILURES = 32
 _RETRY_DELAY_S = 2.0
 _READS = "reads texts and hears no recordings; it is for CONVERT with text_col, and for SEARCH TEXT"
+_SPEAKS = "makes texts of whole recordings alone; it is for PREDICT and EVALUATE"
 _HEARS = (
     "hears recordings and reads no texts; use a text encoder, which the setting "
     "THANOSQL_STORAGE__TEXT_ENCODER brings as TextEncoder"
@@ -68,12 +70,15 @@ class ModelRegistry:
         Args:
             name: The model.
             version: 0 for the active one.
-            precision: In which it shall compute; empty for what the settings say. Text encoders have one.
+            precision: In which it shall compute; empty for what the settings say. Other families have one.
         """
         if not name:
             raise error(Reason.INVALID_ARGUMENT, "the request names no model")
         record = await self._catalog.get_model(name, version)
-        if record.family is ModelFamily.TEXT_ENCODER:
+        if record.family is ModelFamily.WHISPER and precision:
+            text = f"model {record.full_name} computes with torch in one precision; leave precision out"
+            raise error(Reason.INVALID_OPTION_VALUE, text, option="precision")
+        if record.family is not ModelFamily.RECOGNISER:
             return record
         return replace(record, precision=await self._settle_precision(precision))
 
@@ -86,9 +91,18 @@ class ModelRegistry:
                 INVALID_CHECKPOINT for a model of another family.
         """
         if record.family is not ModelFamily.RECOGNISER:
-            raise _other_family(record, _READS)
+            raise _other_family(record, _SPEAKS if record.family is ModelFamily.WHISPER else _READS)
         async with self._used(record) as model:
             assert isinstance(model, LoadedModel)
+            yield model
+
+    @asynccontextmanager
+    async def use_any_hearing(self, record: ModelRecord) -> AsyncIterator[LoadedModel | LoadedWhisper]:
+        """Hold a model that makes text of recordings, as `use` holds a recogniser."""
+        if record.family is ModelFamily.TEXT_ENCODER:
+            raise _other_family(record, _READS)
+        async with self._used(record) as model:
+            assert not isinstance(model, LoadedEncoder)
             yield model
 
     @asynccontextmanager

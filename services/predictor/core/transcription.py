@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -20,9 +20,11 @@ from services.predictor.core.flow import answer_each
 from services.predictor.core.kept_transcripts import KeptTranscript, StreamTranscripts
 from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.ports import Clock, Recordings
+from services.predictor.core.statistics import Counters
 from services.predictor.core.types import Embedding, Row, RowAnswer, Transcript
 from thanosql_audio.decoding import decode
 from thanosql_audio.types import Audio
+from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("transcription")
@@ -31,8 +33,30 @@ Heard = TypeVar("Heard", Transcript, Embedding)
 Outcome = TypeVar("Outcome", Transcript, Embedding, Transcript | KeptTranscript)
 Made = TypeVar("Made")
 _TEXT_ALONE = Detail()
-Hear = Callable[[LoadedModel, Audio, float | None], Awaitable[Heard]]
+Hear = Callable[[Audio, float | None], Awaitable[Heard]]
 """Makes an answer of samples, before a deadline where there is one."""
+
+
+class Counted(Protocol):
+    """A model, as far as every answer needs it."""
+
+    @property
+    def counters(self) -> Counters:
+        """Where everything is counted."""
+        ...
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Rate that it takes."""
+        ...
+
+
+class Transcribing(Counted, Protocol):
+    """What makes text of samples."""
+
+    async def transcribe(self, samples: Samples, deadline_s: float | None = None) -> str:
+        """Turn samples into text; empty for silence."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +109,7 @@ class Transcriber:
 
     def answer_rows(
         self,
-        model: LoadedModel,
+        model: Transcribing,
         rows: AsyncIterator[Row],
         kept: StreamTranscripts | None = None,
         beam: Beam | None = None,
@@ -100,7 +124,7 @@ class Transcriber:
             beam: How labels become text; None for the best label of every frame.
             detail: What is told beside the text.
         """
-        transcribe = partial(_transcribe, beam=beam, detail=detail)
+        transcribe = partial(_transcribe, model, beam, detail)
 
         async def hear(row: Row) -> Transcript | KeptTranscript:
             if kept is None:
@@ -115,13 +139,13 @@ class Transcriber:
         """Answer every row once with an embedding, as `answer_rows` does with a transcript."""
 
         async def hear(row: Row) -> Embedding:
-            return await self._hear_row(model, _embed, row)
+            return await self._hear_row(model, partial(_embed, model), row)
 
         return answer_each(rows, partial(self._answer_row, model, hear), self._limits.rows_in_flight)
 
     async def recognize(
         self,
-        model: LoadedModel,
+        model: Transcribing,
         audio: bytes,
         timeout_s: float | None,
         beam: Beam | None = None,
@@ -141,14 +165,14 @@ class Transcriber:
             text = f"the recording has {len(audio)} bytes, {limit} at most are taken; put it in a table"
             raise error(Reason.INVALID_ARGUMENT, text)
         deadline_s = None if timeout_s is None else self._clock.now() + timeout_s
-        hear = partial(_transcribe, beam=beam, detail=detail)
+        hear = partial(_transcribe, model, beam, detail)
         decoding = partial(
             decode, audio, sample_rate_hz=model.sample_rate_hz, max_duration_s=self._limits.max_duration_s
         )
         return await _counted(model, self._heard(model, hear, decoding, deadline_s))
 
     async def _answer_row(
-        self, model: LoadedModel, hear: Callable[[Row], Awaitable[Outcome]], row: Row
+        self, model: Counted, hear: Callable[[Row], Awaitable[Outcome]], row: Row
     ) -> RowAnswer[Outcome]:
         try:
             heard = await _counted(model, hear(row))
@@ -162,12 +186,12 @@ class Transcriber:
             return RowAnswer(row_key=row.row_key, outcome=error(Reason.INTERNAL, text))
         return RowAnswer(row_key=row.row_key, outcome=heard)
 
-    async def _hear_row(self, model: LoadedModel, hear: Hear[Heard], row: Row) -> Heard:
+    async def _hear_row(self, model: Counted, hear: Hear[Heard], row: Row) -> Heard:
         decoding = partial(self._read, row.audio_path, model.sample_rate_hz)
         return await self._heard(model, hear, decoding, None)
 
     async def _find_or_hear(
-        self, model: LoadedModel, hear: Hear[Transcript], kept: StreamTranscripts, row: Row
+        self, model: Counted, hear: Hear[Transcript], kept: StreamTranscripts, row: Row
     ) -> Transcript | KeptTranscript:
         """Take what is kept of a recording; where another row is at the same one, wait and look again."""
         while True:
@@ -187,20 +211,20 @@ class Transcriber:
                         audio, is_unchanged = await self._in_pool(model, decoding)
                         await held.enter_async_context(self._budget.hold(len(audio.samples)))
                 if in_work is None:
-                    transcript = await hear(model, audio, None)
+                    transcript = await hear(audio, None)
                     if is_unchanged:
                         kept.note(content.sha256, transcript)
                     return transcript
             await in_work.wait()
 
     async def _heard(
-        self, model: LoadedModel, hear: Hear[Heard], decoding: Callable[[], Audio], deadline_s: float | None
+        self, model: Counted, hear: Hear[Heard], decoding: Callable[[], Audio], deadline_s: float | None
     ) -> Heard:
         async with self._decoded(model, decoding) as audio:
-            return await hear(model, audio, deadline_s)
+            return await hear(audio, deadline_s)
 
     @asynccontextmanager
-    async def _decoded(self, model: LoadedModel, decoding: Callable[[], Audio]) -> AsyncIterator[Audio]:
+    async def _decoded(self, model: Counted, decoding: Callable[[], Audio]) -> AsyncIterator[Audio]:
         """Decode, and hold the samples within the budget of all callers.
 
         A worker's place is given back only when the samples fit: while they do not, nobody decodes more.
@@ -211,7 +235,7 @@ class Transcriber:
                 await held.enter_async_context(self._budget.hold(len(audio.samples)))
             yield audio
 
-    async def _in_pool(self, model: LoadedModel, reading: Callable[[], Made]) -> Made:
+    async def _in_pool(self, model: Counted, reading: Callable[[], Made]) -> Made:
         """Read or decode in a thread; whoever calls it has a worker's place."""
         begun_s = self._clock.now()
         made = await asyncio.get_running_loop().run_in_executor(self._pool, reading)
@@ -231,13 +255,15 @@ class Transcriber:
 
 
 async def _transcribe(
-    model: LoadedModel, audio: Audio, deadline_s: float | None, beam: Beam | None, detail: Detail
+    model: Transcribing, beam: Beam | None, detail: Detail, audio: Audio, deadline_s: float | None
 ) -> Transcript:
     if not detail.is_text_alone:
+        assert isinstance(model, LoadedModel), "others tell the text alone"
         return await _transcribe_in_detail(model, audio, deadline_s, beam, detail)
     if beam is None:
         text = await model.transcribe(audio.samples, deadline_s)
     else:
+        assert isinstance(model, LoadedModel), "beams were made for its labels"
         best = (await beam.decode(await model.score(audio.samples, deadline_s)))[0]
         text = model.acoustics.vocabulary.decode([heard.label for heard in best.labels])
     return Transcript(text=text, audio_s=audio.duration_s)
@@ -266,7 +292,7 @@ async def _embed(model: LoadedModel, audio: Audio, deadline_s: float | None) -> 
     return Embedding(values=values, audio_s=audio.duration_s)
 
 
-async def _counted(model: LoadedModel, hearing: Awaitable[Outcome]) -> Outcome:
+async def _counted(model: Counted, hearing: Awaitable[Outcome]) -> Outcome:
     try:
         heard = await hearing
     except asyncio.CancelledError:

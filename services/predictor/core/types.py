@@ -35,6 +35,7 @@ class ModelFamily(enum.Enum):
 
     RECOGNISER = "recogniser"
     TEXT_ENCODER = "text encoder"
+    WHISPER = "Whisper"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -247,6 +247,7 @@ class ModelFamily(enum.Enum):
 
     RECOGNISER = "recogniser"
     TEXT_ENCODER = "text_encoder"
+    WHISPER = "whisper"
 
 
 @dataclass(frozen=True, kw_only=True)

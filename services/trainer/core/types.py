@@ -45,6 +45,7 @@ class ModelFamily(enum.StrEnum):
     UNSPECIFIED = "UNSPECIFIED"
     RECOGNISER = "RECOGNISER"
     TEXT_ENCODER = "TEXT_ENCODER"
+    WHISPER = "WHISPER"
 
 
 @dataclass(frozen=True, kw_only=True)

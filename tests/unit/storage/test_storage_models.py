@@ -14,7 +14,14 @@ from services.storage.core.models.checkpoints import BASE, PREBUILT
 from services.storage.core.models.holds import ModelHolds
 from services.storage.core.models.models import ModelCatalog
 from services.storage.core.models.seeding import Seeder, SeedPlan
-from services.storage.core.types import Artefact, ModelDeletion, ModelKind, ModelVersion, TableVersion
+from services.storage.core.types import (
+    Artefact,
+    ModelDeletion,
+    ModelFamily,
+    ModelKind,
+    ModelVersion,
+    TableVersion,
+)
 from services.storage.hub import HubCheckpoints
 from thanosql_objects.directory import LocalDirectory
 from thanosql_objects.model_files import ModelFiles
@@ -376,9 +383,35 @@ class TestSeeding:
         with pytest.raises(ThanosqlError, match="has to be deleted first"):
             seeder.seed(SeedPlan(bundled=tmp_path / "none", others={"mine": str(own)}))
 
-    def test_a_base_without_its_setting_says_which_one_it_is(self, catalog: ModelCatalog) -> None:
-        with pytest.raises(ThanosqlError, match="THANOSQL_STORAGE__WAV2VEC2_KO") as caught:
-            catalog.get("Wav2Vec2Ko")
+    def test_a_whisper_has_its_family_and_the_files_that_are_read(
+        self, seeder: Seeder, catalog: ModelCatalog, tmp_path: Path
+    ) -> None:
+        own = write_checkpoint(tmp_path / "whisper", "own")
+        (own / "config.json").write_text(json.dumps({"model_type": "whisper"}))
+        for name in ("tokenizer.json", "generation_config.json", "model.fp32-00001-of-00002.safetensors"):
+            (own / name).write_text("{}")
+        seeder.seed(SeedPlan(bundled=tmp_path / "none", whisper=str(own)))
+        model = catalog.get("Whisper")
+        assert (model.kind, model.family) == (ModelKind.BASE, ModelFamily.WHISPER)
+        names = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"]
+        assert [artefact.name for artefact in model.artefacts] == names
+        assert model.properties == {"architecture": "whisper"}
+
+    def test_a_recogniser_is_no_whisper(self, seeder: Seeder, tmp_path: Path) -> None:
+        own = write_checkpoint(tmp_path / "own", "own")
+        (own / "tokenizer.json").write_text("{}")
+        with pytest.raises(ThanosqlError, match="'wav2vec2'; known are whisper"):
+            seeder.seed(SeedPlan(bundled=tmp_path / "none", whisper=str(own)))
+
+    @pytest.mark.parametrize(
+        ("name", "setting"),
+        [("Wav2Vec2Ko", "WAV2VEC2_KO"), ("Whisper", "WHISPER"), ("TextEncoder", "TEXT_ENCODER")],
+    )
+    def test_a_base_without_its_setting_says_which_one_it_is(
+        self, catalog: ModelCatalog, name: str, setting: str
+    ) -> None:
+        with pytest.raises(ThanosqlError, match=f"THANOSQL_STORAGE__{setting} ") as caught:
+            catalog.get(name)
         assert reason(caught) is Reason.MODEL_NOT_FOUND
 
     def test_the_real_hub_client_fails_soon_when_there_is_no_hub(

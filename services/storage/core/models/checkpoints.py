@@ -24,6 +24,7 @@ _ENCODER_FILES = (
     "tokenizer_config.json",
     "vocab.txt",
 )
+_WHISPER_FILES = ("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json")
 _MODULES_FILE = "modules.json"
 # sentence-transformers has it in a folder of its own; files of models lie side by side.
 _POOLING_FILE = "pooling.json"
@@ -83,6 +84,14 @@ def unavailable(checkpoint: CheckpointKind, name: str, why: str) -> ThanosqlErro
 
 def _all_files(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir() if path.is_file() and path.suffix in _KEPT}
+
+
+def _whisper_files(folder: Path) -> dict[str, Path]:
+    """Those that are read; published folders hold the same weights in many formats and precisions."""
+    weights = [*folder.glob("model.safetensors"), *folder.glob("model.safetensors.index.json")]
+    shards = folder.glob("model-[0-9]*-of-[0-9]*.safetensors")
+    found = [*weights, *shards, *(folder / name for name in _WHISPER_FILES)]
+    return {path.name: path for path in found if path.is_file()}
 
 
 def _encoder_files(folder: Path) -> dict[str, Path]:
@@ -149,11 +158,25 @@ TEXT_ENCODER = CheckpointKind(
     advice="set THANOSQL_STORAGE__TEXT_ENCODER to a folder in the layout of Hugging Face or "
     "sentence-transformers and start the server again",
 )
+WHISPER = CheckpointKind(
+    base="Whisper",
+    family=ModelFamily.WHISPER,
+    required=(
+        ("config.json",),
+        ("model.safetensors", "model.safetensors.index.json"),
+        ("tokenizer.json",),
+    ),
+    files=_whisper_files,
+    advice="set THANOSQL_STORAGE__WHISPER to a folder in Hugging Face layout, such as that of "
+    "openai/whisper-small, and start the server again",
+    architectures=("whisper",),
+)
 OWN_SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         BASE: "THANOSQL_STORAGE__WAV2VEC2_EN",
         KOREAN_BASE: "THANOSQL_STORAGE__WAV2VEC2_KO",
         TEXT_ENCODER.base: "THANOSQL_STORAGE__TEXT_ENCODER",
+        WHISPER.base: "THANOSQL_STORAGE__WHISPER",
     }
 )
 """The base models that have a setting of their own."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from services.storage.core.models.checkpoints import KOREAN, OWN_SETTINGS, TEXT_ENCODER
+from services.storage.core.models.checkpoints import KOREAN, OWN_SETTINGS, TEXT_ENCODER, WHISPER
 from services.storage.core.models.holds import Hold, ModelHolds
 from services.storage.core.models.model_documents import Document, ModelDocuments, empty
 from services.storage.core.models.model_edits import added, put_back, require_free, versions_of, without
@@ -16,6 +16,11 @@ from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _MAX_NAME = 64
+_OPTIONAL_BASES = (
+    (TEXT_ENCODER, "text encoder"),
+    (KOREAN, "checkpoint for it"),
+    (WHISPER, "checkpoint for it"),
+)
 
 
 class ModelCatalog:
@@ -239,7 +244,7 @@ class ModelCatalog:
 
 
 def _not_found(name: str, known: Sequence[str]) -> ThanosqlError:
-    for checkpoint, what in ((TEXT_ENCODER, "text encoder"), (KOREAN, "checkpoint for it")):
+    for checkpoint, what in _OPTIONAL_BASES:
         if name == checkpoint.base:
             message = f"model {name!r} does not exist, because no {what} is configured; {checkpoint.advice}"
             return error(Reason.MODEL_NOT_FOUND, message, model=name)

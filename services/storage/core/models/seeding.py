@@ -12,6 +12,7 @@ from services.storage.core.models.checkpoints import (
     PREBUILT,
     RECOGNISER,
     TEXT_ENCODER,
+    WHISPER,
     CheckpointKind,
     architecture_of,
     named,
@@ -36,6 +37,7 @@ class SeedPlan:
         configured: Folder or hub name of the base recogniser; empty for the bundled one.
         korean: Folder or hub name of the Korean base; empty for none, or for the one that there is.
         others: Folders or hub names of more base recognisers, by their names.
+        whisper: Folder or hub name of a Whisper; empty for none, or for the one that there is.
         text_encoder: Folder or hub name of the text encoder; empty for none, or for the one that there is.
     """
 
@@ -43,6 +45,7 @@ class SeedPlan:
     configured: str = ""
     korean: str = ""
     others: Mapping[str, str] = field(default_factory=dict)
+    whisper: str = ""
     text_encoder: str = ""
 
 
@@ -74,6 +77,7 @@ class Seeder:
         done += self._seed_configured(KOREAN, plan.korean)
         for name, configured in plan.others.items():
             done += self._seed_configured(_other(name, configured), configured)
+        done += self._seed_configured(WHISPER, plan.whisper)
         return (*done, *self._seed_configured(TEXT_ENCODER, plan.text_encoder))
 
     def _seed_recogniser(self, plan: SeedPlan) -> list[str]:
