@@ -47,6 +47,10 @@ EVERY_STATEMENT = {
     "show_jobs": "SHOW JOBS",
     "show_job": "SHOW JOB 'j1'",
     "cancel_job": "CANCEL JOB 'j1'",
+    "show_transcripts": "SHOW TRANSCRIPTS",
+    "delete_transcripts": "DELETE TRANSCRIPTS USING m",
+    "show_loaded_models": "SHOW LOADED MODELS",
+    "unload_model": "UNLOAD MODEL m",
 }
 
 
