@@ -88,6 +88,10 @@ def to_scores(message: types_pb2.Scores) -> Scores:
         rows_left_out=message.rows_left_out,
         audio_s=message.audio_s,
         normaliser=message.normaliser,
+        wer_low=message.wer_low if message.HasField("wer_low") else None,
+        wer_high=message.wer_high if message.HasField("wer_high") else None,
+        cer_low=message.cer_low if message.HasField("cer_low") else None,
+        cer_high=message.cer_high if message.HasField("cer_high") else None,
     )
 
 

@@ -49,8 +49,8 @@ def _words(words: list[dict[str, Any]]) -> str:
 def score_facts(scores: Scores) -> Facts:
     """The lines of an EVALUATE."""
     return [
-        ("WER", percent(scores.wer)),
-        ("CER", percent(scores.cer)),
+        ("WER", _rate(scores.wer, scores.wer_low, scores.wer_high)),
+        ("CER", _rate(scores.cer, scores.cer_low, scores.cer_high)),
         ("substitutions", str(scores.substitutions)),
         ("deletions", str(scores.deletions)),
         ("insertions", str(scores.insertions)),
@@ -81,6 +81,12 @@ def model_facts(model: Model, job: Job | None = None) -> Facts:
 def percent(rate: float) -> str:
     """A rate in per cent."""
     return f"{rate * 100:.1f} %"
+
+
+def _rate(rate: float, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return percent(rate)
+    return f"{percent(rate)} ({low * 100:.1f} to {percent(high)})"
 
 
 def duration(seconds: float) -> str:

@@ -166,7 +166,13 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Errors of transcription over a set of rows; rates above 1 are possible."""
+    """Errors of transcription over a set of rows; rates above 1 are possible.
+
+    Attributes:
+        wer_low: With `wer_high`, where the word error rate lies with a confidence of 95 %; None where a
+            single row or group says nothing about that.
+        cer_low: With `cer_high`, the same of the character error rate.
+    """
 
     wer: float
     cer: float
@@ -178,6 +184,10 @@ class Scores:
     rows_left_out: int
     audio_s: float
     normaliser: str = ""
+    wer_low: float | None = None
+    wer_high: float | None = None
+    cer_low: float | None = None
+    cer_high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

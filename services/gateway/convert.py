@@ -140,6 +140,10 @@ def scores(message: types_pb2.Scores) -> Scores:
         rows_left_out=message.rows_left_out,
         audio_s=message.audio_s,
         normaliser=message.normaliser,
+        wer_low=message.wer_low if message.HasField("wer_low") else None,
+        wer_high=message.wer_high if message.HasField("wer_high") else None,
+        cer_low=message.cer_low if message.HasField("cer_low") else None,
+        cer_high=message.cer_high if message.HasField("cer_high") else None,
     )
 
 
@@ -303,4 +307,8 @@ def _scores_message(item: Scores) -> types_pb2.Scores:
         rows_left_out=item.rows_left_out,
         audio_s=item.audio_s,
         normaliser=item.normaliser,
+        wer_low=item.wer_low,
+        wer_high=item.wer_high,
+        cer_low=item.cer_low,
+        cer_high=item.cer_high,
     )

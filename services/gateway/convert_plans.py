@@ -208,6 +208,8 @@ def _evaluate(message: parser_pb2.EvaluatePlan, place: Span) -> plans.Evaluate:
         precision=precision_name(message.precision),
         reuse=message.reuse,
         beam=_beam(message),
+        slice_by=tuple(message.slice_by),
+        resample_by=message.resample_by,
     )
 
 

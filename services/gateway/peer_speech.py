@@ -14,12 +14,12 @@ from services.gateway.core.plans import AS_SPOKEN, BeamSearch, SpeechWish
 from services.gateway.core.ports import SendRow, TrainingRequest, UploadRequest
 from services.gateway.core.records import (
     Embedding,
+    Evaluated,
     InputRow,
     LoadedModel,
     ModelVersion,
     RowAnswer,
     ScoredRow,
-    Scores,
     TrainingJob,
     Transcription,
 )
@@ -80,13 +80,16 @@ class TrainerPeer:
         with peer_call("trainer"):
             return convert.job((await self._stub.CancelTrainingJob(request, timeout=self._timeout_s)).job)
 
-    async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Scores:
+    async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Evaluated:
         """See `Trainer.evaluate`."""
         feed: Feed = Pipe(REQUESTS_AHEAD)
         # No deadline, as in `PredictorPeer.transcribe`.
         async with feed.fed_by(partial(_send_scored, rows, feed.put)):
             response = await answer(self._stub.Evaluate(feed.items()), "trainer", feed)
-        return convert.scores(response.scores)
+        return Evaluated(
+            total=convert.scores(response.scores),
+            slices={item.slice: convert.scores(item.scores) for item in response.slices},
+        )
 
     async def upload(self, request: UploadRequest) -> ModelVersion:
         """See `Trainer.upload`."""
@@ -282,6 +285,11 @@ async def _send_scored(
     async for row in rows:
         await put(
             trainer_pb2.EvaluateRequest(
-                reference=row.reference, hypothesis=row.hypothesis, audio_s=row.audio_s, failed=row.failed
+                reference=row.reference,
+                hypothesis=row.hypothesis,
+                audio_s=row.audio_s,
+                failed=row.failed,
+                slice=row.slice,
+                group=row.group,
             )
         )

@@ -286,6 +286,8 @@ def _evaluate(statement: plan.Evaluate) -> parser_pb2.EvaluatePlan:
         query=_query(statement.query),
         reuse=statement.options.reuse,
         beam_search=beam_search(statement.options.beam),
+        slice_by=statement.options.slice_by,
+        resample_by=statement.options.resample_by or "",
     )
 
 

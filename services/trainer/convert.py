@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from services.trainer.core.evaluation import Evaluated, MeasuredScores, ScoredRow
 from services.trainer.core.ports import HeldModel
-from services.trainer.core.scoring import Scores
 from services.trainer.core.types import (
     Artefact,
     Job,
@@ -157,8 +157,31 @@ def model_to_message(model: Model) -> types_pb2.ModelVersion:
     )
 
 
-def scores_to_message(scores: Scores) -> types_pb2.Scores:
-    """The scores of a set of rows."""
+def scored_row_from_message(message: trainer_pb2.EvaluateRequest) -> ScoredRow:
+    """One row to score."""
+    return ScoredRow(
+        reference=message.reference,
+        hypothesis=message.hypothesis,
+        audio_s=message.audio_s,
+        failed=message.failed,
+        slice=message.slice if message.HasField("slice") else None,
+        group=message.group if message.HasField("group") else None,
+    )
+
+
+def evaluated_to_message(evaluated: Evaluated) -> trainer_pb2.EvaluateResponse:
+    """The scores of all rows and of each slice."""
+    return trainer_pb2.EvaluateResponse(
+        scores=_scores_to_message(evaluated.total),
+        slices=[
+            trainer_pb2.SliceScores(slice=number, scores=_scores_to_message(measured))
+            for number, measured in evaluated.slices.items()
+        ],
+    )
+
+
+def _scores_to_message(measured: MeasuredScores) -> types_pb2.Scores:
+    scores, intervals = measured.scores, measured.intervals
     return types_pb2.Scores(
         wer=scores.wer,
         cer=scores.cer,
@@ -170,6 +193,10 @@ def scores_to_message(scores: Scores) -> types_pb2.Scores:
         rows_left_out=scores.rows_left_out,
         audio_s=scores.audio_s,
         normaliser=scores.normaliser,
+        wer_low=intervals.wer.low if intervals else None,
+        wer_high=intervals.wer.high if intervals else None,
+        cer_low=intervals.cer.low if intervals else None,
+        cer_high=intervals.cer.high if intervals else None,
     )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import grpc
 
 from services.trainer.convert import (
+    evaluated_to_message,
     job_to_message,
     model_to_message,
     page_to_message,
     request_from_message,
-    scores_to_message,
+    scored_row_from_message,
     upload_from_message,
 )
 from services.trainer.core.evaluation import Evaluation, ScoredRow
@@ -72,19 +73,12 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         """Count the errors of transcripts; the counting leaves the loop."""
         evaluation, rows = Evaluation(), list[ScoredRow]()
         async for request in request_iterator:
-            rows.append(
-                ScoredRow(
-                    reference=request.reference,
-                    hypothesis=request.hypothesis,
-                    audio_s=request.audio_s,
-                    failed=request.failed,
-                )
-            )
+            rows.append(scored_row_from_message(request))
             if len(rows) == _ROWS_AT_ONCE:
                 await asyncio.to_thread(evaluation.add, rows)
                 rows.clear()
         await asyncio.to_thread(evaluation.add, rows)
-        return trainer_pb2.EvaluateResponse(scores=scores_to_message(evaluation.scores()))
+        return evaluated_to_message(await asyncio.to_thread(evaluation.evaluated))
 
     async def UploadModel(
         self, request: trainer_pb2.UploadModelRequest, context: _Context

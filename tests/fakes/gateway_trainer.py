@@ -131,19 +131,32 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
     async def Evaluate(self, request_iterator: Any, context: Any) -> trainer_pb2.EvaluateResponse:
         rows = [request async for request in request_iterator]
         self.scored.extend(rows)
-        used = [row for row in rows if not row.failed]
-        wrong = sum(row.reference != row.hypothesis for row in used)
-        scores = types_pb2.Scores(
-            wer=wrong / len(used) if used else 0.0,
-            cer=0.1,
-            substitutions=wrong,
-            reference_words=sum(len(row.reference.split()) for row in used),
-            rows=len(used),
-            rows_left_out=len(rows) - len(used),
-            audio_s=sum(row.audio_s for row in used),
-            normaliser="none",
-        )
-        return trainer_pb2.EvaluateResponse(scores=scores)
+        numbers = sorted({row.slice for row in rows if row.HasField("slice")})
+        slices = [
+            trainer_pb2.SliceScores(
+                slice=number, scores=_scores([row for row in rows if row.slice == number])
+            )
+            for number in numbers
+        ]
+        return trainer_pb2.EvaluateResponse(scores=_scores(rows), slices=slices)
+
+
+def _scores(rows: list[trainer_pb2.EvaluateRequest]) -> types_pb2.Scores:
+    used = [row for row in rows if not row.failed]
+    wrong = sum(row.reference != row.hypothesis for row in used)
+    wer = wrong / len(used) if used else 0.0
+    return types_pb2.Scores(
+        wer=wer,
+        cer=0.1,
+        substitutions=wrong,
+        reference_words=sum(len(row.reference.split()) for row in used),
+        rows=len(used),
+        rows_left_out=len(rows) - len(used),
+        audio_s=sum(row.audio_s for row in used),
+        normaliser="none",
+        wer_low=wer / 2 if len(used) > 1 else None,
+        wer_high=wer * 2 if len(used) > 1 else None,
+    )
 
 
 TRAINING_DIVERGED = errors_pb2.ERROR_REASON_TRAINING_DIVERGED

@@ -1154,6 +1154,8 @@ class EvaluatePlan(_message.Message):
     PRECISION_FIELD_NUMBER: _builtins.int
     REUSE_FIELD_NUMBER: _builtins.int
     BEAM_SEARCH_FIELD_NUMBER: _builtins.int
+    SLICE_BY_FIELD_NUMBER: _builtins.int
+    RESAMPLE_BY_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     text_col: _builtins.str
@@ -1164,6 +1166,8 @@ class EvaluatePlan(_message.Message):
     """In which to compute; unspecified for what the predictor's settings say."""
     reuse: _builtins.bool
     """Whether transcripts that are kept are used; what is computed is kept either way."""
+    resample_by: _builtins.str
+    """Column whose rows of one value are drawn together for the intervals; empty where each row is drawn alone."""
     @_builtins.property
     def model(self) -> Global___Name:
         """The model."""
@@ -1176,6 +1180,10 @@ class EvaluatePlan(_message.Message):
     def beam_search(self) -> _types_pb2.BeamSearch:
         """How labels become text; unset for the best label of every frame."""
 
+    @_builtins.property
+    def slice_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Columns whose values part the rows into slices, each scored by itself."""
+
     def __init__(
         self,
         *,
@@ -1187,10 +1195,12 @@ class EvaluatePlan(_message.Message):
         precision: _types_pb2.Precision.ValueType = ...,
         reuse: _builtins.bool = ...,
         beam_search: _types_pb2.BeamSearch | None = ...,
+        slice_by: _abc.Iterable[_builtins.str] | None = ...,
+        resample_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "beam_search", b"beam_search", "model", b"model", "precision", b"precision", "query", b"query", "reuse", b"reuse", "text_col", b"text_col"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "beam_search", b"beam_search", "model", b"model", "precision", b"precision", "query", b"query", "resample_by", b"resample_by", "reuse", b"reuse", "slice_by", b"slice_by", "text_col", b"text_col"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -555,6 +555,8 @@ class EvaluateRequest(_message.Message):
     HYPOTHESIS_FIELD_NUMBER: _builtins.int
     AUDIO_S_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
+    SLICE_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
     reference: _builtins.str
     """What was said."""
     hypothesis: _builtins.str
@@ -563,6 +565,10 @@ class EvaluateRequest(_message.Message):
     """Length of the recording."""
     failed: _builtins.bool
     """True where the row could not be transcribed or has no reference: counted, not scored."""
+    slice: _builtins.int
+    """Number of the slice that the row is part of, chosen by the caller; 1000 of them at most. Unset where there are none."""
+    group: _builtins.int
+    """Rows with the same number are drawn together for the intervals; unset for a row that is drawn alone."""
     def __init__(
         self,
         *,
@@ -570,12 +576,21 @@ class EvaluateRequest(_message.Message):
         hypothesis: _builtins.str = ...,
         audio_s: _builtins.float = ...,
         failed: _builtins.bool = ...,
+        slice: _builtins.int | None = ...,
+        group: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_group", b"_group", "_slice", b"_slice", "group", b"group", "slice", b"slice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_s", b"audio_s", "failed", b"failed", "hypothesis", b"hypothesis", "reference", b"reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_group", b"_group", "_slice", b"_slice", "audio_s", b"audio_s", "failed", b"failed", "group", b"group", "hypothesis", b"hypothesis", "reference", b"reference", "slice", b"slice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__group: _TypeAlias = _typing.Literal["group"]  # noqa: Y015
+    _WhichOneofArgType__group: _TypeAlias = _typing.Literal["_group", b"_group"]  # noqa: Y015
+    _WhichOneofReturnType__slice: _TypeAlias = _typing.Literal["slice"]  # noqa: Y015
+    _WhichOneofArgType__slice: _TypeAlias = _typing.Literal["_slice", b"_slice"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__group) -> _WhichOneofReturnType__group | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__slice) -> _WhichOneofReturnType__slice | None: ...
 
 Global___EvaluateRequest: _TypeAlias = EvaluateRequest  # noqa: Y015
 
@@ -586,22 +601,56 @@ class EvaluateResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SCORES_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def scores(self) -> _types_pb2.Scores:
         """The scores."""
+
+    @_builtins.property
+    def slices(self) -> _containers.RepeatedCompositeFieldContainer[Global___SliceScores]:
+        """Those of each slice."""
 
     def __init__(
         self,
         *,
         scores: _types_pb2.Scores | None = ...,
+        slices: _abc.Iterable[Global___SliceScores] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores", "slices", b"slices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EvaluateResponse: _TypeAlias = EvaluateResponse  # noqa: Y015
+
+@_typing.final
+class SliceScores(_message.Message):
+    """The scores of one slice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLICE_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    slice: _builtins.int
+    """Its number in the requests."""
+    @_builtins.property
+    def scores(self) -> _types_pb2.Scores:
+        """The scores; of no rows where none of them could be compared."""
+
+    def __init__(
+        self,
+        *,
+        slice: _builtins.int = ...,
+        scores: _types_pb2.Scores | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scores", b"scores", "slice", b"slice"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SliceScores: _TypeAlias = SliceScores  # noqa: Y015
 
 @_typing.final
 class UploadModelRequest(_message.Message):

@@ -655,6 +655,10 @@ class Scores(_message.Message):
     ROWS_LEFT_OUT_FIELD_NUMBER: _builtins.int
     AUDIO_S_FIELD_NUMBER: _builtins.int
     NORMALISER_FIELD_NUMBER: _builtins.int
+    WER_LOW_FIELD_NUMBER: _builtins.int
+    WER_HIGH_FIELD_NUMBER: _builtins.int
+    CER_LOW_FIELD_NUMBER: _builtins.int
+    CER_HIGH_FIELD_NUMBER: _builtins.int
     wer: _builtins.float
     """Word error rate: errors by reference words; above 1 is possible."""
     cer: _builtins.float
@@ -675,6 +679,14 @@ class Scores(_message.Message):
     """Seconds of audio compared."""
     normaliser: _builtins.str
     """Name of the normaliser applied to both texts."""
+    wer_low: _builtins.float
+    """Where the word error rate lies, with a confidence of 95 %; both unset where one row or group alone was compared."""
+    wer_high: _builtins.float
+    """See `wer_low`."""
+    cer_low: _builtins.float
+    """Where the character error rate lies, in the same way."""
+    cer_high: _builtins.float
+    """See `cer_low`."""
     def __init__(
         self,
         *,
@@ -688,11 +700,30 @@ class Scores(_message.Message):
         rows_left_out: _builtins.int = ...,
         audio_s: _builtins.float = ...,
         normaliser: _builtins.str = ...,
+        wer_low: _builtins.float | None = ...,
+        wer_high: _builtins.float | None = ...,
+        cer_low: _builtins.float | None = ...,
+        cer_high: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cer_high", b"_cer_high", "_cer_low", b"_cer_low", "_wer_high", b"_wer_high", "_wer_low", b"_wer_low", "cer_high", b"cer_high", "cer_low", b"cer_low", "wer_high", b"wer_high", "wer_low", b"wer_low"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_s", b"audio_s", "cer", b"cer", "deletions", b"deletions", "insertions", b"insertions", "normaliser", b"normaliser", "reference_words", b"reference_words", "rows", b"rows", "rows_left_out", b"rows_left_out", "substitutions", b"substitutions", "wer", b"wer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cer_high", b"_cer_high", "_cer_low", b"_cer_low", "_wer_high", b"_wer_high", "_wer_low", b"_wer_low", "audio_s", b"audio_s", "cer", b"cer", "cer_high", b"cer_high", "cer_low", b"cer_low", "deletions", b"deletions", "insertions", b"insertions", "normaliser", b"normaliser", "reference_words", b"reference_words", "rows", b"rows", "rows_left_out", b"rows_left_out", "substitutions", b"substitutions", "wer", b"wer", "wer_high", b"wer_high", "wer_low", b"wer_low"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__cer_high: _TypeAlias = _typing.Literal["cer_high"]  # noqa: Y015
+    _WhichOneofArgType__cer_high: _TypeAlias = _typing.Literal["_cer_high", b"_cer_high"]  # noqa: Y015
+    _WhichOneofReturnType__cer_low: _TypeAlias = _typing.Literal["cer_low"]  # noqa: Y015
+    _WhichOneofArgType__cer_low: _TypeAlias = _typing.Literal["_cer_low", b"_cer_low"]  # noqa: Y015
+    _WhichOneofReturnType__wer_high: _TypeAlias = _typing.Literal["wer_high"]  # noqa: Y015
+    _WhichOneofArgType__wer_high: _TypeAlias = _typing.Literal["_wer_high", b"_wer_high"]  # noqa: Y015
+    _WhichOneofReturnType__wer_low: _TypeAlias = _typing.Literal["wer_low"]  # noqa: Y015
+    _WhichOneofArgType__wer_low: _TypeAlias = _typing.Literal["_wer_low", b"_wer_low"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cer_high) -> _WhichOneofReturnType__cer_high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cer_low) -> _WhichOneofReturnType__cer_low | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wer_high) -> _WhichOneofReturnType__wer_high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wer_low) -> _WhichOneofReturnType__wer_low | None: ...
 
 Global___Scores: _TypeAlias = Scores  # noqa: Y015

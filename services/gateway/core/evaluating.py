@@ -9,20 +9,24 @@ from services.gateway.core.ordering import AnsweredChunk
 from services.gateway.core.plans import Evaluate
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.queries import counting, open_query
-from services.gateway.core.records import Rows, ScoredRow, Scores
+from services.gateway.core.records import Evaluated, Rows, ScoredRow, Scores
 from services.gateway.core.run import Run, count_of
+from services.gateway.core.score_columns import score_table
+from services.gateway.core.slicing import Slices
 from services.gateway.core.transcribing import Task, open_transcription
 from thanosql_runtime.errors import Reason, error
 
 
 async def run_evaluate(run: Run, statement: Evaluate) -> None:
-    """Answer one row of scores; rows that failed or have no text are left out and counted."""
+    """Answer the scores of all rows and of each slice; rows that failed or have no text are counted alone."""
     begun_s = run.clock()
     query = statement.query
     async with open_query(run, query) as rows, counting(run, query, rows.schema) as totals:
         task = evaluation_task(run.text, statement, rows.schema)
+        slices = Slices(run.text, statement, rows.schema)
         progress = RowProgress(run, "transcribing", totals)
-        scores = await _score(run, task, rows, progress)
+        evaluated = await _score(run, task, rows, slices, progress)
+    scores = evaluated.total
     if scores.rows == 0:
         raise error(
             Reason.NO_USABLE_ROWS,
@@ -31,8 +35,11 @@ async def run_evaluate(run: Run, statement: Evaluate) -> None:
             rows=str(progress.rows),
         )
     run.outcome.scores = scores
-    await run.answer_table(_as_table(scores, run.clock() - begun_s))
-    run.outcome.message = f"word error rate {scores.wer:.2%} over {count_of(scores.rows, 'row')}"
+    elapsed_s = run.clock() - begun_s
+    await run.answer_table(score_table(evaluated, elapsed_s, slices.names, slices.labels()))
+    run.outcome.message = (
+        f"word error rate {scores.wer:.2%}{_interval(scores)} over {count_of(scores.rows, 'row')}"
+    )
 
 
 def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
@@ -49,36 +56,30 @@ def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
     )
 
 
-async def _score(run: Run, task: Task, rows: Rows, progress: RowProgress) -> Scores:
+async def _score(run: Run, task: Task, rows: Rows, slices: Slices, progress: RowProgress) -> Evaluated:
     async with open_transcription(run, task, rows, progress) as transcribed:
-        return await run.peers.trainer.evaluate(_pairs(transcribed.chunks, task))
+        return await run.peers.trainer.evaluate(_pairs(transcribed.chunks, task, slices))
 
 
-async def _pairs(chunks: AsyncIterator[AnsweredChunk], task: Task) -> AsyncIterator[ScoredRow]:
+async def _pairs(
+    chunks: AsyncIterator[AnsweredChunk], task: Task, slices: Slices
+) -> AsyncIterator[ScoredRow]:
     assert task.text_index is not None
     async for chunk in chunks:
         references = texts(chunk.batch, task.text_index)
-        for reference, answer in zip(references, chunk.answers, strict=True):
+        parts = zip(slices.numbers(chunk.batch), slices.groups(chunk.batch), strict=True)
+        for reference, answer, (part, group) in zip(references, chunk.answers, parts, strict=True):
             yield ScoredRow(
                 reference=reference or "",
                 hypothesis=answer.text,
                 audio_s=answer.audio_s,
                 failed=answer.failed,
+                slice=part,
+                group=group,
             )
 
 
-def _as_table(scores: Scores, elapsed_s: float) -> pa.Table:
-    """One row; the real-time factor is seconds of work for a second of audio."""
-    values = {
-        "wer": scores.wer,
-        "cer": scores.cer,
-        "substitutions": scores.substitutions,
-        "deletions": scores.deletions,
-        "insertions": scores.insertions,
-        "reference_words": scores.reference_words,
-        "rows": scores.rows,
-        "rows_left_out": scores.rows_left_out,
-        "audio_seconds": scores.audio_s,
-        "real_time_factor": elapsed_s / scores.audio_s if scores.audio_s else None,
-    }
-    return pa.table({name: [value] for name, value in values.items()})
+def _interval(scores: Scores) -> str:
+    if scores.wer_low is None or scores.wer_high is None:
+        return ""
+    return f" ({scores.wer_low:.2%} to {scores.wer_high:.2%})"

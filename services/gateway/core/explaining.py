@@ -52,6 +52,7 @@ from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import explained_manner, search_schema
 from services.gateway.core.searching_nearest import explained_nearest_search, nearest_search_schema
+from services.gateway.core.slicing import explained_slices
 from services.gateway.core.transcript_columns import transcript_fields
 
 _NO_COLUMNS = pa.schema([])
@@ -205,7 +206,8 @@ async def _media_steps(run: Run, statement: Evaluate | BuildModel | PrintAudio) 
             steps = [
                 f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
                 f"{_in_precision(statement)}{beam}",
-                f"compare with the texts in column '{statement.text_col}' and count the errors",
+                f"compare with the texts in column '{statement.text_col}' and count the errors"
+                f"{explained_slices(run.text, statement, inner.schema)}",
             ]
         case BuildModel():
             steps = await _build_steps(run, statement, inner.schema)

@@ -183,7 +183,7 @@ class SearchKeyword:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """EVALUATE USING m AS query."""
+    """EVALUATE USING m AS query; see `EvaluatePlan` in parser.proto."""
 
     model: Name
     audio_col: str
@@ -194,6 +194,8 @@ class Evaluate:
     precision: str = ""
     reuse: bool = False
     beam: BeamSearch | None = None
+    slice_by: Sequence[str] = ()
+    resample_by: str = ""
     kind: str = "EVALUATE"
 
 

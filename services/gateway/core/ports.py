@@ -11,6 +11,7 @@ from services.gateway.core.plan_parts import Detail, TableAtVersion
 from services.gateway.core.plans import AS_SPOKEN, BeamSearch, DeleteModel, Plan, SpeechWish, TrainingOptions
 from services.gateway.core.records import (
     Embedding,
+    Evaluated,
     FileFacts,
     InputRow,
     KeptTranscripts,
@@ -19,7 +20,6 @@ from services.gateway.core.records import (
     OpenFile,
     Rows,
     ScoredRow,
-    Scores,
     Table,
     TableVersion,
     TrainingJob,
@@ -255,7 +255,7 @@ class Trainer(Protocol):
         """Stop a job."""
         ...
 
-    async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Scores:
+    async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Evaluated:
         """Count the errors of all rows."""
         ...
 

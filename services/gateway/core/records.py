@@ -169,7 +169,10 @@ class TrainingJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Errors of transcription over a set of rows; see `Scores` in types.proto."""
+    """Errors of transcription over a set of rows; see `Scores` in types.proto.
+
+    The bounds of the rates are None where nothing is known of them.
+    """
 
     wer: float
     cer: float
@@ -181,6 +184,18 @@ class Scores:
     rows_left_out: int
     audio_s: float
     normaliser: str = ""
+    wer_low: float | None = None
+    wer_high: float | None = None
+    cer_low: float | None = None
+    cer_high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """The scores of all rows, and of each slice by its number."""
+
+    total: Scores
+    slices: Mapping[int, Scores]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,12 +289,19 @@ class Embedding:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredRow:
-    """One row to score; a failed one is counted alone."""
+    """One row to score; a failed one is counted alone.
+
+    Attributes:
+        slice: Number of its slice; None where there are none.
+        group: What it is drawn together with; None where it is drawn alone.
+    """
 
     reference: str
     hypothesis: str
     audio_s: float
     failed: bool
+    slice: int | None = None
+    group: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

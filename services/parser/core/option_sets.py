@@ -8,6 +8,7 @@ from services.parser.core.faults import fault, nearest
 from services.parser.core.option_types import (
     BooleanType,
     ChoiceType,
+    ColumnsType,
     FractionType,
     GivenOption,
     HotwordsType,
@@ -243,6 +244,8 @@ EVALUATE = OptionSet(
         "batch_size": _BATCH_SIZE,
         "precision": _PRECISION,
         "reuse": BooleanType(),
+        "slice_by": ColumnsType(most=8),
+        "resample_by": _COLUMN,
         **_BEAM,
     },
     ignores=_TRAINING_ONLY | {"result_col"},

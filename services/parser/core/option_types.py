@@ -40,7 +40,7 @@ class GivenOption:
 class OptionType(Protocol):
     """Turns a literal into the value of an option, or refuses it with the reason."""
 
-    def read(self, option: GivenOption) -> str | int | float | bool | tuple[Hotword, ...]:
+    def read(self, option: GivenOption) -> str | int | float | bool | tuple[Hotword, ...] | tuple[str, ...]:
         """The value, checked."""
 
 
@@ -113,6 +113,30 @@ class NumberType:
         ):
             raise refusal(option, f"a number from {self.least:g} to {self.most:g}")
         return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnsType:
+    """The name of a column, or a list of them.
+
+    Attributes:
+        most: Columns at most.
+    """
+
+    most: int
+
+    def read(self, option: GivenOption) -> tuple[str, ...]:
+        """The names."""
+        value = option.value.value
+        items = value if isinstance(value, tuple) else (option.value,)
+        names = [item.value for item in items if isinstance(item.value, str) and item.value.strip()]
+        if not 1 <= len(items) <= self.most or len(names) < len(items):
+            raise refusal(option, f"a quoted column name, or a list of 1 to {self.most}")
+        folded = [name.casefold() for name in names]
+        for item, name in zip(items, folded, strict=True):
+            if folded.count(name) > 1:
+                raise refusal(GivenOption(name=option.name, value=item), "every column once")
+        return tuple(names)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -122,13 +122,18 @@ class PredictOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """Options of EVALUATE; the precision as for PREDICT."""
+    """Options of EVALUATE; the precision as for PREDICT.
+
+    Each slice has scores of its own, and rows with one value of `resample_by` are drawn together.
+    """
 
     audio_col: str = "audio_path"
     text_col: str = "text"
     batch_size: int = 16
     precision: Precision | None = None
     reuse: bool = False
+    slice_by: tuple[str, ...] = ()
+    resample_by: str | None = None
     beam: BeamOptions | None = None
 
 

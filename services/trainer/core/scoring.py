@@ -39,28 +39,74 @@ def normalise(text: str) -> str:
     return _SPACES.sub(" ", _LOOSE_APOSTROPHE.sub(" ", spaced)).strip()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Edits:
+    """What turns one text into the other, in words or in characters; `reference` counts the first one's."""
+
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+    reference: int = 0
+
+    @property
+    def errors(self) -> int:
+        """All of them."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors over the reference; 0 where that is empty."""
+        return self.errors / self.reference if self.reference else 0.0
+
+    def __add__(self, other: "Edits") -> "Edits":
+        return Edits(
+            substitutions=self.substitutions + other.substitutions,
+            deletions=self.deletions + other.deletions,
+            insertions=self.insertions + other.insertions,
+            reference=self.reference + other.reference,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One row, compared."""
+
+    words: Edits
+    characters: Edits
+
+
+def compare(reference: str, hypothesis: str) -> Comparison | None:
+    """Compare one row; None where the reference holds no word."""
+    spoken, heard = normalise(reference), normalise(hypothesis)
+    if not spoken:
+        return None
+    return Comparison(
+        words=_edits(jiwer.process_words(spoken, heard)),
+        characters=_edits(jiwer.process_characters(spoken, heard)),
+    )
+
+
 class ScoreCounter:
     """Adds rows up; the rates are global: all errors over all words, not a mean of rows."""
 
     def __init__(self) -> None:
-        self._words = _Edits()
-        self._characters = _Edits()
+        self._words = Edits()
+        self._characters = Edits()
         self._rows = 0
         self._left_out = 0
         self._audio_s = 0.0
 
     def add(self, reference: str, hypothesis: str, audio_s: float = 0.0) -> None:
         """Compare one row; one whose reference holds no word is left out."""
-        spoken, heard = normalise(reference), normalise(hypothesis)
-        if not spoken:
-            self._left_out += 1
+        self.count(compare(reference, hypothesis), audio_s)
+
+    def count(self, comparison: Comparison | None, audio_s: float) -> None:
+        """Count a row that was compared; None is left out."""
+        if comparison is None:
+            self.leave_out()
             return
-        words = jiwer.process_words(spoken, heard)
-        self._words.add(words.substitutions, words.deletions, words.insertions, words.hits)
-        characters = jiwer.process_characters(spoken, heard)
-        self._characters.add(
-            characters.substitutions, characters.deletions, characters.insertions, characters.hits
-        )
+        self._words += comparison.words
+        self._characters += comparison.characters
         self._rows += 1
         self._audio_s += audio_s
 
@@ -83,23 +129,13 @@ class ScoreCounter:
         )
 
 
-class _Edits:
-    def __init__(self) -> None:
-        self.substitutions = 0
-        self.deletions = 0
-        self.insertions = 0
-        self.reference = 0
-
-    def add(self, substitutions: int, deletions: int, insertions: int, hits: int) -> None:
-        self.substitutions += substitutions
-        self.deletions += deletions
-        self.insertions += insertions
-        self.reference += hits + substitutions + deletions
-
-    @property
-    def rate(self) -> float:
-        errors = self.substitutions + self.deletions + self.insertions
-        return errors / self.reference if self.reference else 0.0
+def _edits(output: jiwer.WordOutput | jiwer.CharacterOutput) -> Edits:
+    return Edits(
+        substitutions=output.substitutions,
+        deletions=output.deletions,
+        insertions=output.insertions,
+        reference=output.hits + output.substitutions + output.deletions,
+    )
 
 
 def _is_spoken(character: str) -> bool:

@@ -63,3 +63,18 @@ async def test_a_text_that_would_take_for_ever_is_refused(stub: "Stub") -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await stub.Evaluate(iter([Row(reference="A", hypothesis="A" * 200_000)]))
     assert from_rpc_error(raised.value, "trainer").reason is Reason.INVALID_ARGUMENT
+
+
+async def test_slices_and_groups_are_scored(stub: "Stub") -> None:
+    rows = [
+        Row(reference="A B", hypothesis="A B", slice=0, group=1),
+        Row(reference="A B", hypothesis="A X", slice=0, group=2**64 - 1),
+        Row(reference="A B", hypothesis="X", slice=7, group=2**64 - 1),
+    ]
+    response = await stub.Evaluate(iter(rows))
+    assert response.scores.wer_low < response.scores.wer == 0.5 < response.scores.wer_high
+    assert response.scores.cer_low < response.scores.cer < response.scores.cer_high
+    first, second = response.slices
+    assert (first.slice, first.scores.wer, first.scores.wer_low, first.scores.wer_high) == (0, 0.25, 0.0, 0.5)
+    assert (second.slice, second.scores.wer, second.scores.rows) == (7, 1.0, 1)
+    assert not second.scores.HasField("wer_low")

@@ -341,6 +341,34 @@ EVALUATE USING m OPTIONS(only_new=True) AS SELECT * FROM t
 --|           |                            ^^^^^^^^ known: audio_col, text_col, batch_size, precision, ...
 --| UNKNOWN_OPTION
 
+--# slices by a number
+EVALUATE USING m OPTIONS(slice_by=3) AS SELECT * FROM t
+--| error: option 'slice_by': expected a quoted column name, or a list of 1 to 8, got 3
+--|   line 1  |   EVALUATE USING m OPTIONS(slice_by=3) AS SELECT * FROM t
+--|           |                                     ^
+--| INVALID_OPTION_VALUE
+
+--# slices by no column
+EVALUATE USING m OPTIONS(slice_by=[]) AS SELECT * FROM t
+--| error: option 'slice_by': expected a quoted column name, or a list of 1 to 8, got an empty list
+--|   line 1  |   EVALUATE USING m OPTIONS(slice_by=[]) AS SELECT * FROM t
+--|           |                                     ^^
+--| INVALID_OPTION_VALUE
+
+--# slices by a column twice
+EVALUATE USING m OPTIONS(slice_by=['gender', 'Gender']) AS SELECT * FROM t
+--| error: option 'slice_by': expected every column once, got the string 'gender'
+--|   line 1  |   EVALUATE USING m OPTIONS(slice_by=['gender', 'Gender']) AS SELECT * FROM t
+--|           |                                      ^^^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# slices are for evaluations
+PREDICT USING m OPTIONS(slice_by='gender') AS SELECT * FROM t
+--| error: unknown option 'slice_by' for PREDICT; it belongs to EVALUATE
+--|   line 1  |   PREDICT USING m OPTIONS(slice_by='gender') AS SELECT * FROM t
+--|           |                           ^^^^^^^^ known: audio_col, batch_size, result_col, language, ...
+--| UNKNOWN_OPTION
+
 --# a weight without what it weighs
 PREDICT USING m OPTIONS(lm_weight=0.5) AS SELECT * FROM t
 --| error: option 'lm_weight' means nothing without 'language_model'

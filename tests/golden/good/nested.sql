@@ -229,7 +229,7 @@ EVALUATE USING m AS SELECT * FROM t WHERE id NOT IN (SELECT id FROM (PREDICT USI
 --|         tables: t
 --|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None
 --|   canonical: EVALUATE USING m AS SELECT * FROM t WHERE id NOT IN (SELECT id FROM (PREDICT USING m AS SELECT * FROM t) WHERE predicted = '')
 
 --# a string that looks like a nested statement

@@ -40,7 +40,7 @@ EVALUATE USING m OPTIONS(reuse=True) AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=True
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=True, slice_by=[], resample_by=None
 --|   canonical: EVALUATE USING m OPTIONS(reuse=True) AS SELECT * FROM t
 
 --# predict with words, their times, confidence and several readings
@@ -97,7 +97,7 @@ EVALUATE USING m AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None
 --|   canonical: EVALUATE USING m AS SELECT * FROM t
 
 --# evaluate with options
@@ -106,9 +106,27 @@ EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4, epoch
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', text_col='words', batch_size=4, precision=None, reuse=False
+--|   options: audio_col='path', text_col='words', batch_size=4, precision=None, reuse=False, slice_by=[], resample_by=None
 --|   notice: 1:76 option 'epochs' has no effect in EVALUATE
 --|   canonical: EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4) AS SELECT * FROM t
+
+--# evaluate by slices
+EVALUATE USING m OPTIONS(slice_by='speaker_id') AS SELECT * FROM t
+--| Evaluate
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=['speaker_id'], resample_by=None
+--|   canonical: EVALUATE USING m OPTIONS(slice_by=['speaker_id']) AS SELECT * FROM t
+
+--# evaluate by slices of several columns, speakers drawn together
+EVALUATE USING m OPTIONS(slice_by=['gender', 'accent'], resample_by='speaker_id') AS SELECT * FROM t
+--| Evaluate
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=['gender', 'accent'], resample_by='speaker_id'
+--|   canonical: EVALUATE USING m OPTIONS(slice_by=['gender', 'accent'], resample_by='speaker_id') AS SELECT * FROM t
 
 --# convert audio
 CONVERT USING m AS SELECT * FROM t
@@ -240,7 +258,7 @@ EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision='bfloat16', reuse=False
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision='bfloat16', reuse=False, slice_by=[], resample_by=None
 --|   canonical: EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t
 
 --# predict with a language model
@@ -279,6 +297,6 @@ EVALUATE USING m OPTIONS(language_model='lm/it''s.arpa', hotwords=['it''s']) AS 
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None
 --|   beam: language_model="lm/it's.arpa", lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[("it's", None)], hotword_weight=8.0
 --|   canonical: EVALUATE USING m OPTIONS(language_model='lm/it''s.arpa', hotwords=['it''s']) AS SELECT * FROM t
