@@ -150,6 +150,7 @@ def _build(message: parser_pb2.BuildModelPlan, place: Span) -> plans.BuildModel:
             batch_size=options.batch_size,
             learning_rate=options.learning_rate,
             overwrite=options.overwrite,
+            seed=options.seed if options.HasField("seed") else None,
         ),
         query=_query(message.query),
         span=place,
@@ -165,6 +166,7 @@ def training_options(options: plans.TrainingOptions) -> parser_pb2.TrainingOptio
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         overwrite=options.overwrite,
+        seed=options.seed,
     )
 
 
@@ -322,6 +324,7 @@ _STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
     "activate_model": lambda message, _place: plans.ActivateModel(model=_name(message.model)),
     "delete_model": _delete_model,
     "describe_model": lambda message, _place: plans.DescribeModel(model=_name(message.model)),
+    "show_build": lambda message, _place: plans.ShowBuild(model=_name(message.model)),
     "show_model_versions": lambda message, _place: plans.ShowModelVersions(model=_name(message.model)),
     "show_table_versions": lambda message, _place: plans.ShowTableVersions(table=_name(message.table)),
     "show_jobs": lambda _message, _place: plans.ShowJobs(),

@@ -98,7 +98,7 @@ def _put_model(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
 
 
 def _put_workspace(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
-    """Fill in the message of a statement about models, jobs and lists; False for others."""
+    """Fill in the message of a statement about models, tables and lists; False for others."""
     match statement:
         case plan.ListObjects(kind=kind):
             message.list.kind = LIST_KINDS[kind]
@@ -114,24 +114,26 @@ def _put_workspace(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
             message.delete_model.force = statement.options.force
         case plan.DescribeModel():
             message.describe_model.model.CopyFrom(_name(statement.model))
+        case plan.ShowBuild():
+            message.show_build.model.CopyFrom(_name(statement.model))
         case plan.ShowModelVersions():
             message.show_model_versions.model.CopyFrom(_name(statement.model))
         case plan.ShowTableVersions():
             message.show_table_versions.table.CopyFrom(_name(statement.table))
-        case plan.ShowJobs():
-            message.show_jobs.SetInParent()
-        case plan.ShowJob():
-            message.show_job.job_id.CopyFrom(_name(statement.job_id))
-        case plan.CancelJob():
-            message.cancel_job.job_id.CopyFrom(_name(statement.job_id))
         case _:
             return False
     return True
 
 
 def _put_service(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
-    """Fill in the message of a statement about what services keep and load; False for others."""
+    """Fill in the message of a statement about what services do, keep and load; False for others."""
     match statement:
+        case plan.ShowJobs():
+            message.show_jobs.SetInParent()
+        case plan.ShowJob():
+            message.show_job.job_id.CopyFrom(_name(statement.job_id))
+        case plan.CancelJob():
+            message.cancel_job.job_id.CopyFrom(_name(statement.job_id))
         case plan.ShowTranscripts():
             message.show_transcripts.SetInParent()
         case plan.DeleteTranscripts(model=used):
@@ -252,6 +254,7 @@ def _training_options(options: TrainingOptions) -> parser_pb2.TrainingOptions:
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         overwrite=options.overwrite,
+        seed=options.seed,
     )
 
 

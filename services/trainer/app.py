@@ -118,7 +118,7 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         snapshots=StorageSnapshots(stub),
         store=store,
         runner=runner,
-        saver=Saver(store, registrar, blocking, seed=settings.seed),
+        saver=Saver(store, registrar, blocking),
         patience=Patience(board, outage_limit_s=settings.outage_limit_s),
         blocking=blocking,
         worker=settings.worker(),

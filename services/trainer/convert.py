@@ -212,6 +212,7 @@ def _options_from_message(message: parser_pb2.TrainingOptions) -> TrainingOption
         batch_size=message.batch_size,
         learning_rate=message.learning_rate,
         overwrite=message.overwrite,
+        seed=message.seed if message.HasField("seed") else None,
     )
 
 

@@ -81,6 +81,8 @@ class FakeStorage(FakeService, storage_pb2_grpc.StorageServiceServicer):
         relations = {name: pa.Table.from_batches(batches[name], schemas[name]) for name in schemas}
         known = {name: self._table(name) for name in start.tables}
         read = [types_pb2.TableVersion(table=name, version=1) for name in known]
+        read += [types_pb2.TableVersion(table=item.table, version=item.version) for item in start.versions]
+        known |= {item.relation: self._table(item.table) for item in start.versions}
         return await asyncio.to_thread(_run_sql, start.sql, known | relations), read
 
     def _table(self, name: str) -> pa.Table:

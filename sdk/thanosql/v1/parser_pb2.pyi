@@ -270,6 +270,7 @@ class Plan(_message.Message):
     DELETE_TRANSCRIPTS_FIELD_NUMBER: _builtins.int
     SHOW_LOADED_MODELS_FIELD_NUMBER: _builtins.int
     UNLOAD_MODEL_FIELD_NUMBER: _builtins.int
+    SHOW_BUILD_FIELD_NUMBER: _builtins.int
     canonical_text: _builtins.str
     """The statement written in its canonical form."""
     explain: _builtins.bool
@@ -402,6 +403,10 @@ class Plan(_message.Message):
     def unload_model(self) -> Global___UnloadModelPlan:
         """UNLOAD MODEL."""
 
+    @_builtins.property
+    def show_build(self) -> Global___ShowBuildPlan:
+        """SHOW BUILD."""
+
     def __init__(
         self,
         *,
@@ -439,12 +444,13 @@ class Plan(_message.Message):
         delete_transcripts: Global___DeleteTranscriptsPlan | None = ...,
         show_loaded_models: Global___ShowLoadedModelsPlan | None = ...,
         unload_model: Global___UnloadModelPlan | None = ...,
+        show_build: Global___ShowBuildPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_build", b"show_build", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_build", b"show_build", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model", "show_transcripts", "delete_transcripts", "show_loaded_models", "unload_model"]  # noqa: Y015
+    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model", "show_transcripts", "delete_transcripts", "show_loaded_models", "unload_model", "show_build"]  # noqa: Y015
     _WhichOneofArgType_statement: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_statement) -> _WhichOneofReturnType_statement | None: ...
 
@@ -1034,6 +1040,7 @@ class TrainingOptions(_message.Message):
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
     LEARNING_RATE_FIELD_NUMBER: _builtins.int
     OVERWRITE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     text_col: _builtins.str
@@ -1046,6 +1053,8 @@ class TrainingOptions(_message.Message):
     """Highest learning rate."""
     overwrite: _builtins.bool
     """Replace the active version of a model of that name."""
+    seed: _builtins.int
+    """Of the held-out split, the order of the batches, dropout and masks; absent means the trainer's own."""
     def __init__(
         self,
         *,
@@ -1055,12 +1064,15 @@ class TrainingOptions(_message.Message):
         batch_size: _builtins.int = ...,
         learning_rate: _builtins.float = ...,
         overwrite: _builtins.bool = ...,
+        seed: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "epochs", b"epochs", "learning_rate", b"learning_rate", "overwrite", b"overwrite", "text_col", b"text_col"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "audio_col", b"audio_col", "batch_size", b"batch_size", "epochs", b"epochs", "learning_rate", b"learning_rate", "overwrite", b"overwrite", "seed", b"seed", "text_col", b"text_col"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___TrainingOptions: _TypeAlias = TrainingOptions  # noqa: Y015
 
@@ -1489,6 +1501,30 @@ class DescribeModelPlan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DescribeModelPlan: _TypeAlias = DescribeModelPlan  # noqa: Y015
+
+@_typing.final
+class ShowBuildPlan(_message.Message):
+    """SHOW BUILD m."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Name:
+        """The model; `m.2` names a version."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Name | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowBuildPlan: _TypeAlias = ShowBuildPlan  # noqa: Y015
 
 @_typing.final
 class ShowModelVersionsPlan(_message.Message):

@@ -37,10 +37,12 @@ from services.gateway.core.plans import (
     PrintAudio,
     SearchKeyword,
     SearchNearest,
+    ShowBuild,
     ShowJob,
     ShowModelVersions,
     ShowTableVersions,
     Statement,
+    TrainingOptions,
     Unavailable,
     split_version,
 )
@@ -226,18 +228,22 @@ async def _build_steps(run: Run, statement: BuildModel, schema: pa.Schema) -> li
     return [
         f"keep the columns '{options.audio_col}' and '{options.text_col}' of the rows for the job",
         f"train from {base.full_name}{f' ({base.origin})' if base.origin else ''}: {options.epochs} epochs, "
-        f"{options.batch_size} rows a batch, learning rate {options.learning_rate:g}",
+        f"{options.batch_size} rows a batch, learning rate {options.learning_rate:g}{_seeded(options)}",
         f"register the result as the active version of model '{statement.model.text}'",
     ]
+
+
+def _seeded(options: TrainingOptions) -> str:
+    return "" if options.seed is None else f", seed {options.seed}"
 
 
 async def _explain_listing(run: Run, statement: Statement) -> Explained:
     match statement:
         case ListNames():
             return Explained(steps=[f"{statement.kind.lower()}s"], schema=listing_schema(statement))
-        case DescribeModel() | ShowModelVersions():
+        case DescribeModel() | ShowModelVersions() | ShowBuild():
             model = await _model(run, statement.model)
-            schema = _NO_COLUMNS if isinstance(statement, DescribeModel) else listing_schema(statement)
+            schema = listing_schema(statement) if isinstance(statement, ShowModelVersions) else _NO_COLUMNS
             return Explained(steps=[f"{statement.kind.lower()} of {model.name}"], schema=schema)
         case ShowTableVersions():
             with placed_at(statement.table.span):

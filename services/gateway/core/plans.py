@@ -40,6 +40,7 @@ class TrainingOptions:
     batch_size: int
     learning_rate: float
     overwrite: bool
+    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +249,14 @@ class DescribeModel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowBuild:
+    """SHOW BUILD m."""
+
+    model: Name
+    kind: str = "SHOW BUILD"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShowModelVersions:
     """SHOW MODEL VERSIONS m."""
 
@@ -327,7 +336,7 @@ Change: TypeAlias = (
 )
 """Statements that change what is stored."""
 
-Statement: TypeAlias = Lookup | Change | PrintAudio | BuildModel | Evaluate | Unavailable
+Statement: TypeAlias = Lookup | Change | PrintAudio | BuildModel | ShowBuild | Evaluate | Unavailable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,12 @@ from services.gateway.core.plans import (
     PrintAudio,
     SearchAudio,
     SearchText,
+    ShowBuild,
     Statement,
     Unavailable,
 )
 from services.gateway.core.printing import run_print
+from services.gateway.core.rebuilding import run_show_build
 from services.gateway.core.run import Outcome, Run, count_of
 
 
@@ -83,6 +85,8 @@ async def _run(run: Run, statement: Statement) -> None:
         await run_evaluate(run, statement)
     elif isinstance(statement, PrintAudio):
         await run_print(run, statement)
+    elif isinstance(statement, ShowBuild):
+        await run_show_build(run, statement)
     elif isinstance(statement, Change):
         await run_change(run, statement)
     else:

@@ -46,6 +46,7 @@ class PlanBuilder:
             "activate_model": _activate_model,
             "delete_model": _delete_model,
             "describe_model": _describe_model,
+            "show_build": _show_build,
             "show_model_versions": _show_model_versions,
             "show_table_versions": _show_table_versions,
             "show_jobs": _show_jobs,
@@ -249,6 +250,10 @@ def _delete_model(node: Node) -> plan.DeleteModel:
 
 def _describe_model(node: Node) -> plan.DescribeModel:
     return plan.DescribeModel(span=node.statement.span, model=node.model())
+
+
+def _show_build(node: Node) -> plan.ShowBuild:
+    return plan.ShowBuild(span=node.statement.span, model=node.model())
 
 
 def _show_model_versions(node: Node) -> plan.ShowModelVersions:

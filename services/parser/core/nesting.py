@@ -30,7 +30,7 @@ _NEVER_NESTED = {
     "INSERT": ("INTO",),
     "PRINT": ("AUDIO", "IMAGE", "VIDEO"),
     "RESTORE": ("TABLE",),
-    "SHOW": ("JOBS", "JOB", "TRANSCRIPTS", "LOADED"),
+    "SHOW": ("BUILD", "JOBS", "JOB", "TRANSCRIPTS", "LOADED"),
     "UNLOAD": ("MODEL",),
     "UPLOAD": ("MODEL",),
 }

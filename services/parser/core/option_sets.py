@@ -42,7 +42,8 @@ _COLUMN = TextType(meaning="a quoted column name")
 _PRECISION = ChoiceType(choices=tuple(precision.value for precision in Precision))
 _BATCH_SIZE = IntegerType(least=1, most=1024)
 _ALIASES: Mapping[str, str] = {"max_epochs": "epochs"}
-_TRAINING_ONLY = frozenset({"epochs", "learning_rate", "overwrite"})
+_TRAINING_ONLY = frozenset({"epochs", "learning_rate", "overwrite", "seed"})
+_LARGEST_SEED = 2**32 - 1
 _LARGEST_WEIGHT = 100.0
 _WEIGHT = NumberType(least=-_LARGEST_WEIGHT, most=_LARGEST_WEIGHT)
 _BEAM: Mapping[str, OptionType] = {
@@ -212,6 +213,7 @@ _TRAINING: Mapping[str, OptionType] = {
     "batch_size": _BATCH_SIZE,
     "learning_rate": FractionType(),
     "overwrite": BooleanType(),
+    "seed": IntegerType(least=0, most=_LARGEST_SEED),
 }
 BUILD_MODEL = OptionSet(label="BUILD MODEL", make=TrainingOptions, takes=_TRAINING)
 FIT_MODEL = OptionSet(label="FIT MODEL", make=TrainingOptions, takes=_TRAINING)

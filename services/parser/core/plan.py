@@ -157,6 +157,13 @@ class DescribeModel(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowBuild(Statement):
+    """SHOW BUILD, of the active version or of another."""
+
+    model: Name
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShowModelVersions(Statement):
     """SHOW MODEL VERSIONS."""
 
@@ -243,6 +250,7 @@ ExecutablePlan: TypeAlias = (
     | ActivateModel
     | DeleteModel
     | DescribeModel
+    | ShowBuild
     | ShowModelVersions
     | ShowTableVersions
     | ShowJobs

@@ -60,7 +60,7 @@ class PrintOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """Options of BUILD MODEL and FIT MODEL."""
+    """Options of BUILD MODEL and FIT MODEL; without a seed, the trainer's settings say it."""
 
     audio_col: str = "audio_path"
     text_col: str = "text"
@@ -68,6 +68,7 @@ class TrainingOptions:
     batch_size: int = 16
     learning_rate: float = 1e-4
     overwrite: bool = False
+    seed: int | None = None
 
 
 class Precision(enum.Enum):

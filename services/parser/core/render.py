@@ -89,21 +89,23 @@ def _render_workspace(statement: plan.Plan) -> str | None:
             return f"ACTIVATE MODEL {_model(model)}"
         case plan.DescribeModel(model=model):
             return f"DESCRIBE MODEL {_model(model)}"
+        case plan.ShowBuild(model=model):
+            return f"SHOW BUILD {_model(model)}"
         case plan.ShowModelVersions(model=model):
             return f"SHOW MODEL VERSIONS {_name(model)}"
         case plan.ShowTableVersions(table=table):
             return f"SHOW TABLE VERSIONS {_name(table)}"
+    return _render_service(statement)
+
+
+def _render_service(statement: plan.Plan) -> str | None:
+    match statement:
         case plan.ShowJobs():
             return "SHOW JOBS"
         case plan.ShowJob(job_id=job_id):
             return f"SHOW JOB {_literal(job_id.text)}"
         case plan.CancelJob(job_id=job_id):
             return f"CANCEL JOB {_literal(job_id.text)}"
-    return _render_service(statement)
-
-
-def _render_service(statement: plan.Plan) -> str | None:
-    match statement:
         case plan.ShowTranscripts():
             return "SHOW TRANSCRIPTS"
         case plan.DeleteTranscripts(model=used):

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -29,7 +29,7 @@ from services.trainer.core.spec import (
     WorkerSpec,
     write_spec,
 )
-from services.trainer.core.types import Job, JobState, Model
+from services.trainer.core.types import Job, JobState, Model, TrainingOptions
 from services.trainer.core.uninterrupted import is_being_cancelled, uninterrupted
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
@@ -160,7 +160,12 @@ class JobFlow:
         rows = self._parts.snapshots.read(job.request.snapshot_id)
         if await keep_rows(rows, folder / ROWS_FILE, options.audio_col, options.text_col) == 0:
             raise error(Reason.NO_USABLE_ROWS, "the query gave no rows to learn from")
-        write_spec(folder, WorkerSpec(options=options, settings=self._parts.worker))
+        write_spec(folder, WorkerSpec(options=options, settings=self._settings(options)))
+
+    def _settings(self, options: TrainingOptions) -> WorkerSettings:
+        """How the process works: the seed of the statement goes before that of the settings."""
+        worker = self._parts.worker
+        return worker if options.seed is None else replace(worker, seed=options.seed)
 
     async def _fetch_base(self, job: Job, folder: Path) -> None:
         base = await self._base(job, "while the job waited")

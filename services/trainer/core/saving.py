@@ -12,7 +12,7 @@ from services.trainer.core.artefacts import model_prefix, put_model
 from services.trainer.core.blocking import Blocking
 from services.trainer.core.messages import Finished, MessageCodec
 from services.trainer.core.registering import Registrar, UnclearRegistrationError
-from services.trainer.core.spec import FINISHED_FILE, MODEL_FOLDER
+from services.trainer.core.spec import FINISHED_FILE, MODEL_FOLDER, read_spec
 from services.trainer.core.types import Artefact, Job, Model, ModelKind
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import ThanosqlError
@@ -32,7 +32,6 @@ class Saver:
         store: Keeps the models' files.
         registrar: Makes new versions known.
         blocking: Does what blocks.
-        seed: Of the training, for the record.
         clock: Seconds since the epoch.
     """
 
@@ -41,14 +40,11 @@ class Saver:
         store: ObjectStore,
         registrar: Registrar,
         blocking: Blocking,
-        *,
-        seed: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._registrar = registrar
         self._blocking = blocking
-        self._seed = seed
         self._clock = clock
         self._codec = MessageCodec()
 
@@ -102,7 +98,9 @@ class Saver:
             if not again:
                 await self._delete(prefix)
             raise
-        return await self._register(self._model(job, artefacts, finished), job, prefix, again=again)
+        spec = await self._blocking.run(read_spec, folder)
+        model = self._model(job, artefacts, finished, seed=spec.settings.seed)
+        return await self._register(model, job, prefix, again=again)
 
     async def _register(self, model: Model, job: Job, prefix: str, *, again: bool) -> Model:
         overwrite = job.request.options.overwrite
@@ -127,11 +125,11 @@ class Saver:
         except ThanosqlError as failure:
             _log.warning("files of a failed job were left", prefix=prefix, error=str(failure))
 
-    def _model(self, job: Job, artefacts: tuple[Artefact, ...], finished: Finished) -> Model:
+    def _model(self, job: Job, artefacts: tuple[Artefact, ...], finished: Finished, *, seed: int) -> Model:
         begun_s = job.create_time_s if job.begin_time_s is None else job.begin_time_s
         properties = {
             "options": json.dumps(asdict(job.request.options)),
-            "seed": str(self._seed),
+            "seed": str(seed),
             "base": job.base,
             "job": job.job_id,
             "seconds": f"{self._clock() - begun_s:.1f}",

@@ -50,7 +50,7 @@ class ModelFamily(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """Options of BUILD MODEL and FIT MODEL."""
+    """Options of BUILD MODEL and FIT MODEL; without a seed, the settings say it."""
 
     audio_col: str
     text_col: str
@@ -58,6 +58,7 @@ class TrainingOptions:
     batch_size: int
     learning_rate: float
     overwrite: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ EVERY_STATEMENT = {
     "delete_model": "DELETE MODEL IF EXISTS m OPTIONS(force=True)",
     "activate_model": "ACTIVATE MODEL m.2",
     "describe_model": "DESCRIBE MODEL m",
+    "show_build": "SHOW BUILD m",
     "show_model_versions": "SHOW MODEL VERSIONS m",
     "show_table_versions": "SHOW TABLE VERSIONS t",
     "restore_table": "RESTORE TABLE t TO VERSION 2",

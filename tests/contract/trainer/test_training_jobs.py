@@ -1,6 +1,7 @@
 """TrainerService over real gRPC: a real server and journal, real child processes that follow a script."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -75,7 +76,7 @@ def make_request(**fields: object) -> trainer_pb2.CreateTrainingJobRequest:
     options = parser_pb2.TrainingOptions(
         audio_col="audio_path", text_col="text", epochs=1, batch_size=4, learning_rate=1e-4
     )
-    for name in ("overwrite", "epochs", "audio_col"):
+    for name in ("overwrite", "epochs", "audio_col", "seed"):
         if name in fields:
             setattr(options, name, fields.pop(name))
     values = {"model": "mine", "base": "Wav2Vec2En", "statement": "BUILD MODEL mine ...", **fields}
@@ -161,6 +162,13 @@ class TestAJobThatGoesWell:
         assert facts["seed"] == "42"
         assert '"batch_size": 4' in facts["options"]
         assert job.result.metrics["wer"] == 0.25
+
+    async def test_takes_the_seed_of_the_statement_and_records_it(self, trainer: Trainer) -> None:
+        job = await trainer.end((await trainer.create(seed=0)).job_id)
+
+        assert job.result.properties["seed"] == "0"
+        order = json.loads((trainer.home / "jobs" / job.job_id / "spec.json").read_text())
+        assert order["settings"]["seed"] == 0
 
     async def test_leaves_nothing_but_its_record_behind(self, trainer: Trainer) -> None:
         job = await trainer.create()

@@ -459,3 +459,17 @@ PREDICT USING m OPTIONS(word_time=True) AS SELECT * FROM t
 --|   line 1  |   PREDICT USING m OPTIONS(word_time=True) AS SELECT * FROM t
 --|           |                           ^^^^^^^^^ did you mean 'word_times'? known: audio_col, batch_size, result_col, language, ...
 --| UNKNOWN_OPTION
+
+--# a seed below 0
+BUILD MODEL m USING Wav2Vec2En OPTIONS(seed=-1) AS SELECT * FROM t
+--| error: option 'seed': expected a whole number from 0 to 4294967295, got -1
+--|   line 1  |   BUILD MODEL m USING Wav2Vec2En OPTIONS(seed=-1) AS SELECT * FROM t
+--|           |                                               ^^
+--| INVALID_OPTION_VALUE
+
+--# SHOW BUILD without a model
+SHOW BUILD
+--| error: SHOW is incomplete
+--|   line 1  |   SHOW BUILD
+--|           |             ^ expected a model name
+--| SYNTAX_ERROR

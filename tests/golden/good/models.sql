@@ -5,7 +5,7 @@ BUILD MODEL m USING Wav2Vec2En AS SELECT * FROM t
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL m USING Wav2Vec2En AS SELECT * FROM t
 
 --# every option
@@ -15,7 +15,7 @@ BUILD MODEL m USING Wav2Vec2En OPTIONS(audio_col='path', text_col='words', epoch
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', text_col='words', epochs=3, batch_size=1024, learning_rate=3e-05, overwrite=True
+--|   options: audio_col='path', text_col='words', epochs=3, batch_size=1024, learning_rate=3e-05, overwrite=True, seed=None
 --|   canonical: BUILD MODEL m USING Wav2Vec2En OPTIONS(audio_col='path', text_col='words', epochs=3, batch_size=1024, learning_rate=3e-05, overwrite=True) AS SELECT * FROM t
 
 --# max_epochs is epochs
@@ -25,7 +25,7 @@ BUILD MODEL m USING Wav2Vec2En OPTIONS(max_epochs=2) AS SELECT * FROM t
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=2, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=2, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL m USING Wav2Vec2En OPTIONS(epochs=2) AS SELECT * FROM t
 
 --# numbers with a sign and without a leading zero
@@ -35,7 +35,7 @@ BUILD MODEL m USING Wav2Vec2En OPTIONS(epochs=+2, learning_rate=.001) AS SELECT 
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=2, batch_size=16, learning_rate=0.001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=2, batch_size=16, learning_rate=0.001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL m USING Wav2Vec2En OPTIONS(epochs=2, learning_rate=0.001) AS SELECT * FROM t
 
 --# a whole number where a fraction may stand
@@ -45,7 +45,7 @@ BUILD MODEL m USING Wav2Vec2En OPTIONS(learning_rate=1) AS SELECT * FROM t
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=1.0, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=1.0, overwrite=False, seed=None
 --|   canonical: BUILD MODEL m USING Wav2Vec2En OPTIONS(learning_rate=1.0) AS SELECT * FROM t
 
 --# names are case sensitive
@@ -55,7 +55,7 @@ BUILD MODEL MyModel USING wav2vec2EN AS SELECT * FROM t
 --|   base: wav2vec2EN
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL MyModel USING wav2vec2EN AS SELECT * FROM t
 
 --# a quoted name
@@ -65,7 +65,7 @@ BUILD MODEL "my-model" USING "Wav2Vec2En" AS SELECT * FROM t
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL "my-model" USING Wav2Vec2En AS SELECT * FROM t
 
 --# a model called like a keyword
@@ -75,7 +75,7 @@ BUILD MODEL model USING using AS SELECT * FROM t
 --|   base: using
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL model USING using AS SELECT * FROM t
 
 --# train further
@@ -85,7 +85,7 @@ FIT MODEL better USING m OPTIONS(epochs=1) AS SELECT * FROM t
 --|   existing: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=1, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=1, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: FIT MODEL better USING m OPTIONS(epochs=1) AS SELECT * FROM t
 
 --# train further from a version
@@ -95,7 +95,7 @@ FIT MODEL better USING m.3 AS SELECT * FROM t
 --|   existing: m.3
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: FIT MODEL better USING m.3 AS SELECT * FROM t
 
 --# upload
@@ -184,5 +184,27 @@ BUILD /* the */ MODEL -- new
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL m USING Wav2Vec2En AS SELECT * FROM t
+
+--# the statement that makes a model again
+SHOW BUILD m
+--| ShowBuild
+--|   model: m
+--|   canonical: SHOW BUILD m
+
+--# the statement that makes a version again
+SHOW BUILD "my-model".2
+--| ShowBuild
+--|   model: my-model.2
+--|   canonical: SHOW BUILD "my-model".2
+
+--# a seed
+BUILD MODEL m USING Wav2Vec2En OPTIONS(seed=7) AS SELECT * FROM t
+--| BuildModel
+--|   model: m
+--|   base: Wav2Vec2En
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False, seed=7
+--|   canonical: BUILD MODEL m USING Wav2Vec2En OPTIONS(seed=7) AS SELECT * FROM t

@@ -214,7 +214,7 @@ BUILD MODEL m USING Wav2Vec2En AS SELECT * FROM (SEARCH KEYWORD OPTIONS(search_i
 --|       options: search_input='hello', search_by='text', emb_col='convert_result', text_col='text', result_col='search_result', top_k=100
 --|       model: None
 --|       canonical: SEARCH KEYWORD OPTIONS(search_input='hello', search_by='text', top_k=100) AS SELECT * FROM t
---|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=5, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL m USING Wav2Vec2En AS SELECT * FROM (SEARCH KEYWORD OPTIONS(search_input='hello', search_by='text', top_k=100) AS SELECT * FROM t)
 
 --# evaluation of a filtered prediction

@@ -56,7 +56,7 @@ AS SELECT * FROM librispeech_train
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM librispeech_train
 --|     tables: librispeech_train
---|   options: audio_col='audio_path', text_col='text', epochs=1, batch_size=4, learning_rate=0.0001, overwrite=True
+--|   options: audio_col='audio_path', text_col='text', epochs=1, batch_size=4, learning_rate=0.0001, overwrite=True, seed=None
 --|   canonical: BUILD MODEL my_speech_recognition_model USING Wav2Vec2En OPTIONS(epochs=1, batch_size=4, overwrite=True) AS SELECT * FROM librispeech_train
 
 --# cell 6: transcribe with the trained model

@@ -73,7 +73,7 @@ BUILD MODEL m USING Wav2Vec2En OPTIONS(epochs=1) AS SELECT * FROM t AT VERSION 4
 --|   base: Wav2Vec2En
 --|   query: SELECT * FROM "__version_4_of_t" AS "t" WHERE LENGTH(text) > 3
 --|     __version_4_of_t: t at version 4
---|   options: audio_col='audio_path', text_col='text', epochs=1, batch_size=16, learning_rate=0.0001, overwrite=False
+--|   options: audio_col='audio_path', text_col='text', epochs=1, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: BUILD MODEL m USING Wav2Vec2En OPTIONS(epochs=1) AS SELECT * FROM t AT VERSION 4 WHERE length(text) > 3
 
 --# print at a version, nested

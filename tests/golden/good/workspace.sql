@@ -85,7 +85,7 @@ EXPLAIN BUILD MODEL m USING Wav2Vec2En OPTIONS(epochs=1) AS SELECT * FROM t
 --|     base: Wav2Vec2En
 --|     query: SELECT * FROM t
 --|       tables: t
---|     options: audio_col='audio_path', text_col='text', epochs=1, batch_size=16, learning_rate=0.0001, overwrite=False
+--|     options: audio_col='audio_path', text_col='text', epochs=1, batch_size=16, learning_rate=0.0001, overwrite=False, seed=None
 --|   canonical: EXPLAIN BUILD MODEL m USING Wav2Vec2En OPTIONS(epochs=1) AS SELECT * FROM t
 
 --# explain keeps the notices

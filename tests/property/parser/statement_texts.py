@@ -95,7 +95,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "model": (
         "BUILD MODEL <object> USING <version> AS <query>",
-        "BUILD MODEL <object> USING <version> OPTIONS(max_epochs=<small>, learning_rate=<rate>) AS <body>",
+        "BUILD MODEL <object> USING <version> OPTIONS(max_epochs=<small>, seed=<small>) AS <body>",
         "FIT MODEL <object> USING <version> OPTIONS(overwrite=<boolean>, text_col=<text>) AS <query>",
         "EVALUATE USING <version> OPTIONS(batch_size=<batch>) AS <body>",
         "PRINT AUDIO AS <body>",
@@ -106,6 +106,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "DELETE MODEL IF EXISTS <version> OPTIONS(force=<boolean>)",
         "ACTIVATE MODEL <object>.<small>",
         "DESCRIBE MODEL <version>",
+        "SHOW BUILD <version>",
         "SHOW MODEL VERSIONS <object>",
     ),
     "workspace": (
