@@ -20,7 +20,9 @@ from services.predictor.core.holding import ModelHolding
 from services.predictor.core.kept_transcripts import KeptTranscripts
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.listening import Listener
+from services.predictor.core.live.voice import VOICE_RATE_HZ, VoiceActivity, voice_weights
 from services.predictor.core.loading import ModelLoader
+from services.predictor.core.long_recordings import Cutting
 from services.predictor.core.places import AnyModel
 from services.predictor.core.preload import preload
 from services.predictor.core.registry import ModelRegistry
@@ -51,7 +53,8 @@ class PredictorApp:
         self._settings = settings
         clock, statistics = SystemClock(), Statistics()
         cache = ArtefactCache(context.home / "predictor" / "models", objects.store, settings.cache_bytes)
-        hearing = _hearing(settings)
+        hearing, live_limits = _hearing(settings), _live_limits(settings)
+        new_voice = partial(VoiceActivity, voice_weights())
         self._loader = ModelLoader(
             builder=EngineBuilder(
                 cache, _engine_choice(settings), hearing, Calibrator(objects.workspace).speech
@@ -59,6 +62,7 @@ class PredictorApp:
             hearing=hearing,
             clock=clock,
             statistics=statistics,
+            cutting=Cutting(limits=live_limits, new_voice=new_voice, sample_rate_hz=VOICE_RATE_HZ),
         )
         self._encoder_loader = EncoderLoader(
             cache=cache,
@@ -97,7 +101,7 @@ class PredictorApp:
             partial(context.report_health, FULL_NAME, False),
         )
         self._beams = _beams(settings, context.home, objects.workspace)
-        self._listener = Listener(_live_limits(settings), clock, context.stopping)
+        self._listener = Listener(live_limits, clock, context.stopping, new_voice)
         parts = PredictorParts(
             registry=self._registry,
             transcriber=self._transcriber,

@@ -79,11 +79,13 @@ class PredictorSettings(Settings):
     max_live_streams: int = Field(default=16, ge=1, description="streams of live audio at once")
     live_idle_s: float = Field(default=30.0, gt=0, description="a live stream without audio ends after this")
     endpoint_silence_s: float = Field(
-        default=0.6, ge=0.2, le=5, description="silence that ends an utterance of live audio"
+        default=0.6, ge=0.2, le=5, description="silence that ends an utterance, live or of a long recording"
     )
-    max_utterance_s: float = Field(default=15.0, ge=2, description="longest utterance of live audio")
+    max_utterance_s: float = Field(
+        default=15.0, ge=2, description="longest utterance, live or of a long recording"
+    )
     live_context_s: float = Field(
-        default=12.0, ge=0, le=30, description="audio behind a final result, at least"
+        default=0.0, ge=0, le=30, description="audio up to its end that a final result hears, at least"
     )
     interim_interval_s: float = Field(default=0.3, ge=0.05, le=5, description="between two interim results")
 

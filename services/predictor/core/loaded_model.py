@@ -23,6 +23,7 @@ from services.predictor.core.embedding import (
     too_short_to_embed,
 )
 from services.predictor.core.flow import few_at_once
+from services.predictor.core.long_recordings import Cutter, Cutting, Stretch, join_labels, join_scores
 from services.predictor.core.ports import Clock, Engine
 from services.predictor.core.silence import is_silent
 from services.predictor.core.statistics import Counters
@@ -68,6 +69,7 @@ class LoadedModel:
         hearing: Limits.
         clock: Time.
         counters: Where everything is counted.
+        cutting: How recordings longer than a window are cut; None for windows that overlap.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class LoadedModel:
         hearing: Hearing,
         clock: Clock,
         counters: Counters,
+        cutting: Cutting | None = None,
     ) -> None:
         self.record = record
         self.counters = counters
@@ -93,6 +96,7 @@ class LoadedModel:
         self._reader = ThreadPoolExecutor(1, f"reader-{record.name}")
         self._decoders = ThreadPoolExecutor(_DECODERS, f"decoder-{record.name}")
         self._pools = [host, device, self._reader, self._decoders]
+        self._cutter = self._new_cutter(cutting)
         executors = Executors(host=host, device=device)
         self._labels = Batcher(engines.labels, executors, clock, counters, hearing.max_queue_size)
         self._scores = Batcher(engines.scores, executors, clock, counters, hearing.max_queue_size)
@@ -118,6 +122,8 @@ class LoadedModel:
         """All of it that a transcript depends on, in words: those of equal manner write the same."""
         hearing = self._hearing
         parts = f"{hearing.window_s:g} {hearing.overlap_s:g} {hearing.silence_dbfs:g} {hearing.shortest_s:g}"
+        if self._cutter is not None:
+            parts += f" {self._cutter.manner}"
         return f"{self.record.full_name} {self.record.fingerprint} {self.description} {parts}"
 
     @property
@@ -149,6 +155,10 @@ class LoadedModel:
             ThanosqlError: OVERLOADED, DEADLINE_EXCEEDED, or what the engine raised.
         """
         loop = asyncio.get_running_loop()
+        if self._cutter is not None and self._cutter.takes(samples):
+            hear = partial(self.label, urgency=Urgency.RECORDING, deadline_s=deadline_s)
+            stretches = await self._cutter.stretches(samples, hear)
+            return await loop.run_in_executor(self._decoders, self._write_utterances, stretches)
         windows = await loop.run_in_executor(self._pools[0], self._listen, samples)
         blank = [self._acoustics.vocabulary.blank_id]
 
@@ -187,12 +197,16 @@ class LoadedModel:
         return await loop.run_in_executor(self._decoders, self._read, samples, hypotheses, scores_fv)
 
     async def score(self, samples: Samples, deadline_s: float | None = None) -> LogProbabilities:
-        """Turn samples into the scores of frames, windows put together; none where there is nothing to hear.
+        """Turn samples into the scores of frames, put together; none where there is nothing to hear.
 
         Frames are counted from the start of the recording with its margins. Cancelling and errors are as for
         `decode`.
         """
         loop = asyncio.get_running_loop()
+        if self._cutter is not None and self._cutter.takes(samples):
+            hear = partial(self.score_window, urgency=Urgency.RECORDING, deadline_s=deadline_s)
+            heard = await self._cutter.stretches(samples, hear)
+            return await loop.run_in_executor(self._decoders, self._join_utterances, samples, heard)
         windows = await loop.run_in_executor(self._pools[0], self._listen, samples)
 
         async def score(window: Window) -> LogProbabilities:
@@ -205,7 +219,7 @@ class LoadedModel:
             return self._silent_scores(0)
         return await loop.run_in_executor(self._decoders, stitch_scores, pieces, self._silent_ids)
 
-    async def label(self, samples: Samples, urgency: Urgency) -> list[int]:
+    async def label(self, samples: Samples, urgency: Urgency, deadline_s: float | None = None) -> list[int]:
         """Give the best label of every frame of one window; nothing is heard in silence.
 
         Cancelling the call takes back what still waits.
@@ -216,14 +230,16 @@ class LoadedModel:
         heard = await self._heard(samples)
         if heard is None:
             return [self._acoustics.vocabulary.blank_id] * self._acoustics.geometry.frames(len(samples))
-        return await self._labels.submit(heard, urgency=urgency)
+        return await self._labels.submit(heard, deadline_s, urgency)
 
-    async def score_window(self, samples: Samples, urgency: Urgency) -> LogProbabilities:
+    async def score_window(
+        self, samples: Samples, urgency: Urgency, deadline_s: float | None = None
+    ) -> LogProbabilities:
         """Give the scores of one window, as `label` gives its labels."""
         heard = await self._heard(samples)
         if heard is None:
             return self._silent_scores(self._acoustics.geometry.frames(len(samples)))
-        return await self._scores.submit(heard, urgency=urgency)
+        return await self._scores.submit(heard, deadline_s, urgency)
 
     async def embed(self, samples: Samples, deadline_s: float | None = None) -> Vector:
         """Turn samples into a vector of length 1; cancelling the call takes back what still waits.
@@ -286,6 +302,22 @@ class LoadedModel:
     def _write(self, pieces: list[tuple[int, list[int]]]) -> str:
         """Turn the labels of windows into text."""
         return greedy_decode(stitch(pieces, self._silent_ids), self._acoustics.vocabulary)
+
+    def _write_utterances(self, stretches: Sequence[Stretch[list[int]]]) -> str:
+        vocabulary = self._acoustics.vocabulary
+        return greedy_decode(join_labels(stretches, vocabulary), vocabulary)
+
+    def _join_utterances(
+        self, samples: Samples, stretches: Sequence[Stretch[LogProbabilities]]
+    ) -> LogProbabilities:
+        silent_fv = self._silent_scores(self._acoustics.geometry.frames(len(samples)))
+        return join_scores(stretches, silent_fv, self._acoustics.vocabulary)
+
+    def _new_cutter(self, cutting: Cutting | None) -> Cutter | None:
+        """What cuts long recordings, where there is a voice detector for the rate of the model."""
+        if cutting is None or cutting.sample_rate_hz != self.sample_rate_hz:
+            return None
+        return Cutter(cutting, self._acoustics, self._decoders, self._hearing.windows_in_flight)
 
     def _read(
         self, samples: Samples, hypotheses: Sequence[Hypothesis], scores_fv: LogProbabilities

@@ -8,6 +8,7 @@ import structlog
 from services.predictor.core.acoustics import Hearing
 from services.predictor.core.engine_building import EngineBuilder
 from services.predictor.core.loaded_model import LoadedModel
+from services.predictor.core.long_recordings import Cutting
 from services.predictor.core.ports import Clock
 from services.predictor.core.statistics import Statistics
 from services.predictor.core.types import ModelRecord
@@ -23,6 +24,7 @@ class ModelLoader:
         hearing: Limits of every model.
         clock: Time.
         statistics: Where the model counts.
+        cutting: How recordings longer than a window are cut.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class ModelLoader:
         hearing: Hearing,
         clock: Clock,
         statistics: Statistics,
+        cutting: Cutting,
     ) -> None:
         self._builder = builder
         self._hearing = hearing
         self._clock = clock
         self._statistics = statistics
+        self._cutting = cutting
         self._pool = ThreadPoolExecutor(1, "loading")
 
     async def settle_precision(self, precision: str) -> str:
@@ -61,6 +65,7 @@ class ModelLoader:
             hearing=self._hearing,
             clock=self._clock,
             counters=self._statistics.of(record.name, record.version),
+            cutting=self._cutting,
         )
         _log.info(
             "model loaded",

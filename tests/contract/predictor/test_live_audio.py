@@ -16,8 +16,8 @@ from services.predictor.settings import PredictorSettings
 from tests.deployment import ROOT
 from tests.fakes.live_speech import chunks_of, silence
 from tests.fakes.predictor_checkpoints import write_tiny_checkpoint
-from tests.fakes.predictor_storage import fake_storage, put_model
-from thanosql.v1 import predictor_pb2, predictor_pb2_grpc
+from tests.fakes.predictor_storage import fake_storage, put_model, wav
+from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, types_pb2
 from thanosql_audio.decoding import decode
 from thanosql_objects.opening import open_objects
 from thanosql_objects.settings import ObjectSettings
@@ -316,3 +316,24 @@ async def test_streams_side_by_side_do_not_disturb_each_other(rig: Rig) -> None:
     alone = await finals(rig, requests)
     together = await asyncio.gather(*(finals(rig, requests) for _ in range(5)))
     assert together == [alone] * 5
+
+
+@pytest.mark.parametrize(
+    "rig", [{"precision": "float32"}, {"engine": "auto", "precision": "auto"}], indirect=True
+)
+async def test_a_long_recording_read_at_once_has_the_text_of_its_dictation(rig: Rig) -> None:
+    # Eight without a pause, which are longer than an utterance may be, then some with one.
+    names = [path.stem for path in sorted(RECORDINGS.glob("test_*.flac"))[:12]]
+    parts = [talk(name) + quiet(1.0 * (number > 8)) for number, name in enumerate(names, start=1)]
+    audio = b"".join(parts)
+    assert len(audio) > 32_000 * 30
+    request = predictor_pb2.RecognizeRequest(model="small", audio=wav(np.frombuffer(audio, dtype="<i2")))
+    heard = await finals(rig, [config(), *messages(audio, 7_777)])
+    assert len(heard) > 3
+    for detail in (
+        types_pb2.TranscriptDetail(),
+        types_pb2.TranscriptDetail(word_times=True, confidence=True),
+    ):
+        request.detail.CopyFrom(detail)
+        answer = await rig.stub.Recognize(request)
+        assert answer.transcript.text == " ".join(result.text for result in heard)

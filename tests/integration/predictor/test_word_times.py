@@ -3,6 +3,7 @@
 import csv
 from collections.abc import AsyncIterator
 from difflib import SequenceMatcher
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from services.predictor.core.acoustics import Acoustics, Hearing
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.decoding.greedy import GreedyDecoder
 from services.predictor.core.decoding.types import Reading
+from services.predictor.core.live.limits import LiveLimits
+from services.predictor.core.live.voice import VOICE_RATE_HZ, VoiceActivity, voice_weights
 from services.predictor.core.loaded_model import Engines, LoadedModel
+from services.predictor.core.long_recordings import Cutting
 from services.predictor.core.statistics import Counters
 from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import TorchEngine
@@ -31,8 +35,13 @@ NEAR_S = 0.04
 _SPOKEN_DB = -30.0
 
 
-@pytest.fixture
-async def model() -> AsyncIterator[LoadedModel]:
+@pytest.fixture(params=["utterances", "windows"])
+async def model(request: pytest.FixtureRequest) -> AsyncIterator[LoadedModel]:
+    cutting = Cutting(
+        limits=LiveLimits(),
+        new_voice=partial(VoiceActivity, voice_weights()),
+        sample_rate_hz=VOICE_RATE_HZ,
+    )
     checkpoint, hearing = load_checkpoint(BUNDLED), Hearing(window_s=12.0, overlap_s=2.0)
     engine = TorchEngine(checkpoint.model, EngineOptions())
     loaded = LoadedModel(
@@ -42,6 +51,7 @@ async def model() -> AsyncIterator[LoadedModel]:
         hearing=hearing,
         clock=SystemClock(),
         counters=Counters(),
+        cutting=cutting if request.param == "utterances" else None,
     )
     yield loaded
     await loaded.close()
@@ -60,7 +70,7 @@ def spoken_part(samples: Samples) -> Samples:
     return samples[loud[0] : loud[-1] + 1]
 
 
-async def test_words_lie_within_their_recordings_also_across_windows(model: LoadedModel) -> None:
+async def test_words_lie_within_their_recordings_also_across_cuts(model: LoadedModel) -> None:
     pause = np.random.default_rng(0).normal(size=round(PAUSE_S * RATE_HZ)).astype(np.float32) * 1e-4
     parts, bounds, begin = [pause], [], len(pause)
     for recording in sorted(AUDIO.glob("test_*.flac"))[:12]:

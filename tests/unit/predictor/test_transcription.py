@@ -14,6 +14,7 @@ from services.predictor.core.budget import SampleBudget
 from services.predictor.core.clock import SystemClock
 from services.predictor.core.flow import answer_each
 from services.predictor.core.loaded_model import Engines, LoadedModel
+from services.predictor.core.long_recordings import Cutting
 from services.predictor.core.statistics import Counters, Statistics
 from services.predictor.core.torch_embedder import TorchEmbedder
 from services.predictor.core.torch_engine import TorchEngine
@@ -48,7 +49,7 @@ def bug() -> BinaryIO:
     raise ZeroDivisionError
 
 
-def tiny(options: EngineOptions | None = None, **hearing: Any) -> LoadedModel:
+def tiny(options: EngineOptions | None = None, cutting: Cutting | None = None, **hearing: Any) -> LoadedModel:
     checkpoint = Checkpoint(
         model=tiny_model(), vocabulary=tiny_vocabulary(), sample_rate_hz=16_000, do_normalize=True
     )
@@ -61,6 +62,7 @@ def tiny(options: EngineOptions | None = None, **hearing: Any) -> LoadedModel:
         hearing=heard,
         clock=SystemClock(),
         counters=Counters(),
+        cutting=cutting,
     )
 
 

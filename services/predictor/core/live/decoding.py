@@ -9,9 +9,10 @@ from services.predictor.core.decoding.reading import read
 from services.predictor.core.decoding.types import LogProbabilities, Reading
 from services.predictor.core.live.arriving import Tape
 from services.predictor.core.live.endpointing import Utterance
+from services.predictor.core.live.final_windows import FinalWindows
 from services.predictor.core.live.limits import LiveLimits
 from services.predictor.core.live.ports import LiveModel
-from services.predictor.core.live.words import Word, find_words, quietest_cut
+from services.predictor.core.live.words import Word, find_words
 from services.predictor.core.waiting import Urgency
 from thanosql_ctc.waveform import Samples
 
@@ -43,6 +44,7 @@ class Decoder:
         self._model = model
         self._tape = tape
         self._limits = limits
+        self._finals = FinalWindows(model.acoustics, limits)
         self._vocabulary = model.acoustics.vocabulary
         self.frame_samples = model.acoustics.geometry.samples_per_frame
 
@@ -67,23 +69,21 @@ class Decoder:
     async def final(self, utterance: Utterance) -> Heard:
         """Hear a whole utterance, with what was said before it; one cut for its length up to its best cut."""
         end = utterance.heard_until
-        context = end - self.samples(self._limits.context_s)
-        first, labels, scores_fv = await self._final_labels(min(utterance.begin, context), end)
-        skipped = self._frame_behind(utterance.begin) - first
-        counted = len(labels)
-        if utterance.is_cut:
-            searched = self.samples(self._limits.cut_s) // self.frame_samples
-            # Never in the first half, so that every cut takes the stream a good way on.
-            earliest = max((skipped + counted) // 2, counted - searched)
-            counted = quietest_cut(labels, self._vocabulary, earliest)
-        words = find_words(labels[skipped:counted], first + skipped, self._vocabulary)
+        first, labels, scores_fv = await self._final_labels(self._finals.begin(utterance), end)
+        counted = self._finals.counted(utterance, first, labels)
+        begin = first + counted.start
+        words = find_words(labels[counted.start : counted.stop], begin, self._vocabulary)
         reading = None
         if scores_fv is not None:
-            samples = self._tape.part((first + skipped) * self.frame_samples, end)
+            samples = self._tape.part(begin * self.frame_samples, end)
             reading = await asyncio.to_thread(
-                self._read, scores_fv[skipped:counted], samples, self.seconds(first + skipped)
+                self._read, scores_fv[counted.start : counted.stop], samples, self.seconds(begin)
             )
-        return Heard(words=words, begin=first + skipped, end=first + counted, reading=reading)
+        return Heard(words=words, begin=begin, end=first + counted.stop, reading=reading)
+
+    def rest_begins(self, utterance: Utterance, heard: Heard) -> int:
+        """The first sample of what follows an utterance that was cut for its length."""
+        return self._finals.rest_begins(utterance, heard.end)
 
     def _read(self, scores_fv: LogProbabilities, samples: Samples, begin_s: float) -> Reading:
         acoustics = self._model.acoustics
@@ -104,7 +104,7 @@ class Decoder:
         settled = settled_until * self.frame_samples - self.samples(limits.interim_context_s)
         earliest = max(begin - self.samples(limits.before_s), end - self.samples(limits.interim_window_s))
         first, labels = await self._labels(max(earliest, settled), end, Urgency.INTERIM)
-        skipped = max(0, self._frame_behind(begin) - first)
+        skipped = max(0, self._finals.frame_behind(begin) - first)
         words = find_words(labels[skipped:], first + skipped, self._vocabulary)
         return Heard(words=words, begin=first, end=first + len(labels))
 
@@ -114,8 +114,5 @@ class Decoder:
 
     def _window(self, begin: int, end: int) -> tuple[int, Samples]:
         """The first frame of a stretch, and its samples from there on."""
-        first = max(begin // self.frame_samples, self._frame_behind(self._tape.begin))
+        first = max(begin // self.frame_samples, self._finals.frame_behind(self._tape.begin))
         return first, self._tape.part(first * self.frame_samples, end)
-
-    def _frame_behind(self, sample: int) -> int:
-        return -(-sample // self.frame_samples)

@@ -1,16 +1,16 @@
 """Live audio of all callers: who is let in, and what they share."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from services.predictor.core.admission import Gate
 from services.predictor.core.live.limits import LiveLimits
-from services.predictor.core.live.ports import LiveModel
+from services.predictor.core.live.ports import LiveModel, VoiceDetector
 from services.predictor.core.live.session import Dictation, Surroundings, went_silent
 from services.predictor.core.live.types import LiveConfig
-from services.predictor.core.live.voice import VOICE_RATE_HZ, VoiceActivity, voice_weights
+from services.predictor.core.live.voice import VOICE_RATE_HZ
 from services.predictor.core.ports import Clock
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -31,12 +31,19 @@ class Listener:
         limits: See there.
         clock: Time.
         stopping: Set once the server begins to stop.
+        new_voice: Makes a detector for one stream.
     """
 
-    def __init__(self, limits: LiveLimits, clock: Clock, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        limits: LiveLimits,
+        clock: Clock,
+        stopping: asyncio.Event,
+        new_voice: Callable[[], VoiceDetector],
+    ) -> None:
         self.streams = Gate(limits.max_streams, "live streams")
         self._limits = limits
-        self._weights = voice_weights()
+        self._new_voice = new_voice
         self._threads = ThreadPoolExecutor(_THREADS, "live")
         self._surroundings = Surroundings(
             limits=limits, clock=clock, threads=self._threads, endings={stopping: _server_stops}
@@ -86,7 +93,7 @@ class Listener:
         if rate_hz != VOICE_RATE_HZ:
             text = f"live audio needs a model that takes {VOICE_RATE_HZ} Hz; this one takes {rate_hz} Hz"
             raise error(Reason.NOT_AVAILABLE_YET, f"{text}; PREDICT works with it")
-        return Dictation(model, VoiceActivity(self._weights), config, self._surroundings)
+        return Dictation(model, self._new_voice(), config, self._surroundings)
 
     def close(self) -> None:
         """End the threads; no stream is open any more."""

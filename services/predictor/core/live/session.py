@@ -11,7 +11,7 @@ import numpy as np
 from services.predictor.core.live.ahead import Ahead
 from services.predictor.core.live.arriving import Arriving, Tape
 from services.predictor.core.live.decoding import Decoder, Heard
-from services.predictor.core.live.endpointing import Endpointer, Endpointing, Utterance
+from services.predictor.core.live.endpointing import Endpointer, Utterance
 from services.predictor.core.live.inbox import Inbox
 from services.predictor.core.live.interims import Interims
 from services.predictor.core.live.limits import LiveLimits
@@ -71,7 +71,8 @@ class Dictation:
         self._tape = Tape()
         self._rate_hz = rate_hz
         self._decoder = Decoder(model, self._tape, limits, in_detail=config.in_detail)
-        self._endpointer = Endpointer(_rules(config, limits, rate_hz))
+        rules = limits.endpointing(rate_hz, STEP_SAMPLES, config.endpoint_silence_s, config.max_utterance_s)
+        self._endpointer = Endpointer(rules)
         self._interims = Interims(self._decoder, limits, surroundings.clock, self._changed)
         self._ahead = Ahead(self._decoder)
         self._worked_s = surroundings.clock.now()
@@ -170,8 +171,7 @@ class Dictation:
         self._worked_s = self._clock.now() if heard is not None else self._worked_s
         end = utterance.end
         if utterance.is_cut:
-            frames_end = end if heard is None else heard.end * self._decoder.frame_samples
-            end = min(frames_end, end)
+            end = end if heard is None else self._decoder.rest_begins(utterance, heard)
             self._endpointer.go_on_from(end)
         if heard is None or not heard.words:
             return [self._silence(utterance.begin, end)] if were_shown else []
@@ -222,17 +222,6 @@ class Dictation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _rules(config: LiveConfig, limits: LiveLimits, rate_hz: int) -> Endpointing:
-    silence_s = config.endpoint_silence_s or limits.endpoint_silence_s
-    return Endpointing(
-        step_samples=STEP_SAMPLES,
-        silence_samples=round(silence_s * rate_hz),
-        longest_samples=round((config.max_utterance_s or limits.max_utterance_s) * rate_hz),
-        before_samples=round(limits.before_s * rate_hz),
-        after_samples=round(min(limits.after_s, silence_s) * rate_hz),
-    )
 
 
 def _final_result(text: str, start_s: float, end_s: float) -> LiveResult:

@@ -4,7 +4,7 @@ The package is used for its weights alone: importing it would set the number of 
 Everything here is dot products of short rows, which neither NumPy nor its BLAS spreads over threads: torch
 and matrix products would wake a pool of threads for every step, most of whose time is spent waiting.
 
-Shapes, as suffixes: s samples, f frames, c channels, h hidden, g gates, o outputs, k kernel.
+Shapes, as suffixes: n steps, s samples, f frames, c channels, h hidden, g gates, o outputs, k kernel.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
@@ -24,6 +25,7 @@ _HOP_SAMPLES = 128
 _PADDING_SAMPLES = 64
 _BINS = 129
 _HIDDEN = 128
+_GATES = 4
 _TAPS = 3
 _STRIDES = {"conv1": 1, "conv2": 2, "conv3": 2, "conv4": 1}
 
@@ -57,55 +59,60 @@ class VoiceActivity:
     def take(self, samples: Samples) -> list[float]:
         """Answer, for each step that is complete now, how likely it is that somebody speaks in it.
 
-        Steps go through one by one, however many come at once: what is heard does not depend on how the
-        audio was cut into messages, not even by a rounding.
+        Steps that come together share calls of NumPy, but every number is a dot product of its own: what is
+        heard does not depend on how the audio was cut into messages, not even by a rounding.
         """
         waiting_s = np.concatenate([self._rest_s, samples])
         steps = len(waiting_s) // STEP_SAMPLES
-        self._rest_s = waiting_s[steps * STEP_SAMPLES :]
-        whole_s = waiting_s[: steps * STEP_SAMPLES]
-        return [self._step(step_s) for step_s in whole_s.reshape(steps, STEP_SAMPLES)]
+        self._rest_s = waiting_s[steps * STEP_SAMPLES :].copy()
+        if not steps:
+            return []
+        known_s = np.concatenate([self._context_s, waiting_s[: steps * STEP_SAMPLES]])
+        self._context_s = known_s[-_CONTEXT_SAMPLES:].copy()
+        inputs_ns = sliding_window_view(known_s, _CONTEXT_SAMPLES + STEP_SAMPLES)[::STEP_SAMPLES]
+        return [self._step(gates_g) for gates_g in self._gates(inputs_ns)]
 
-    def _step(self, step_s: Samples) -> float:
+    def _gates(self, inputs_ns: Array) -> Array:
+        """What the LSTM takes from the audio of each step: the part that does not depend on the past."""
         weights = self._weights
-        input_s = np.concatenate([self._context_s, step_s])
-        self._context_s = step_s[-_CONTEXT_SAMPLES:]
-        hidden_fc = _magnitudes(input_s, weights["stft_conv.weight"])
+        hidden_nfc = _magnitudes(inputs_ns, weights["stft_conv.weight"])
         for name, stride in _STRIDES.items():
-            hidden_fc = _convolved(hidden_fc, weights[f"{name}.weight"], weights[f"{name}.bias"], stride)
-        self._remember(hidden_fc[0])
+            hidden_nfc = _convolved(hidden_nfc, weights[f"{name}.weight"], weights[f"{name}.bias"], stride)
+        gates_ng: Array = np.vecdot(weights["lstm_cell.weight_ih"], hidden_nfc[:, :1])
+        return gates_ng + weights["lstm_cell.bias_ih"]
+
+    def _step(self, from_input_g: Array) -> float:
+        """One step of the LSTM, and what it says then."""
+        weights = self._weights
+        from_past_g = np.vecdot(weights["lstm_cell.weight_hh"], self._hidden_h) + weights["lstm_cell.bias_hh"]
+        taken_h, kept_h, new_h, shown_h = (from_input_g + from_past_g).reshape(_GATES, _HIDDEN)
+        self._cell_h = _sigmoid(kept_h) * self._cell_h + _sigmoid(taken_h) * np.tanh(new_h)
+        self._hidden_h = _sigmoid(shown_h) * np.tanh(self._cell_h)
         heard_h = np.maximum(self._hidden_h, 0)
         logit = np.vecdot(weights["final_conv.weight"], heard_h) + weights["final_conv.bias"]
         return float(_sigmoid(logit))
 
-    def _remember(self, input_h: Array) -> None:
-        """One step of the LSTM."""
-        weights = self._weights
-        from_input_g = np.vecdot(weights["lstm_cell.weight_ih"], input_h) + weights["lstm_cell.bias_ih"]
-        from_past_g = np.vecdot(weights["lstm_cell.weight_hh"], self._hidden_h) + weights["lstm_cell.bias_hh"]
-        taken_h, kept_h, new_h, shown_h = np.split(from_input_g + from_past_g, 4)
-        self._cell_h = _sigmoid(kept_h) * self._cell_h + _sigmoid(taken_h) * np.tanh(new_h)
-        self._hidden_h = _sigmoid(shown_h) * np.tanh(self._cell_h)
 
-
-def _magnitudes(input_s: Samples, kernels_ok: Array) -> Array:
+def _magnitudes(inputs_ns: Array, kernels_ok: Array) -> Array:
     """Measure how much of each frequency there is, by a Fourier transform written as a convolution."""
-    padded_s = np.concatenate([input_s, input_s[-2 : -2 - _PADDING_SAMPLES : -1]])
-    begins = range(0, len(padded_s) - kernels_ok.shape[1] + 1, _HOP_SAMPLES)
-    windows_fk = np.stack([padded_s[begin : begin + kernels_ok.shape[1]] for begin in begins])
-    parts_fo = np.vecdot(kernels_ok, windows_fk[:, None])
-    magnitudes_fc: Array = np.sqrt(np.square(parts_fo[:, :_BINS]) + np.square(parts_fo[:, _BINS:]))
-    return magnitudes_fc
+    padded_ns = np.concatenate([inputs_ns, inputs_ns[:, -2 : -2 - _PADDING_SAMPLES : -1]], axis=1)
+    windows_nfk = sliding_window_view(padded_ns, kernels_ok.shape[1], axis=1)[:, ::_HOP_SAMPLES]
+    parts_nfo = np.vecdot(kernels_ok, windows_nfk[:, :, None])
+    squares_nfo = np.square(parts_nfo)
+    magnitudes_nfc: Array = np.sqrt(squares_nfo[..., :_BINS] + squares_nfo[..., _BINS:])
+    return magnitudes_nfc
 
 
-def _convolved(input_fc: Array, kernels_ok: Array, bias_o: Array, stride: int) -> Array:
+def _convolved(input_nfc: Array, kernels_ok: Array, bias_o: Array, stride: int) -> Array:
     """A convolution in time with one frame of padding, and what of it is positive."""
-    padded_fc = np.zeros((len(input_fc) + 2, input_fc.shape[1]), dtype=np.float32)
-    padded_fc[1:-1] = input_fc
-    begins = range(0, len(input_fc), stride)
-    windows_fk = np.stack([padded_fc[begin : begin + _TAPS].T.ravel() for begin in begins])
-    positive_fo: Array = np.maximum(np.vecdot(kernels_ok, windows_fk[:, None]) + bias_o, 0)
-    return positive_fo
+    steps, frames, channels = input_nfc.shape
+    padded_nfc = np.zeros((steps, frames + 2, channels), dtype=np.float32)
+    padded_nfc[:, 1:-1] = input_nfc
+    windows_nfk = sliding_window_view(padded_nfc, _TAPS, axis=1)[:, ::stride].reshape(
+        steps, -1, channels * _TAPS
+    )
+    positive_nfo: Array = np.maximum(np.vecdot(kernels_ok, windows_nfk[:, :, None]) + bias_o, 0)
+    return positive_nfo
 
 
 def _sigmoid(values: Array) -> Array:
