@@ -15,7 +15,7 @@ from services.trainer.core.spec import LOG_FILE, STOPPED_STATUS
 from services.trainer.core.uninterrupted import uninterrupted
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-WORKER_COMMAND = (sys.executable, "-m", "services.trainer.core.worker")
+WORKER_COMMAND = (sys.executable, "-P", "-m", "services.trainer.core.worker")
 _LONGEST_LINE_BYTES = 1 << 20
 _TAIL_BYTES = 2000
 _TAIL_LINES = 8

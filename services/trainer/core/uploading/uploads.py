@@ -24,7 +24,7 @@ from thanosql_objects.ports import ObjectInfo
 from thanosql_objects.scratch import ScratchFolder, remove_abandoned
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-CHECK_COMMAND = (sys.executable, "-m", "services.trainer.core.uploading.checking")
+CHECK_COMMAND = (sys.executable, "-P", "-m", "services.trainer.core.uploading.checking")
 TEXTS_ONLY = "--texts"
 
 _log = structlog.get_logger("uploads")

@@ -21,7 +21,7 @@ from services.predictor.core.decoding.beam.orders import (
 from services.predictor.core.decoding.types import Hypothesis, LogProbabilities
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
-WORKER_COMMAND = (sys.executable, "-m", "services.predictor.core.decoding.beam.worker")
+WORKER_COMMAND = (sys.executable, "-P", "-m", "services.predictor.core.decoding.beam.worker")
 _MOST_ANSWER_BYTES = 1 << 30
 _ATTEMPTS = 2
 _RETRY_DELAY_S = 1.0
