@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -14,49 +14,24 @@ from services.predictor.core.admission import Gate
 from services.predictor.core.budget import SampleBudget
 from services.predictor.core.contents import Content, open_content, open_recording
 from services.predictor.core.decoding.beam.decoding import Beam
-from services.predictor.core.decoding.choosing import decoder_for
 from services.predictor.core.decoding.types import Detail
 from services.predictor.core.flow import answer_each
+from services.predictor.core.hearing import Counted, Outcome, Transcribing, counted, embed, transcribe
 from services.predictor.core.kept_transcripts import KeptTranscript, StreamTranscripts
 from services.predictor.core.loaded_model import LoadedModel
 from services.predictor.core.ports import Clock, Recordings
-from services.predictor.core.statistics import Counters
 from services.predictor.core.types import Embedding, Row, RowAnswer, Transcript
 from thanosql_audio.decoding import decode
 from thanosql_audio.types import Audio
-from thanosql_ctc.waveform import Samples
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _log = structlog.get_logger("transcription")
 
 Heard = TypeVar("Heard", Transcript, Embedding)
-Outcome = TypeVar("Outcome", Transcript, Embedding, Transcript | KeptTranscript)
 Made = TypeVar("Made")
 _TEXT_ALONE = Detail()
 Hear = Callable[[Audio, float | None], Awaitable[Heard]]
 """Makes an answer of samples, before a deadline where there is one."""
-
-
-class Counted(Protocol):
-    """A model, as far as every answer needs it."""
-
-    @property
-    def counters(self) -> Counters:
-        """Where everything is counted."""
-        ...
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """Rate that it takes."""
-        ...
-
-
-class Transcribing(Counted, Protocol):
-    """What makes text of samples."""
-
-    async def transcribe(self, samples: Samples, deadline_s: float | None = None) -> str:
-        """Turn samples into text; empty for silence."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,12 +99,12 @@ class Transcriber:
             beam: How labels become text; None for the best label of every frame.
             detail: What is told beside the text.
         """
-        transcribe = partial(_transcribe, model, beam, detail)
+        to_text = partial(transcribe, model, beam, detail)
 
         async def hear(row: Row) -> Transcript | KeptTranscript:
             if kept is None:
-                return await self._hear_row(model, transcribe, row)
-            return await self._find_or_hear(model, transcribe, kept, row)
+                return await self._hear_row(model, to_text, row)
+            return await self._find_or_hear(model, to_text, kept, row)
 
         return answer_each(rows, partial(self._answer_row, model, hear), self._limits.rows_in_flight)
 
@@ -139,7 +114,7 @@ class Transcriber:
         """Answer every row once with an embedding, as `answer_rows` does with a transcript."""
 
         async def hear(row: Row) -> Embedding:
-            return await self._hear_row(model, partial(_embed, model), row)
+            return await self._hear_row(model, partial(embed, model), row)
 
         return answer_each(rows, partial(self._answer_row, model, hear), self._limits.rows_in_flight)
 
@@ -165,17 +140,17 @@ class Transcriber:
             text = f"the recording has {len(audio)} bytes, {limit} at most are taken; put it in a table"
             raise error(Reason.INVALID_ARGUMENT, text)
         deadline_s = None if timeout_s is None else self._clock.now() + timeout_s
-        hear = partial(_transcribe, model, beam, detail)
+        hear = partial(transcribe, model, beam, detail)
         decoding = partial(
             decode, audio, sample_rate_hz=model.sample_rate_hz, max_duration_s=self._limits.max_duration_s
         )
-        return await _counted(model, self._heard(model, hear, decoding, deadline_s))
+        return await counted(model, self._heard(model, hear, decoding, deadline_s))
 
     async def _answer_row(
         self, model: Counted, hear: Callable[[Row], Awaitable[Outcome]], row: Row
     ) -> RowAnswer[Outcome]:
         try:
-            heard = await _counted(model, hear(row))
+            heard = await counted(model, hear(row))
         except ThanosqlError as failure:
             return RowAnswer(row_key=row.row_key, outcome=failure)
         except Exception as failure:  # noqa: BLE001 - one row must not end the others
@@ -252,58 +227,3 @@ class Transcriber:
         with closing(content):
             audio = decode(content.source, sample_rate_hz=sample_rate_hz, max_duration_s=limit_s)
             return audio, content.is_unchanged()
-
-
-async def _transcribe(
-    model: Transcribing, beam: Beam | None, detail: Detail, audio: Audio, deadline_s: float | None
-) -> Transcript:
-    if not detail.is_text_alone:
-        assert isinstance(model, LoadedModel), "others tell the text alone"
-        return await _transcribe_in_detail(model, audio, deadline_s, beam, detail)
-    if beam is None:
-        text = await model.transcribe(audio.samples, deadline_s)
-    else:
-        assert isinstance(model, LoadedModel), "beams were made for its labels"
-        best = (await beam.decode(await model.score(audio.samples, deadline_s)))[0]
-        text = model.acoustics.vocabulary.decode([heard.label for heard in best.labels])
-    return Transcript(text=text, audio_s=audio.duration_s)
-
-
-async def _transcribe_in_detail(
-    model: LoadedModel, audio: Audio, deadline_s: float | None, beam: Beam | None, detail: Detail
-) -> Transcript:
-    if beam is None:
-        decoder = decoder_for(detail, model.acoustics.vocabulary)
-        readings = await model.decode(audio.samples, decoder, deadline_s)
-    else:
-        readings = await model.decode_by(audio.samples, beam.decode, deadline_s)
-    told = [one.told(word_times=detail.word_times, confidence=detail.confidence) for one in readings]
-    return Transcript(
-        text=told[0].text,
-        audio_s=audio.duration_s,
-        words=told[0].words,
-        confidence=told[0].confidence,
-        alternatives=told if detail.n_best > 1 else (),
-    )
-
-
-async def _embed(model: LoadedModel, audio: Audio, deadline_s: float | None) -> Embedding:
-    values = await model.embed(audio.samples, deadline_s)
-    return Embedding(values=values, audio_s=audio.duration_s)
-
-
-async def _counted(model: Counted, hearing: Awaitable[Outcome]) -> Outcome:
-    try:
-        heard = await hearing
-    except asyncio.CancelledError:
-        model.counters.rows_cancelled += 1
-        raise
-    except Exception:
-        model.counters.rows_failed += 1
-        raise
-    if isinstance(heard, KeptTranscript):
-        model.counters.rows_reused += 1
-    else:
-        model.counters.rows_succeeded += 1
-        model.counters.audio_s += heard.audio_s
-    return heard

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from services.predictor.core.decoding.beam.options import BeamOptions
 from services.predictor.core.decoding.types import Detail
+from services.predictor.core.hearing import Transcribing
 from services.predictor.core.loaded_model import LoadedModel
-from services.predictor.core.transcription import Transcribing
 from services.predictor.core.types import ModelRecord
 from services.predictor.core.whisper.loaded import LoadedWhisper
 from services.predictor.core.whisper.types import AUTO, SpeechTask, Wish
