@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+import pyarrow as pa
+
 from thanosql.cues import Cue, cues_of
 from thanosql.errors import InvalidArgument
 from thanosql.result import Result
@@ -21,7 +23,7 @@ def subtitles(result: Result, output_format: str = "srt", *, row: int = 0) -> st
         row: Which recording, from 0.
 
     Raises:
-        InvalidArgument: There is no such format, row, or column.
+        InvalidArgument: There is no such format, row, or column, or the recording could not be heard.
 
     Example:
         text = "PREDICT USING m OPTIONS (word_times=True) AS SELECT * FROM meetings"
@@ -29,12 +31,38 @@ def subtitles(result: Result, output_format: str = "srt", *, row: int = 0) -> st
     """
     if output_format not in _WRITERS:
         raise _invalid(f"there is no format '{output_format}'; known: {', '.join(_WRITERS)}")
-    if "words" not in result.columns:
-        raise _invalid("the result has no column 'words'; ask for it: PREDICT ... OPTIONS(word_times=True)")
     if not 0 <= row < len(result):
         raise _invalid(f"the result has no row {row}; it has {len(result)}, counted from 0")
-    found = result.arrow().column("words")[row].as_py() or []
+    found = _words_column(result)[row].as_py()
+    if found is None:
+        raise _invalid(f"row {row} has no words{_why_not(result, row)}")
     return subtitles_of([word_of(word) for word in found], output_format)
+
+
+def _words_column(result: Result) -> pa.ChunkedArray:
+    table = result.arrow()
+    places = [place for place, name in enumerate(table.column_names) if name == "words"]
+    if not places:
+        raise _invalid("the result has no column 'words'; ask for it: PREDICT ... OPTIONS(word_times=True)")
+    if len(places) > 1 or not _holds_words(table.schema.field(places[0]).type):
+        message = "the column 'words' is not that of a PREDICT with word_times=True; select that one alone"
+        raise _invalid(message)
+    return table.column(places[0])
+
+
+def _holds_words(kind: pa.DataType) -> bool:
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_struct(
+        kind.value_type
+    ):
+        return False
+    return {"text", "start_s", "end_s"} <= {field.name for field in kind.value_type}
+
+
+def _why_not(result: Result, row: int) -> str:
+    if result.columns.count("error") != 1:
+        return ""
+    error = result.arrow().column("error")[row].as_py()
+    return f": {error}" if error else ""
 
 
 def subtitles_of(words: Sequence[Word], output_format: str) -> str:

@@ -109,7 +109,26 @@ def test_tsv_has_a_line_for_each_cue_and_json_each_word() -> None:
 
 @pytest.mark.parametrize(("output_format", "empty"), [("srt", ""), ("vtt", "WEBVTT\n")])
 def test_a_row_without_words_has_no_cues(output_format: str, empty: str) -> None:
-    assert subtitles(result_of([]), output_format, row=1) == empty
+    assert subtitles(result_of([]), output_format, row=0) == empty
+
+
+def test_a_recording_that_could_not_be_heard_says_why() -> None:
+    rows = {"words": pa.array([None], pa.list_(WORD)), "error": ["there is no recording at 'a.wav'"]}
+    with pytest.raises(InvalidArgument, match="there is no recording"):
+        subtitles(Result(_table=pa.table(rows)))
+
+
+@pytest.mark.parametrize("cells", [["A"], [1], [["A"]]])
+def test_a_column_of_another_kind_is_refused(cells: list[object]) -> None:
+    with pytest.raises(InvalidArgument, match="word_times=True"):
+        subtitles(Result(_table=pa.table({"words": cells})))
+
+
+def test_two_columns_of_words_are_refused() -> None:
+    table = result_of([]).arrow()
+    twice = pa.Table.from_arrays([table.column(0), table.column(0)], names=["words", "words"])
+    with pytest.raises(InvalidArgument, match="alone"):
+        subtitles(Result(_table=twice))
 
 
 @pytest.mark.parametrize(
