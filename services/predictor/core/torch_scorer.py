@@ -65,4 +65,5 @@ class TorchScorer:
     def finish(self, raw: Scored) -> list[LogProbabilities | ThanosqlError]:
         """Cut every row to its true frames; a row without numbers has INVALID_CHECKPOINT instead."""
         rows = [row[:count] for row, count in zip(raw.log_probs_bfv, raw.frames, strict=True)]
-        return [row.numpy() if bool(torch.isfinite(row).all()) else no_numbers() for row in rows]
+        # Copied: a view would keep the scores of the whole batch for as long as one row waits.
+        return [row.numpy().copy() if bool(torch.isfinite(row).all()) else no_numbers() for row in rows]

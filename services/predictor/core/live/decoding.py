@@ -75,7 +75,9 @@ class Decoder:
         words = find_words(labels[counted.start : counted.stop], begin, self._vocabulary)
         reading = None
         if scores_fv is not None:
-            samples = self._tape.part(begin * self.frame_samples, end)
+            # Where it is cut, the rest belongs to the next utterance.
+            last = (first + counted.stop) * self.frame_samples if utterance.is_cut else end
+            samples = self._tape.part(begin * self.frame_samples, min(last, end))
             reading = await asyncio.to_thread(
                 self._read, scores_fv[counted.start : counted.stop], samples, self.seconds(begin)
             )
