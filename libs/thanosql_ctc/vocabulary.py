@@ -47,9 +47,9 @@ class Vocabulary:
 
     @property
     def delimiter_ids(self) -> frozenset[int]:
-        """The label that stands for the space; empty where there is none."""
-        labels = enumerate(self.tokens)
-        return frozenset(label for label, token in labels if token == self.word_delimiter)
+        """The label that stands for the space, or those that are white space; empty where there is none."""
+        named = frozenset(at for at, token in enumerate(self.tokens) if token == self.word_delimiter)
+        return named or frozenset(at for at, token in enumerate(self.tokens) if token.isspace())
 
     @classmethod
     def of_characters(cls, characters: str) -> Self:
