@@ -212,6 +212,7 @@ def _evaluate(message: parser_pb2.EvaluatePlan, place: Span) -> plans.Evaluate:
         beam=_beam(message),
         slice_by=tuple(message.slice_by),
         resample_by=message.resample_by,
+        per_row=message.per_row,
     )
 
 

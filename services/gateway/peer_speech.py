@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from services.gateway import convert, convert_upkeep
+from services.gateway import convert, convert_scores, convert_upkeep
 from services.gateway.convert_plans import precision_number, training_options
 from services.gateway.convert_words import to_detail
+from services.gateway.core.comparisons import TextComparison, TextPair
 from services.gateway.core.pipes import Pipe
 from services.gateway.core.plan_parts import Detail
 from services.gateway.core.plans import AS_SPOKEN, BeamSearch, SpeechWish
@@ -90,6 +91,17 @@ class TrainerPeer:
             total=convert.scores(response.scores),
             slices={item.slice: convert.scores(item.scores) for item in response.slices},
         )
+
+    async def compare(self, pairs: Sequence[TextPair]) -> Sequence[TextComparison]:
+        """See `Trainer.compare`."""
+        message = trainer_pb2.CompareTextsRequest(
+            pairs=[
+                trainer_pb2.TextPair(reference=pair.reference, hypothesis=pair.hypothesis) for pair in pairs
+            ]
+        )
+        with peer_call("trainer"):
+            response = await self._stub.CompareTexts(message, timeout=self._timeout_s)
+        return [convert_scores.comparison(item) for item in response.comparisons]
 
     async def upload(self, request: UploadRequest) -> ModelVersion:
         """See `Trainer.upload`."""

@@ -291,6 +291,7 @@ def _evaluate(statement: plan.Evaluate) -> parser_pb2.EvaluatePlan:
         beam_search=beam_search(statement.options.beam),
         slice_by=statement.options.slice_by,
         resample_by=statement.options.resample_by or "",
+        per_row=statement.options.per_row,
     )
 
 

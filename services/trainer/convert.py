@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from services.trainer.core.differences import ComparedRow
 from services.trainer.core.evaluation import Evaluated, MeasuredScores, ScoredRow
 from services.trainer.core.ports import HeldModel
 from services.trainer.core.types import (
@@ -17,8 +18,9 @@ from services.trainer.core.types import (
 )
 from services.trainer.core.uploading.uploads import UploadRequest
 from thanosql.v1 import errors_pb2, parser_pb2, storage_pb2, trainer_pb2, types_pb2
-from thanosql_runtime.errors import Reason
+from thanosql_runtime.errors import Reason, ThanosqlError
 from thanosql_runtime.moments import seconds_of, timestamp
+from thanosql_runtime.status import to_status
 
 _PAGE_BYTES = 4 << 20
 _OPTIONAL = ("loss", "learning_rate", "wer", "cer", "wer_before", "audio_s_per_s", "seconds_left")
@@ -177,6 +179,31 @@ def evaluated_to_message(evaluated: Evaluated) -> trainer_pb2.EvaluateResponse:
             trainer_pb2.SliceScores(slice=number, scores=_scores_to_message(measured))
             for number, measured in evaluated.slices.items()
         ],
+    )
+
+
+def text_pairs_from_message(message: trainer_pb2.CompareTextsRequest) -> list[tuple[str, str]]:
+    """References, each with what was heard."""
+    return [(pair.reference, pair.hypothesis) for pair in message.pairs]
+
+
+def comparisons_to_message(rows: Iterable[ComparedRow | ThanosqlError]) -> trainer_pb2.CompareTextsResponse:
+    """The comparison of each pair, or why there is none."""
+    return trainer_pb2.CompareTextsResponse(comparisons=[_comparison_to_message(row) for row in rows])
+
+
+def _comparison_to_message(row: ComparedRow | ThanosqlError) -> trainer_pb2.TextComparison:
+    if isinstance(row, ThanosqlError):
+        return trainer_pb2.TextComparison(status=to_status(row))
+    words, characters = row.comparison.words, row.comparison.characters
+    return trainer_pb2.TextComparison(
+        substitutions=words.substitutions,
+        deletions=words.deletions,
+        insertions=words.insertions,
+        reference_words=words.reference,
+        character_errors=characters.errors,
+        reference_characters=characters.reference,
+        difference=row.difference,
     )
 
 

@@ -8,14 +8,17 @@ from typing import Any
 import grpc
 
 from services.trainer.convert import (
+    comparisons_to_message,
     evaluated_to_message,
     job_to_message,
     model_to_message,
     page_to_message,
     request_from_message,
     scored_row_from_message,
+    text_pairs_from_message,
     upload_from_message,
 )
+from services.trainer.core.differences import compare_rows
 from services.trainer.core.evaluation import Evaluation, ScoredRow
 from services.trainer.core.jobs import Jobs
 from services.trainer.core.uploading.uploads import Uploads
@@ -79,6 +82,13 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
                 rows.clear()
         await asyncio.to_thread(evaluation.add, rows)
         return evaluated_to_message(await asyncio.to_thread(evaluation.evaluated))
+
+    async def CompareTexts(
+        self, request: trainer_pb2.CompareTextsRequest, context: _Context
+    ) -> trainer_pb2.CompareTextsResponse:
+        """Compare pairs of texts; the comparing leaves the loop."""
+        pairs = text_pairs_from_message(request)
+        return comparisons_to_message(await asyncio.to_thread(compare_rows, pairs))
 
     async def UploadModel(
         self, request: trainer_pb2.UploadModelRequest, context: _Context

@@ -7,6 +7,7 @@ from typing import Any
 from tests.fakes.gateway_peer import FakeService
 from thanosql.v1 import errors_pb2, trainer_pb2, trainer_pb2_grpc, types_pb2
 from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.status import to_status
 
 _State = trainer_pb2.TrainingJob
 
@@ -21,6 +22,7 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
         self.jobs: dict[str, trainer_pb2.TrainingJob] = {}
         self.requests: list[trainer_pb2.CreateTrainingJobRequest] = []
         self.scored: list[trainer_pb2.EvaluateRequest] = []
+        self.compared_at_once: list[int] = []
         self.cancelled: list[str] = []
         self.watchers = 0
         self.hang = False
@@ -140,6 +142,11 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
         ]
         return trainer_pb2.EvaluateResponse(scores=_scores(rows), slices=slices)
 
+    async def CompareTexts(self, request: Any, context: Any) -> trainer_pb2.CompareTextsResponse:
+        assert len(request.pairs) <= 64
+        self.compared_at_once.append(len(request.pairs))
+        return trainer_pb2.CompareTextsResponse(comparisons=[_comparison(pair) for pair in request.pairs])
+
 
 def _scores(rows: list[trainer_pb2.EvaluateRequest]) -> types_pb2.Scores:
     used = [row for row in rows if not row.failed]
@@ -156,6 +163,20 @@ def _scores(rows: list[trainer_pb2.EvaluateRequest]) -> types_pb2.Scores:
         normaliser="none",
         wer_low=wer / 2 if len(used) > 1 else None,
         wer_high=wer * 2 if len(used) > 1 else None,
+    )
+
+
+def _comparison(pair: trainer_pb2.TextPair) -> trainer_pb2.TextComparison:
+    if pair.reference == "...":
+        return trainer_pb2.TextComparison(status=to_status(error(Reason.TEXT_EMPTY, "no word")))
+    wrong = pair.reference != pair.hypothesis
+    words, characters = len(pair.reference.split()), len(pair.reference)
+    return trainer_pb2.TextComparison(
+        substitutions=words if wrong else 0,
+        reference_words=words,
+        character_errors=characters if wrong else 0,
+        reference_characters=characters,
+        difference=f"[{pair.reference}>{pair.hypothesis}]" if wrong else pair.reference,
     )
 
 

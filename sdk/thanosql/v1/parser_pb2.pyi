@@ -1168,6 +1168,7 @@ class EvaluatePlan(_message.Message):
     BEAM_SEARCH_FIELD_NUMBER: _builtins.int
     SLICE_BY_FIELD_NUMBER: _builtins.int
     RESAMPLE_BY_FIELD_NUMBER: _builtins.int
+    PER_ROW_FIELD_NUMBER: _builtins.int
     audio_col: _builtins.str
     """Column with the paths."""
     text_col: _builtins.str
@@ -1180,6 +1181,8 @@ class EvaluatePlan(_message.Message):
     """Whether transcripts that are kept are used; what is computed is kept either way."""
     resample_by: _builtins.str
     """Column whose rows of one value are drawn together for the intervals; empty where each row is drawn alone."""
+    per_row: _builtins.bool
+    """Whether the query's rows are answered, each with its errors, in place of their scores."""
     @_builtins.property
     def model(self) -> Global___Name:
         """The model."""
@@ -1209,10 +1212,11 @@ class EvaluatePlan(_message.Message):
         beam_search: _types_pb2.BeamSearch | None = ...,
         slice_by: _abc.Iterable[_builtins.str] | None = ...,
         resample_by: _builtins.str = ...,
+        per_row: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["beam_search", b"beam_search", "model", b"model", "query", b"query"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "beam_search", b"beam_search", "model", b"model", "precision", b"precision", "query", b"query", "resample_by", b"resample_by", "reuse", b"reuse", "slice_by", b"slice_by", "text_col", b"text_col"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_col", b"audio_col", "batch_size", b"batch_size", "beam_search", b"beam_search", "model", b"model", "per_row", b"per_row", "precision", b"precision", "query", b"query", "resample_by", b"resample_by", "reuse", b"reuse", "slice_by", b"slice_by", "text_col", b"text_col"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

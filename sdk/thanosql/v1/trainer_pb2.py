@@ -23,54 +23,63 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from thanosql.v1 import errors_pb2 as thanosql_dot_v1_dot_errors__pb2
 from thanosql.v1 import parser_pb2 as thanosql_dot_v1_dot_parser__pb2
 from thanosql.v1 import types_pb2 as thanosql_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19thanosql/v1/trainer.proto\x12\x0bthanosql.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18thanosql/v1/errors.proto\x1a\x18thanosql/v1/parser.proto\x1a\x17thanosql/v1/types.proto\"\xd1\x01\n\x18\x43reateTrainingJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x03 \x01(\t\x12-\n\x07options\x18\x04 \x01(\x0b\x32\x1c.thanosql.v1.TrainingOptions\x12\x13\n\x0bsnapshot_id\x18\x05 \x01(\t\x12\x11\n\tstatement\x18\x06 \x01(\t\x12-\n\nbuilt_from\x18\x07 \x03(\x0b\x32\x19.thanosql.v1.TableVersion\"B\n\x19\x43reateTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\xda\x08\n\x0bTrainingJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.thanosql.v1.TrainingJob.State\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0c\n\x04step\x18\x07 \x01(\x03\x12\x12\n\nstep_total\x18\x08 \x01(\x03\x12\r\n\x05\x65poch\x18\t \x01(\x05\x12\x13\n\x0b\x65poch_total\x18\n \x01(\x05\x12\x11\n\x04loss\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x03wer\x18\r \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x03\x63\x65r\x18\x0e \x01(\x01H\x03\x88\x01\x01\x12\x17\n\nwer_before\x18\x0f \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\raudio_s_per_s\x18\x10 \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0cseconds_left\x18\x11 \x01(\x01H\x06\x88\x01\x01\x12\x11\n\trows_used\x18\x12 \x01(\x03\x12\x15\n\rrows_held_out\x18\x13 \x01(\x03\x12\x15\n\rrows_left_out\x18\x14 \x01(\x03\x12\'\n\x08left_out\x18\x15 \x03(\x0b\x32\x15.thanosql.v1.RowError\x12\x30\n\x0e\x66\x61ilure_reason\x18\x16 \x01(\x0e\x32\x18.thanosql.v1.ErrorReason\x12\x17\n\x0f\x66\x61ilure_message\x18\x17 \x01(\t\x12)\n\x06result\x18\x18 \x01(\x0b\x32\x19.thanosql.v1.ModelVersion\x12\x11\n\tstatement\x18\x19 \x01(\t\x12/\n\x0b\x63reate_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x1b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eheartbeat_time\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x07notices\x18\x1d \x03(\x0b\x32\x16.thanosql.v1.JobNotice\x12\x17\n\x0f\x63heckpoint_step\x18\x1e \x01(\x03\"\xbd\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x13\n\x0fSTATE_PREPARING\x10\x02\x12\x12\n\x0eSTATE_TRAINING\x10\x03\x12\x14\n\x10STATE_EVALUATING\x10\x04\x12\x10\n\x0cSTATE_SAVING\x10\x05\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x06\x12\x10\n\x0cSTATE_FAILED\x10\x07\x12\x13\n\x0fSTATE_CANCELLED\x10\x08\x42\x07\n\x05_lossB\x10\n\x0e_learning_rateB\x06\n\x04_werB\x06\n\x04_cerB\r\n\x0b_wer_beforeB\x10\n\x0e_audio_s_per_sB\x0f\n\r_seconds_left\"F\n\tJobNotice\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x02 \x01(\t\"\'\n\x15GetTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"?\n\x16GetTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"@\n\x17ListTrainingJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x18ListTrainingJobsResponse\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.thanosql.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x17WatchTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"A\n\x18WatchTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"*\n\x18\x43\x61ncelTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"B\n\x19\x43\x61ncelTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\x95\x01\n\x0f\x45valuateRequest\x12\x11\n\treference\x18\x01 \x01(\t\x12\x12\n\nhypothesis\x18\x02 \x01(\t\x12\x0f\n\x07\x61udio_s\x18\x03 \x01(\x01\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x08\x12\x12\n\x05slice\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05group\x18\x06 \x01(\x06H\x01\x88\x01\x01\x42\x08\n\x06_sliceB\x08\n\x06_group\"a\n\x10\x45valuateResponse\x12#\n\x06scores\x18\x01 \x01(\x0b\x32\x13.thanosql.v1.Scores\x12(\n\x06slices\x18\x02 \x03(\x0b\x32\x18.thanosql.v1.SliceScores\"A\n\x0bSliceScores\x12\r\n\x05slice\x18\x01 \x01(\x05\x12#\n\x06scores\x18\x02 \x01(\x0b\x32\x13.thanosql.v1.Scores\"\x81\x01\n\x12UploadModelRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x11\n\toverwrite\x18\x04 \x01(\x08\x12\x11\n\tstatement\x18\x05 \x01(\t\x12\x14\n\x0c\x65xplain_only\x18\x06 \x01(\x08\"?\n\x13UploadModelResponse\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.thanosql.v1.ModelVersion2\x94\x05\n\x0eTrainerService\x12\x62\n\x11\x43reateTrainingJob\x12%.thanosql.v1.CreateTrainingJobRequest\x1a&.thanosql.v1.CreateTrainingJobResponse\x12Y\n\x0eGetTrainingJob\x12\".thanosql.v1.GetTrainingJobRequest\x1a#.thanosql.v1.GetTrainingJobResponse\x12_\n\x10ListTrainingJobs\x12$.thanosql.v1.ListTrainingJobsRequest\x1a%.thanosql.v1.ListTrainingJobsResponse\x12\x61\n\x10WatchTrainingJob\x12$.thanosql.v1.WatchTrainingJobRequest\x1a%.thanosql.v1.WatchTrainingJobResponse0\x01\x12\x62\n\x11\x43\x61ncelTrainingJob\x12%.thanosql.v1.CancelTrainingJobRequest\x1a&.thanosql.v1.CancelTrainingJobResponse\x12I\n\x08\x45valuate\x12\x1c.thanosql.v1.EvaluateRequest\x1a\x1d.thanosql.v1.EvaluateResponse(\x01\x12P\n\x0bUploadModel\x12\x1f.thanosql.v1.UploadModelRequest\x1a .thanosql.v1.UploadModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19thanosql/v1/trainer.proto\x12\x0bthanosql.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x18thanosql/v1/errors.proto\x1a\x18thanosql/v1/parser.proto\x1a\x17thanosql/v1/types.proto\"\xd1\x01\n\x18\x43reateTrainingJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x03 \x01(\t\x12-\n\x07options\x18\x04 \x01(\x0b\x32\x1c.thanosql.v1.TrainingOptions\x12\x13\n\x0bsnapshot_id\x18\x05 \x01(\t\x12\x11\n\tstatement\x18\x06 \x01(\t\x12-\n\nbuilt_from\x18\x07 \x03(\x0b\x32\x19.thanosql.v1.TableVersion\"B\n\x19\x43reateTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\xda\x08\n\x0bTrainingJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.thanosql.v1.TrainingJob.State\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x0c\n\x04step\x18\x07 \x01(\x03\x12\x12\n\nstep_total\x18\x08 \x01(\x03\x12\r\n\x05\x65poch\x18\t \x01(\x05\x12\x13\n\x0b\x65poch_total\x18\n \x01(\x05\x12\x11\n\x04loss\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x03wer\x18\r \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x03\x63\x65r\x18\x0e \x01(\x01H\x03\x88\x01\x01\x12\x17\n\nwer_before\x18\x0f \x01(\x01H\x04\x88\x01\x01\x12\x1a\n\raudio_s_per_s\x18\x10 \x01(\x01H\x05\x88\x01\x01\x12\x19\n\x0cseconds_left\x18\x11 \x01(\x01H\x06\x88\x01\x01\x12\x11\n\trows_used\x18\x12 \x01(\x03\x12\x15\n\rrows_held_out\x18\x13 \x01(\x03\x12\x15\n\rrows_left_out\x18\x14 \x01(\x03\x12\'\n\x08left_out\x18\x15 \x03(\x0b\x32\x15.thanosql.v1.RowError\x12\x30\n\x0e\x66\x61ilure_reason\x18\x16 \x01(\x0e\x32\x18.thanosql.v1.ErrorReason\x12\x17\n\x0f\x66\x61ilure_message\x18\x17 \x01(\t\x12)\n\x06result\x18\x18 \x01(\x0b\x32\x19.thanosql.v1.ModelVersion\x12\x11\n\tstatement\x18\x19 \x01(\t\x12/\n\x0b\x63reate_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x1b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eheartbeat_time\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x07notices\x18\x1d \x03(\x0b\x32\x16.thanosql.v1.JobNotice\x12\x17\n\x0f\x63heckpoint_step\x18\x1e \x01(\x03\"\xbd\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x13\n\x0fSTATE_PREPARING\x10\x02\x12\x12\n\x0eSTATE_TRAINING\x10\x03\x12\x14\n\x10STATE_EVALUATING\x10\x04\x12\x10\n\x0cSTATE_SAVING\x10\x05\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x06\x12\x10\n\x0cSTATE_FAILED\x10\x07\x12\x13\n\x0fSTATE_CANCELLED\x10\x08\x42\x07\n\x05_lossB\x10\n\x0e_learning_rateB\x06\n\x04_werB\x06\n\x04_cerB\r\n\x0b_wer_beforeB\x10\n\x0e_audio_s_per_sB\x0f\n\r_seconds_left\"F\n\tJobNotice\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x02 \x01(\t\"\'\n\x15GetTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"?\n\x16GetTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"@\n\x17ListTrainingJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x18ListTrainingJobsResponse\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.thanosql.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x17WatchTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"A\n\x18WatchTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"*\n\x18\x43\x61ncelTrainingJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"B\n\x19\x43\x61ncelTrainingJobResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.thanosql.v1.TrainingJob\"\x95\x01\n\x0f\x45valuateRequest\x12\x11\n\treference\x18\x01 \x01(\t\x12\x12\n\nhypothesis\x18\x02 \x01(\t\x12\x0f\n\x07\x61udio_s\x18\x03 \x01(\x01\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x08\x12\x12\n\x05slice\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05group\x18\x06 \x01(\x06H\x01\x88\x01\x01\x42\x08\n\x06_sliceB\x08\n\x06_group\"a\n\x10\x45valuateResponse\x12#\n\x06scores\x18\x01 \x01(\x0b\x32\x13.thanosql.v1.Scores\x12(\n\x06slices\x18\x02 \x03(\x0b\x32\x18.thanosql.v1.SliceScores\"A\n\x0bSliceScores\x12\r\n\x05slice\x18\x01 \x01(\x05\x12#\n\x06scores\x18\x02 \x01(\x0b\x32\x13.thanosql.v1.Scores\";\n\x13\x43ompareTextsRequest\x12$\n\x05pairs\x18\x01 \x03(\x0b\x32\x15.thanosql.v1.TextPair\"1\n\x08TextPair\x12\x11\n\treference\x18\x01 \x01(\t\x12\x12\n\nhypothesis\x18\x02 \x01(\t\"H\n\x14\x43ompareTextsResponse\x12\x30\n\x0b\x63omparisons\x18\x01 \x03(\x0b\x32\x1b.thanosql.v1.TextComparison\"\xd7\x01\n\x0eTextComparison\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x15\n\rsubstitutions\x18\x02 \x01(\x03\x12\x11\n\tdeletions\x18\x03 \x01(\x03\x12\x12\n\ninsertions\x18\x04 \x01(\x03\x12\x17\n\x0freference_words\x18\x05 \x01(\x03\x12\x18\n\x10\x63haracter_errors\x18\x06 \x01(\x03\x12\x1c\n\x14reference_characters\x18\x07 \x01(\x03\x12\x12\n\ndifference\x18\x08 \x01(\t\"\x81\x01\n\x12UploadModelRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x11\n\toverwrite\x18\x04 \x01(\x08\x12\x11\n\tstatement\x18\x05 \x01(\t\x12\x14\n\x0c\x65xplain_only\x18\x06 \x01(\x08\"?\n\x13UploadModelResponse\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.thanosql.v1.ModelVersion2\xe9\x05\n\x0eTrainerService\x12\x62\n\x11\x43reateTrainingJob\x12%.thanosql.v1.CreateTrainingJobRequest\x1a&.thanosql.v1.CreateTrainingJobResponse\x12Y\n\x0eGetTrainingJob\x12\".thanosql.v1.GetTrainingJobRequest\x1a#.thanosql.v1.GetTrainingJobResponse\x12_\n\x10ListTrainingJobs\x12$.thanosql.v1.ListTrainingJobsRequest\x1a%.thanosql.v1.ListTrainingJobsResponse\x12\x61\n\x10WatchTrainingJob\x12$.thanosql.v1.WatchTrainingJobRequest\x1a%.thanosql.v1.WatchTrainingJobResponse0\x01\x12\x62\n\x11\x43\x61ncelTrainingJob\x12%.thanosql.v1.CancelTrainingJobRequest\x1a&.thanosql.v1.CancelTrainingJobResponse\x12I\n\x08\x45valuate\x12\x1c.thanosql.v1.EvaluateRequest\x1a\x1d.thanosql.v1.EvaluateResponse(\x01\x12S\n\x0c\x43ompareTexts\x12 .thanosql.v1.CompareTextsRequest\x1a!.thanosql.v1.CompareTextsResponse\x12P\n\x0bUploadModel\x12\x1f.thanosql.v1.UploadModelRequest\x1a .thanosql.v1.UploadModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'thanosql.v1.trainer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=153
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=362
-  _globals['_CREATETRAININGJOBRESPONSE']._serialized_start=364
-  _globals['_CREATETRAININGJOBRESPONSE']._serialized_end=430
-  _globals['_TRAININGJOB']._serialized_start=433
-  _globals['_TRAININGJOB']._serialized_end=1547
-  _globals['_TRAININGJOB_STATE']._serialized_start=1265
-  _globals['_TRAININGJOB_STATE']._serialized_end=1454
-  _globals['_JOBNOTICE']._serialized_start=1549
-  _globals['_JOBNOTICE']._serialized_end=1619
-  _globals['_GETTRAININGJOBREQUEST']._serialized_start=1621
-  _globals['_GETTRAININGJOBREQUEST']._serialized_end=1660
-  _globals['_GETTRAININGJOBRESPONSE']._serialized_start=1662
-  _globals['_GETTRAININGJOBRESPONSE']._serialized_end=1725
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=1727
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=1791
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=1793
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=1884
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=1886
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=1951
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=1953
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=2018
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=2020
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=2062
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=2064
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=2130
-  _globals['_EVALUATEREQUEST']._serialized_start=2133
-  _globals['_EVALUATEREQUEST']._serialized_end=2282
-  _globals['_EVALUATERESPONSE']._serialized_start=2284
-  _globals['_EVALUATERESPONSE']._serialized_end=2381
-  _globals['_SLICESCORES']._serialized_start=2383
-  _globals['_SLICESCORES']._serialized_end=2448
-  _globals['_UPLOADMODELREQUEST']._serialized_start=2451
-  _globals['_UPLOADMODELREQUEST']._serialized_end=2580
-  _globals['_UPLOADMODELRESPONSE']._serialized_start=2582
-  _globals['_UPLOADMODELRESPONSE']._serialized_end=2645
-  _globals['_TRAINERSERVICE']._serialized_start=2648
-  _globals['_TRAINERSERVICE']._serialized_end=3308
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=178
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=387
+  _globals['_CREATETRAININGJOBRESPONSE']._serialized_start=389
+  _globals['_CREATETRAININGJOBRESPONSE']._serialized_end=455
+  _globals['_TRAININGJOB']._serialized_start=458
+  _globals['_TRAININGJOB']._serialized_end=1572
+  _globals['_TRAININGJOB_STATE']._serialized_start=1290
+  _globals['_TRAININGJOB_STATE']._serialized_end=1479
+  _globals['_JOBNOTICE']._serialized_start=1574
+  _globals['_JOBNOTICE']._serialized_end=1644
+  _globals['_GETTRAININGJOBREQUEST']._serialized_start=1646
+  _globals['_GETTRAININGJOBREQUEST']._serialized_end=1685
+  _globals['_GETTRAININGJOBRESPONSE']._serialized_start=1687
+  _globals['_GETTRAININGJOBRESPONSE']._serialized_end=1750
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=1752
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=1816
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=1818
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=1909
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=1911
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=1976
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=1978
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=2043
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=2045
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=2087
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=2089
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=2155
+  _globals['_EVALUATEREQUEST']._serialized_start=2158
+  _globals['_EVALUATEREQUEST']._serialized_end=2307
+  _globals['_EVALUATERESPONSE']._serialized_start=2309
+  _globals['_EVALUATERESPONSE']._serialized_end=2406
+  _globals['_SLICESCORES']._serialized_start=2408
+  _globals['_SLICESCORES']._serialized_end=2473
+  _globals['_COMPARETEXTSREQUEST']._serialized_start=2475
+  _globals['_COMPARETEXTSREQUEST']._serialized_end=2534
+  _globals['_TEXTPAIR']._serialized_start=2536
+  _globals['_TEXTPAIR']._serialized_end=2585
+  _globals['_COMPARETEXTSRESPONSE']._serialized_start=2587
+  _globals['_COMPARETEXTSRESPONSE']._serialized_end=2659
+  _globals['_TEXTCOMPARISON']._serialized_start=2662
+  _globals['_TEXTCOMPARISON']._serialized_end=2877
+  _globals['_UPLOADMODELREQUEST']._serialized_start=2880
+  _globals['_UPLOADMODELREQUEST']._serialized_end=3009
+  _globals['_UPLOADMODELRESPONSE']._serialized_start=3011
+  _globals['_UPLOADMODELRESPONSE']._serialized_end=3074
+  _globals['_TRAINERSERVICE']._serialized_start=3077
+  _globals['_TRAINERSERVICE']._serialized_end=3822
 # @@protoc_insertion_point(module_scope)

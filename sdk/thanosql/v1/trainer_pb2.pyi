@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
 from thanosql.v1 import errors_pb2 as _errors_pb2
 from thanosql.v1 import parser_pb2 as _parser_pb2
 from thanosql.v1 import types_pb2 as _types_pb2
@@ -651,6 +652,132 @@ class SliceScores(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SliceScores: _TypeAlias = SliceScores  # noqa: Y015
+
+@_typing.final
+class CompareTextsRequest(_message.Message):
+    """What to compare."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIRS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextPair]:
+        """The texts, 64 pairs at most."""
+
+    def __init__(
+        self,
+        *,
+        pairs: _abc.Iterable[Global___TextPair] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pairs", b"pairs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareTextsRequest: _TypeAlias = CompareTextsRequest  # noqa: Y015
+
+@_typing.final
+class TextPair(_message.Message):
+    """What was said and what was heard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    HYPOTHESIS_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """What was said."""
+    hypothesis: _builtins.str
+    """What was heard."""
+    def __init__(
+        self,
+        *,
+        reference: _builtins.str = ...,
+        hypothesis: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hypothesis", b"hypothesis", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextPair: _TypeAlias = TextPair  # noqa: Y015
+
+@_typing.final
+class CompareTextsResponse(_message.Message):
+    """One comparison a pair, in their order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPARISONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def comparisons(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextComparison]:
+        """The comparisons."""
+
+    def __init__(
+        self,
+        *,
+        comparisons: _abc.Iterable[Global___TextComparison] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparisons", b"comparisons"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareTextsResponse: _TypeAlias = CompareTextsResponse  # noqa: Y015
+
+@_typing.final
+class TextComparison(_message.Message):
+    """The errors of one pair, both texts normalised."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    SUBSTITUTIONS_FIELD_NUMBER: _builtins.int
+    DELETIONS_FIELD_NUMBER: _builtins.int
+    INSERTIONS_FIELD_NUMBER: _builtins.int
+    REFERENCE_WORDS_FIELD_NUMBER: _builtins.int
+    CHARACTER_ERRORS_FIELD_NUMBER: _builtins.int
+    REFERENCE_CHARACTERS_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    substitutions: _builtins.int
+    """Words replaced."""
+    deletions: _builtins.int
+    """Words left out."""
+    insertions: _builtins.int
+    """Words put in."""
+    reference_words: _builtins.int
+    """Words of the reference."""
+    character_errors: _builtins.int
+    """Characters replaced, left out or put in."""
+    reference_characters: _builtins.int
+    """Characters of the reference."""
+    difference: _builtins.str
+    """Both texts in one: `[SAT>SIT]` replaced, `[-THE]` left out, `[+BIG]` put in, all else in both."""
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """Why they could not be compared; then nothing else is set."""
+
+    def __init__(
+        self,
+        *,
+        status: _status_pb2.Status | None = ...,
+        substitutions: _builtins.int = ...,
+        deletions: _builtins.int = ...,
+        insertions: _builtins.int = ...,
+        reference_words: _builtins.int = ...,
+        character_errors: _builtins.int = ...,
+        reference_characters: _builtins.int = ...,
+        difference: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["character_errors", b"character_errors", "deletions", b"deletions", "difference", b"difference", "insertions", b"insertions", "reference_characters", b"reference_characters", "reference_words", b"reference_words", "status", b"status", "substitutions", b"substitutions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextComparison: _TypeAlias = TextComparison  # noqa: Y015
 
 @_typing.final
 class UploadModelRequest(_message.Message):

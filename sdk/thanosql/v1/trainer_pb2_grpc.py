@@ -65,6 +65,11 @@ class TrainerServiceStub:
                 request_serializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateResponse.FromString,
                 _registered_method=True)
+        self.CompareTexts = channel.unary_unary(
+                '/thanosql.v1.TrainerService/CompareTexts',
+                request_serializer=thanosql_dot_v1_dot_trainer__pb2.CompareTextsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_trainer__pb2.CompareTextsResponse.FromString,
+                _registered_method=True)
         self.UploadModel = channel.unary_unary(
                 '/thanosql.v1.TrainerService/UploadModel',
                 request_serializer=thanosql_dot_v1_dot_trainer__pb2.UploadModelRequest.SerializeToString,
@@ -118,6 +123,13 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareTexts(self, request, context):
+        """Compares transcripts with references, each for itself, and tells where they differ.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UploadModel(self, request, context):
         """Brings a checkpoint of the workspace: checks it by running it, and registers it as a version of a model.
         """
@@ -157,6 +169,11 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.Evaluate,
                     request_deserializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateResponse.SerializeToString,
+            ),
+            'CompareTexts': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareTexts,
+                    request_deserializer=thanosql_dot_v1_dot_trainer__pb2.CompareTextsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_trainer__pb2.CompareTextsResponse.SerializeToString,
             ),
             'UploadModel': grpc.unary_unary_rpc_method_handler(
                     servicer.UploadModel,
@@ -327,6 +344,33 @@ class TrainerService:
             '/thanosql.v1.TrainerService/Evaluate',
             thanosql_dot_v1_dot_trainer__pb2.EvaluateRequest.SerializeToString,
             thanosql_dot_v1_dot_trainer__pb2.EvaluateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareTexts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.TrainerService/CompareTexts',
+            thanosql_dot_v1_dot_trainer__pb2.CompareTextsRequest.SerializeToString,
+            thanosql_dot_v1_dot_trainer__pb2.CompareTextsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class TrainerServiceStub:
     """Stops a job; its state becomes CANCELLED once its process has ended."""
     Evaluate: _grpc.StreamUnaryMultiCallable[_trainer_pb2.EvaluateRequest, _trainer_pb2.EvaluateResponse]
     """Counts the errors of transcripts against references."""
+    CompareTexts: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.CompareTextsRequest, _trainer_pb2.CompareTextsResponse]
+    """Compares transcripts with references, each for itself, and tells where they differ."""
     UploadModel: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.UploadModelRequest, _trainer_pb2.UploadModelResponse]
     """Brings a checkpoint of the workspace: checks it by running it, and registers it as a version of a model."""
 
@@ -65,6 +67,8 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     """Stops a job; its state becomes CANCELLED once its process has ended."""
     Evaluate: _aio.StreamUnaryMultiCallable[_trainer_pb2.EvaluateRequest, _trainer_pb2.EvaluateResponse]  # type: ignore[assignment]
     """Counts the errors of transcripts against references."""
+    CompareTexts: _aio.UnaryUnaryMultiCallable[_trainer_pb2.CompareTextsRequest, _trainer_pb2.CompareTextsResponse]  # type: ignore[assignment]
+    """Compares transcripts with references, each for itself, and tells where they differ."""
     UploadModel: _aio.UnaryUnaryMultiCallable[_trainer_pb2.UploadModelRequest, _trainer_pb2.UploadModelResponse]  # type: ignore[assignment]
     """Brings a checkpoint of the workspace: checks it by running it, and registers it as a version of a model."""
 
@@ -118,6 +122,14 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trainer_pb2.EvaluateResponse, _abc.Awaitable[_trainer_pb2.EvaluateResponse]]:
         """Counts the errors of transcripts against references."""
+
+    @_abc_1.abstractmethod
+    def CompareTexts(
+        self,
+        request: _trainer_pb2.CompareTextsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.CompareTextsResponse, _abc.Awaitable[_trainer_pb2.CompareTextsResponse]]:
+        """Compares transcripts with references, each for itself, and tells where they differ."""
 
     @_abc_1.abstractmethod
     def UploadModel(

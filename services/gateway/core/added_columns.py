@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from services.gateway.core.columns import check_result_col, recordings_column, texts_column, without
 from services.gateway.core.ordering import AnsweredChunk
-from services.gateway.core.plans import Convert, Predict
+from services.gateway.core.plans import Convert, Evaluate, Predict
 from services.gateway.core.records import RowAnswer
 from services.gateway.core.run import Run
 
@@ -46,16 +46,17 @@ def kept_columns(inner: pa.Schema, results: Sequence[pa.Field]) -> list[int]:
 
 
 async def tell_replaced(
-    run: Run, statement: Predict | Convert, inner: pa.Schema, results: Sequence[pa.Field]
+    run: Run, statement: Predict | Evaluate | Convert, inner: pa.Schema, results: Sequence[pa.Field]
 ) -> None:
     """Say which columns of the query do not stay."""
     kept = kept_columns(inner, results)
     replaced = [name for index, name in enumerate(inner.names) if index not in kept]
     if replaced:
         names = ", ".join(f"'{name}'" for name in replaced)
+        choice = "" if isinstance(statement, Evaluate) else " or set result_col"
         await run.notify(
             f"the new columns take the place of the query's {names}; "
-            "to keep both, rename them in the query or set result_col",
+            f"to keep both, rename them in the query{choice}",
             statement.query.span,
         )
 

@@ -1,45 +1,51 @@
 """EVALUATE: what a model hears in the rows of a query, compared with what was said."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pyarrow as pa
 
+from services.gateway.core.added_columns import tell_replaced
 from services.gateway.core.columns import recordings_column, texts, texts_column
 from services.gateway.core.ordering import AnsweredChunk
 from services.gateway.core.plans import Evaluate
 from services.gateway.core.progress import RowProgress
 from services.gateway.core.queries import counting, open_query
 from services.gateway.core.records import Evaluated, Rows, ScoredRow, Scores
+from services.gateway.core.row_scores import row_score_fields, row_score_schema, row_scores
 from services.gateway.core.run import Run, count_of
-from services.gateway.core.score_columns import score_table
+from services.gateway.core.score_columns import score_schema, score_table
 from services.gateway.core.slicing import Slices
 from services.gateway.core.transcribing import Task, open_transcription
 from thanosql_runtime.errors import Reason, error
 
 
-async def run_evaluate(run: Run, statement: Evaluate) -> None:
-    """Answer the scores of all rows and of each slice; rows that failed or have no text are counted alone."""
+@asynccontextmanager
+async def open_evaluation(run: Run, statement: Evaluate) -> AsyncIterator[Rows]:
+    """The scores of all rows and of each slice, or the rows with the errors of each.
+
+    Rows that fail or have no text are counted, and have no part in the scores.
+    """
     begun_s = run.clock()
     query = statement.query
     async with open_query(run, query) as rows, counting(run, query, rows.schema) as totals:
         task = evaluation_task(run.text, statement, rows.schema)
         slices = Slices(run.text, statement, rows.schema)
+        if statement.per_row:
+            await tell_replaced(run, statement, rows.schema, row_score_fields())
         progress = RowProgress(run, "transcribing", totals)
-        evaluated = await _score(run, task, rows, slices, progress)
-    scores = evaluated.total
-    if scores.rows == 0:
-        raise error(
-            Reason.NO_USABLE_ROWS,
-            f"none of {count_of(progress.rows, 'row')} could be compared; "
-            "check the recordings and the texts that the query answers",
-            rows=str(progress.rows),
-        )
-    run.outcome.scores = scores
-    elapsed_s = run.clock() - begun_s
-    await run.answer_table(score_table(evaluated, elapsed_s, slices.names, slices.labels()))
-    run.outcome.message = (
-        f"word error rate {scores.wer:.2%}{_interval(scores)} over {count_of(scores.rows, 'row')}"
-    )
+        async with open_transcription(run, task, rows, progress) as transcribed:
+            if statement.per_row:
+                batches = row_scores(run, task, rows, transcribed.chunks)
+            else:
+                evaluation = _Evaluation(run, statement, task, slices, begun_s)
+                batches = evaluation.batches(transcribed.chunks, progress)
+            yield Rows(schema=evaluation_schema(statement, rows.schema, slices), batches=batches)
+
+
+def evaluation_schema(statement: Evaluate, inner: pa.Schema, slices: Slices) -> pa.Schema:
+    """The columns of the answer."""
+    return row_score_schema(inner) if statement.per_row else score_schema(slices.names)
 
 
 def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
@@ -56,27 +62,58 @@ def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
     )
 
 
-async def _score(run: Run, task: Task, rows: Rows, slices: Slices, progress: RowProgress) -> Evaluated:
-    async with open_transcription(run, task, rows, progress) as transcribed:
-        return await run.peers.trainer.evaluate(_pairs(transcribed.chunks, task, slices))
+class _Evaluation:
+    """One that answers scores, once all rows are heard."""
 
+    def __init__(self, run: Run, statement: Evaluate, task: Task, slices: Slices, begun_s: float) -> None:
+        self._run = run
+        self._statement = statement
+        self._task = task
+        self._slices = slices
+        self._begun_s = begun_s
 
-async def _pairs(
-    chunks: AsyncIterator[AnsweredChunk], task: Task, slices: Slices
-) -> AsyncIterator[ScoredRow]:
-    assert task.text_index is not None
-    async for chunk in chunks:
-        references = texts(chunk.batch, task.text_index)
-        parts = zip(slices.numbers(chunk.batch), slices.groups(chunk.batch), strict=True)
-        for reference, answer, (part, group) in zip(references, chunk.answers, parts, strict=True):
-            yield ScoredRow(
-                reference=reference or "",
-                hypothesis=answer.text,
-                audio_s=answer.audio_s,
-                failed=answer.failed,
-                slice=part,
-                group=group,
+    async def batches(
+        self, chunks: AsyncIterator[AnsweredChunk], progress: RowProgress
+    ) -> AsyncIterator[pa.RecordBatch]:
+        evaluated = await self._run.peers.trainer.evaluate(self._pairs(chunks))
+        if evaluated.total.rows == 0:
+            raise error(
+                Reason.NO_USABLE_ROWS,
+                f"none of {count_of(progress.rows, 'row')} could be compared; "
+                "check the recordings and the texts that the query answers",
+                rows=str(progress.rows),
             )
+        elapsed_s = self._run.clock() - self._begun_s
+        self._tell(evaluated)
+        slices = self._slices
+        for batch in score_table(evaluated, elapsed_s, slices.names, slices.labels()).to_batches():
+            yield batch
+
+    async def _pairs(self, chunks: AsyncIterator[AnsweredChunk]) -> AsyncIterator[ScoredRow]:
+        assert self._task.text_index is not None
+        async for chunk in chunks:
+            references = texts(chunk.batch, self._task.text_index)
+            numbers, groups = self._slices.numbers(chunk.batch), self._slices.groups(chunk.batch)
+            for reference, answer, number, group in zip(
+                references, chunk.answers, numbers, groups, strict=True
+            ):
+                yield ScoredRow(
+                    reference=reference or "",
+                    hypothesis=answer.text,
+                    audio_s=answer.audio_s,
+                    failed=answer.failed,
+                    slice=number,
+                    group=group,
+                )
+
+    def _tell(self, evaluated: Evaluated) -> None:
+        """The outcome of the statement, unless this one stands in it."""
+        if self._run.plan.statement is not self._statement:
+            return
+        scores = evaluated.total
+        self._run.outcome.scores = scores
+        rate = f"word error rate {scores.wer:.2%}{_interval(scores)}"
+        self._run.outcome.message = f"{rate} over {count_of(scores.rows, 'row')}"
 
 
 def _interval(scores: Scores) -> str:

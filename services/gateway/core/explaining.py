@@ -15,7 +15,7 @@ from services.gateway.core.building import check_free, find_base, training_colum
 from services.gateway.core.changing import creation_target, insertion_target
 from services.gateway.core.checking import check_insert
 from services.gateway.core.converting import conversion_schema, embedding_dimension
-from services.gateway.core.evaluating import evaluation_task
+from services.gateway.core.evaluating import evaluation_schema, evaluation_task
 from services.gateway.core.explaining_beams import explained_beam
 from services.gateway.core.explaining_changes import change_steps
 from services.gateway.core.families import require_hearing, require_wishes
@@ -54,7 +54,7 @@ from services.gateway.core.records import ModelVersion, Rows
 from services.gateway.core.run import Run
 from services.gateway.core.searching import explained_manner, search_schema
 from services.gateway.core.searching_nearest import explained_nearest_search, nearest_search_schema
-from services.gateway.core.slicing import explained_slices
+from services.gateway.core.slicing import Slices
 from services.gateway.core.transcript_columns import transcript_fields
 
 _NO_COLUMNS = pa.schema([])
@@ -93,7 +93,9 @@ async def explain(run: Run, statement: Statement) -> Explained:
             return await _explain_nearest_search(run, statement)
         case Unavailable():
             raise not_available(statement)
-        case Evaluate() | BuildModel() | PrintAudio():
+        case Evaluate():
+            return await _explain_evaluate(run, statement)
+        case BuildModel() | PrintAudio():
             return Explained(steps=await _media_steps(run, statement), schema=_NO_COLUMNS)
         case CreateTableAs() | Insert():
             target = (
@@ -161,6 +163,22 @@ def _added(statement: Predict) -> str:
     return f"{names} (the {readings} best readings)" if readings > 1 else names
 
 
+async def _explain_evaluate(run: Run, statement: Evaluate) -> Explained:
+    inner = await _explain_query(run, statement.query)
+    evaluation_task(run.text, statement, inner.schema)
+    slices = Slices(run.text, statement, inner.schema)
+    schema = evaluation_schema(statement, inner.schema, slices)
+    model = await _hearing(run, statement.model)
+    beam = await explained_beam(run, statement)
+    answer = "answer each row with its errors" if statement.per_row else f"count the errors{slices.explained}"
+    steps = [
+        f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
+        f"{_in_precision(statement)}{beam}",
+        f"compare with the texts in column '{statement.text_col}' and {answer}",
+    ]
+    return Explained(steps=[*inner.steps, *steps], schema=schema)
+
+
 async def _explain_convert(run: Run, statement: Convert) -> Explained:
     inner = await _explain_query(run, statement.query)
     conversion_schema(run.text, statement, inner.schema, dimension=1)
@@ -198,19 +216,9 @@ async def _explain_search(run: Run, statement: SearchKeyword) -> Explained:
     return Explained(steps=[*inner.steps, step], schema=schema)
 
 
-async def _media_steps(run: Run, statement: Evaluate | BuildModel | PrintAudio) -> list[str]:
+async def _media_steps(run: Run, statement: BuildModel | PrintAudio) -> list[str]:
     inner = await _explain_query(run, statement.query)
     match statement:
-        case Evaluate():
-            evaluation_task(run.text, statement, inner.schema)
-            model = await _hearing(run, statement.model)
-            beam = await explained_beam(run, statement)
-            steps = [
-                f"transcribe the recordings in column '{statement.audio_col}' with model {model.full_name}"
-                f"{_in_precision(statement)}{beam}",
-                f"compare with the texts in column '{statement.text_col}' and count the errors"
-                f"{explained_slices(run.text, statement, inner.schema)}",
-            ]
         case BuildModel():
             steps = await _build_steps(run, statement, inner.schema)
         case PrintAudio():

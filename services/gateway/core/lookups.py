@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 
 from services.gateway.core.converting import open_conversion
+from services.gateway.core.evaluating import open_evaluation
 from services.gateway.core.listing import (
     open_description,
     open_jobs,
@@ -15,6 +16,7 @@ from services.gateway.core.plan_upkeep import ShowLoadedModels, ShowTranscripts
 from services.gateway.core.plans import (
     Convert,
     DescribeModel,
+    Evaluate,
     ListNames,
     Lookup,
     Predict,
@@ -42,6 +44,8 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
             return open_query(run, statement)
         case Predict():
             return open_prediction(run, statement)
+        case Evaluate():
+            return open_evaluation(run, statement)
         case Convert():
             return open_conversion(run, statement)
         case SearchKeyword():
@@ -64,7 +68,7 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
 
 def open_nested(run: Run, statement: Statement) -> AbstractAsyncContextManager[Rows]:
     """The rows of a statement that stands in another; the parser lets only some of them stand there."""
-    rows_of = Predict | Convert | SearchKeyword | SearchNearest
+    rows_of = Predict | Evaluate | Convert | SearchKeyword | SearchNearest
     allowed = Query | rows_of | ListNames | ShowModelVersions | ShowTableVersions
     if isinstance(statement, allowed):
         return open_lookup(run, statement)

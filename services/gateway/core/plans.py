@@ -197,6 +197,7 @@ class Evaluate:
     beam: BeamSearch | None = None
     slice_by: Sequence[str] = ()
     resample_by: str = ""
+    per_row: bool = False
     kind: str = "EVALUATE"
 
 
@@ -307,6 +308,7 @@ Lookup: TypeAlias = (
     Query
     | UpkeepLookup
     | Predict
+    | Evaluate
     | Convert
     | SearchNearest
     | SearchKeyword
@@ -336,7 +338,7 @@ Change: TypeAlias = (
 )
 """Statements that change what is stored."""
 
-Statement: TypeAlias = Lookup | Change | PrintAudio | BuildModel | ShowBuild | Evaluate | Unavailable
+Statement: TypeAlias = Lookup | Change | PrintAudio | BuildModel | ShowBuild | Unavailable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.gateway.core.comparisons import TextComparison, TextPair
 from services.gateway.core.copy_records import CopyExplanation, CopyProgress, CopyResult
 from services.gateway.core.plan_changes import AlterTable, Copy
 from services.gateway.core.plan_parts import Detail, TableAtVersion
@@ -257,6 +258,10 @@ class Trainer(Protocol):
 
     async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Evaluated:
         """Count the errors of all rows."""
+        ...
+
+    async def compare(self, pairs: Sequence[TextPair]) -> Sequence[TextComparison]:
+        """The errors of each pair, in their order; 64 pairs at most."""
         ...
 
     async def upload(self, request: UploadRequest) -> ModelVersion:

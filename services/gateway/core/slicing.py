@@ -64,6 +64,14 @@ class Slices:
             for values, number in self._numbers.items()
         }
 
+    @property
+    def explained(self) -> str:
+        """What is counted apart, and what the intervals are drawn from, in words."""
+        apart = f", also apart for each value of {_quoted(self.names)}" if self.names else ""
+        resampled = self._statement.resample_by
+        units = f"groups of rows with one '{resampled}'" if resampled else "rows"
+        return f"{apart}; draw the confidence intervals from {units}"
+
     def _number(self, values: Values) -> int:
         if values not in self._numbers and len(self._numbers) == MOST_SLICES:
             message = (
@@ -72,14 +80,6 @@ class Slices:
             )
             raise _refusal(self._text, self._statement, message)
         return self._numbers.setdefault(values, len(self._numbers))
-
-
-def explained_slices(text: str, statement: Evaluate, schema: pa.Schema) -> str:
-    """What is counted apart, and what the intervals are drawn from, in words; the columns are checked."""
-    slices = Slices(text, statement, schema)
-    apart = f", also apart for each value of {_quoted(slices.names)}" if slices.names else ""
-    units = f"groups of rows with one '{statement.resample_by}'" if statement.resample_by else "rows"
-    return f"{apart}; draw the confidence intervals from {units}"
 
 
 def _column(text: str, statement: Evaluate, schema: pa.Schema, name: str, purpose: str) -> int | None:

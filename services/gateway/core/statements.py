@@ -2,7 +2,6 @@
 
 from services.gateway.core.building import run_build
 from services.gateway.core.changing import run_change
-from services.gateway.core.evaluating import run_evaluate
 from services.gateway.core.events import Done, Started
 from services.gateway.core.explaining import explanation_table
 from services.gateway.core.lookups import not_available, open_lookup
@@ -55,12 +54,12 @@ async def run_statement(run: Run) -> None:
 def _summary(statement: Statement, outcome: Outcome) -> str:
     """How many rows there are, and which checkpoint read them where one did."""
     rows, model = count_of(outcome.rows, "row"), outcome.model
-    if model is None or not isinstance(statement, Predict | Convert | SearchAudio | SearchText):
+    if model is None or not isinstance(statement, Predict | Evaluate | Convert | SearchAudio | SearchText):
         return rows
     origin = f" ({model.origin})" if model.origin else ""
     verb = "compared"
-    if isinstance(statement, Predict | Convert):
-        verb = "transcribed" if isinstance(statement, Predict) else "embedded"
+    if isinstance(statement, Predict | Evaluate | Convert):
+        verb = "embedded" if isinstance(statement, Convert) else "transcribed"
     return f"{rows}, {verb} by {model.full_name}{origin}"
 
 
@@ -81,8 +80,6 @@ async def _run(run: Run, statement: Statement) -> None:
         raise not_available(statement)
     if isinstance(statement, BuildModel):
         await run_build(run, statement)
-    elif isinstance(statement, Evaluate):
-        await run_evaluate(run, statement)
     elif isinstance(statement, PrintAudio):
         await run_print(run, statement)
     elif isinstance(statement, ShowBuild):

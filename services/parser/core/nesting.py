@@ -4,13 +4,14 @@ from services.parser.core.faults import fault, nearest, quoted
 from services.parser.core.fragment import Fragment
 
 MAX_NESTING = 16
-NESTABLE = ("LIST", "PREDICT", "CONVERT", "SEARCH")
+NESTABLE = ("LIST", "PREDICT", "EVALUATE", "CONVERT", "SEARCH")
 QUERY_STARTS = ("SELECT", "WITH", "VALUES", "TABLE")
 
 # The second word tells a statement from a column of that name: `(list + 1)` is arithmetic.
 _SECOND_WORDS = {
     "LIST": ("MODEL", "TABLE", "THANOSQL"),
     "PREDICT": ("USING", "OPTIONS"),
+    "EVALUATE": ("USING", "OPTIONS"),
     "CONVERT": ("USING", "OPTIONS"),
     "SEARCH": ("AUDIO", "TEXT", "KEYWORD", "USING", "OPTIONS"),
     "SHOW": ("TABLE", "MODEL"),
@@ -23,8 +24,7 @@ _NEVER_NESTED = {
     "DELETE": ("FROM", "MODEL", "TRANSCRIPTS"),
     "DESCRIBE": ("MODEL",),
     "DROP": ("TABLE",),
-    "EVALUATE": ("USING",),
-    "EXPLAIN": (*QUERY_STARTS, *NESTABLE, "BUILD", "EVALUATE"),
+    "EXPLAIN": (*QUERY_STARTS, *NESTABLE, "BUILD"),
     "FIT": ("MODEL",),
     "GET": ("THANOSQL",),
     "INSERT": ("INTO",),
@@ -57,13 +57,13 @@ def refuse_misplaced(fragment: Fragment, index: int) -> None:
         index: Where a statement or a query begins.
 
     Raises:
-        ThanosqlError: A statement begins there that is none of LIST, SHOW ... VERSIONS, PREDICT, CONVERT and
-            SEARCH.
+        ThanosqlError: A statement begins there that is none of LIST, SHOW ... VERSIONS, PREDICT, EVALUATE,
+            CONVERT and SEARCH.
     """
     first, second = fragment.word_at(index), fragment.word_at(index + 1)
     copies = first == "COPY" and fragment.word_at(index + 2) in ("FROM", "OPTIONS")
     if copies or second in _NEVER_NESTED.get(first, ()):
-        label = first if copies or first in ("EXPLAIN", "EVALUATE") else f"{first} {second}"
+        label = first if copies or first == "EXPLAIN" else f"{first} {second}"
         message = f"{label} cannot be used inside another statement"
         raise fault(message, fragment.token_span(index), expected=["a query", *map(quoted, NESTABLE)])
 

@@ -72,6 +72,7 @@ class OptionSet(Generic[Made]):
         ignores: Options that are understood here and change nothing.
         needs: Options that must be given.
         depends: Options that mean nothing unless one of others is given too.
+        excludes: Options that, once they are True, leave others without a meaning.
     """
 
     label: str
@@ -80,6 +81,7 @@ class OptionSet(Generic[Made]):
     ignores: frozenset[str] = frozenset()
     needs: tuple[str, ...] = ()
     depends: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    excludes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,6 +115,7 @@ class OptionSet(Generic[Made]):
                 raise self._unknown(option)
         self._require(values, place)
         self._require_others(values, seen)
+        self._refuse_excluded(values, seen)
         return self.make(**values), tuple(notices)
 
     def _require(self, values: Mapping[str, object], place: Span) -> None:
@@ -129,6 +132,13 @@ class OptionSet(Generic[Made]):
                 message = f"option '{name}' means nothing without {needed}"
                 place, expected = seen[name].name.span, [f"{other}=..." for other in others]
                 raise fault(message, place, reason=Reason.MISSING_OPTION, expected=expected)
+
+    def _refuse_excluded(self, values: Mapping[str, object], seen: Mapping[str, GivenOption]) -> None:
+        for name, others in self.excludes.items():
+            meaningless = [other for other in others if other in values and values.get(name) is True]
+            if meaningless:
+                message = f"option '{meaningless[0]}' means nothing with {name}=True; leave one of them out"
+                raise fault(message, seen[meaningless[0]].name.span, reason=Reason.INVALID_OPTION_VALUE)
 
     def _ignored(self, option: GivenOption) -> Notice:
         message = f"option '{option.name.text}' has no effect in {self.label}"
@@ -248,10 +258,12 @@ EVALUATE = OptionSet(
         "reuse": BooleanType(),
         "slice_by": ColumnsType(most=8),
         "resample_by": _COLUMN,
+        "per_row": BooleanType(),
         **_BEAM,
     },
     ignores=_TRAINING_ONLY | {"result_col"},
     depends=_BEAM_DEPENDS,
+    excludes={"per_row": ("slice_by", "resample_by")},
 )
 CONVERT = OptionSet(
     label="CONVERT",

@@ -125,7 +125,8 @@ class PredictOptions:
 class EvaluateOptions:
     """Options of EVALUATE; the precision as for PREDICT.
 
-    Each slice has scores of its own, and rows with one value of `resample_by` are drawn together.
+    Each slice has scores of its own, and rows with one value of `resample_by` are drawn together;
+    neither means anything where the rows are answered.
     """
 
     audio_col: str = "audio_path"
@@ -135,6 +136,7 @@ class EvaluateOptions:
     reuse: bool = False
     slice_by: tuple[str, ...] = ()
     resample_by: str | None = None
+    per_row: bool = False
     beam: BeamOptions | None = None
 
 

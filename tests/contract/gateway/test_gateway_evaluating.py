@@ -82,3 +82,55 @@ async def test_explain_tells_slices_and_groups(world: World) -> None:
     assert "also apart for each value of 'speaker'" in step
     assert "from groups of rows with one 'speaker'" in step
     assert not world.trainer.scored
+
+
+async def test_rows_tell_their_errors_and_where_the_texts_differ(world: World) -> None:
+    _put_calls(world, speaker=["ann"] * 5, wer=["old"] * 5)
+    answer = await world.client.succeed(
+        f"EVALUATE USING {MODEL} OPTIONS(per_row=True, batch_size=2) AS SELECT * FROM calls"
+    )
+    assert list(answer.rows[0])[:4] == ["audio_path", "text", "speaker", "predicted"]
+    assert [row["wer"] for row in answer.rows] == [0.0, 0.0, 1.0, 1.0, None]
+    assert [row["reference_words"] for row in answer.rows] == [2, 2, 1, 1, None]
+    assert answer.rows[2]["difference"] == "[wrong>heard 2.flac]"
+    assert answer.rows[4]["error"].startswith("TEXT_EMPTY")
+    assert [row["error"] for row in answer.rows[:4]] == [None] * 4
+    assert answer.done.row_errors == 1
+    assert any("take the place of the query's 'wer'" in notice for notice in answer.notices)
+    assert answer.done.message.startswith("5 rows, transcribed by")
+
+
+async def test_a_text_without_words_fails_its_row_alone(world: World) -> None:
+    world.storage.put_table("calls", {"audio_path": ["0.flac", "1.flac"], "text": ["...", "heard 1.flac"]})
+    answer = await world.client.succeed(
+        f"EVALUATE USING {MODEL} OPTIONS(per_row=True) AS SELECT * FROM calls"
+    )
+    assert [(row["predicted"], row["wer"]) for row in answer.rows] == [
+        ("heard 0.flac", None),
+        ("heard 1.flac", 0.0),
+    ]
+    assert answer.rows[0]["error"] == "TEXT_EMPTY: no word"
+    assert [(e.row, e.reason) for e in answer.of("row_errors")[0].errors] == [(0, "TEXT_EMPTY")]
+
+
+async def test_many_rows_are_compared_in_parts(world: World) -> None:
+    paths = [f"{n}.flac" for n in range(150)]
+    world.storage.put_table("calls", {"audio_path": paths, "text": [f"heard {path}" for path in paths]})
+    answer = await world.client.succeed(
+        f"EVALUATE USING {MODEL} OPTIONS(per_row=True, batch_size=150) AS SELECT * FROM calls"
+    )
+    assert {row["wer"] for row in answer.rows} == {0.0}
+    assert world.trainer.compared_at_once == [64, 64, 22]
+
+
+async def test_an_evaluation_stands_where_a_table_may(world: World) -> None:
+    _put_calls(world)
+    rows = f"(EVALUATE USING {MODEL} OPTIONS(per_row=True) AS SELECT * FROM calls)"
+    await world.client.succeed(f"CREATE TABLE kept AS {rows}")
+    assert world.storage.tables["kept"].num_rows == 5
+    nested = await world.client.succeed(f"SELECT * FROM (EVALUATE USING {MODEL} AS SELECT * FROM calls)")
+    assert nested.rows[0]["wer"] == 0.5
+    assert not nested.done.HasField("scores")
+    inner = "EVALUATE USING Wav2Vec2En OPTIONS(per_row=True) AS SELECT * FROM calls"
+    explained = await world.client.succeed(f"EXPLAIN SELECT difference FROM ({inner})")
+    assert "answer each row with its errors" in explained.rows[2]["what"]

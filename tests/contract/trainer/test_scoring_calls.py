@@ -11,7 +11,7 @@ from services.trainer.app import build
 from services.trainer.settings import TrainerSettings
 from thanosql.v1 import trainer_pb2, trainer_pb2_grpc
 from thanosql_runtime.errors import Reason
-from thanosql_runtime.status import from_rpc_error
+from thanosql_runtime.status import from_rpc_error, from_status
 from thanosql_runtime.testing import peer_channel, serving
 
 if TYPE_CHECKING:
@@ -78,3 +78,24 @@ async def test_slices_and_groups_are_scored(stub: "Stub") -> None:
     assert (first.slice, first.scores.wer, first.scores.wer_low, first.scores.wer_high) == (0, 0.25, 0.0, 0.5)
     assert (second.slice, second.scores.wer, second.scores.rows) == (7, 1.0, 1)
     assert not second.scores.HasField("wer_low")
+
+
+async def test_pairs_are_compared_each_for_itself(stub: "Stub") -> None:
+    pair = trainer_pb2.TextPair
+    request = trainer_pb2.CompareTextsRequest(
+        pairs=[
+            pair(reference="The cat sat on the mat.", hypothesis="A CAT SAT THE MAT NOW"),
+            pair(reference="...", hypothesis="A"),
+        ]
+    )
+    first, second = (await stub.CompareTexts(request)).comparisons
+    assert (first.substitutions, first.deletions, first.insertions, first.reference_words) == (1, 1, 1, 6)
+    assert first.difference == "[THE>A] CAT SAT [-ON] THE MAT [+NOW]"
+    assert from_status(second.status).reason is Reason.TEXT_EMPTY
+
+
+async def test_too_many_pairs_are_refused(stub: "Stub") -> None:
+    pairs = [trainer_pb2.TextPair(reference="A", hypothesis="A")] * 65
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.CompareTexts(trainer_pb2.CompareTextsRequest(pairs=pairs))
+    assert from_rpc_error(caught.value, "trainer").reason is Reason.INVALID_ARGUMENT

@@ -156,7 +156,7 @@ PREDICT USING m AS 'SELECT * FROM t'
 PREDICT USING m AS ()
 --| error: a query is missing
 --|   line 1  |   PREDICT USING m AS ()
---|           |                      ^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--|           |                      ^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# two models

@@ -2,35 +2,28 @@
 SELECT * FROM (BUILD MODEL m USING b AS SELECT * FROM t)
 --| error: BUILD MODEL cannot be used inside another statement
 --|   line 1  |   SELECT * FROM (BUILD MODEL m USING b AS SELECT * FROM t)
---|           |                  ^^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--|           |                  ^^^^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# COPY inside a query
 SELECT * FROM (COPY t FROM 'a.csv')
 --| error: COPY cannot be used inside another statement
 --|   line 1  |   SELECT * FROM (COPY t FROM 'a.csv')
---|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
---| SYNTAX_ERROR
-
---# EVALUATE inside a query
-SELECT wer FROM (EVALUATE USING m AS SELECT * FROM t)
---| error: EVALUATE cannot be used inside another statement
---|   line 1  |   SELECT wer FROM (EVALUATE USING m AS SELECT * FROM t)
---|           |                    ^^^^^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# DROP after AS
 PRINT AUDIO AS DROP TABLE t
 --| error: DROP TABLE cannot be used inside another statement
 --|   line 1  |   PRINT AUDIO AS DROP TABLE t
---|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# COPY after AS
 CREATE TABLE t AS COPY u FROM 'a.csv'
 --| error: COPY cannot be used inside another statement
 --|   line 1  |   CREATE TABLE t AS COPY u FROM 'a.csv'
---|           |                     ^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--|           |                     ^^^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# no parentheses

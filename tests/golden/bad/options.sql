@@ -362,6 +362,20 @@ EVALUATE USING m OPTIONS(slice_by=['gender', 'Gender']) AS SELECT * FROM t
 --|           |                                      ^^^^^^^^
 --| INVALID_OPTION_VALUE
 
+--# slices of rows
+EVALUATE USING m OPTIONS(slice_by='gender', per_row=True) AS SELECT * FROM t
+--| error: option 'slice_by' means nothing with per_row=True; leave one of them out
+--|   line 1  |   EVALUATE USING m OPTIONS(slice_by='gender', per_row=True) AS SELECT * FROM t
+--|           |                            ^^^^^^^^
+--| INVALID_OPTION_VALUE
+
+--# groups of rows
+EVALUATE USING m OPTIONS(per_row=True, resample_by='gender') AS SELECT * FROM t
+--| error: option 'resample_by' means nothing with per_row=True; leave one of them out
+--|   line 1  |   EVALUATE USING m OPTIONS(per_row=True, resample_by='gender') AS SELECT * FROM t
+--|           |                                          ^^^^^^^^^^^
+--| INVALID_OPTION_VALUE
+
 --# slices are for evaluations
 PREDICT USING m OPTIONS(slice_by='gender') AS SELECT * FROM t
 --| error: unknown option 'slice_by' for PREDICT; it belongs to EVALUATE

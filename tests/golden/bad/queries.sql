@@ -117,7 +117,7 @@ SELECT * INTO u FROM t
 WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d
 --| error: DELETE FROM cannot be used inside another statement
 --|   line 1  |   WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d
---|           |              ^^^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--|           |              ^^^^^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# a parameter

@@ -256,7 +256,7 @@ UNLOAD MODEL
 SELECT * FROM (SHOW LOADED MODELS)
 --| error: SHOW LOADED cannot be used inside another statement
 --|   line 1  |   SELECT * FROM (SHOW LOADED MODELS)
---|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--|           |                  ^^^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# transcripts go by version and not by version 0

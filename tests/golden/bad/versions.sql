@@ -142,7 +142,7 @@ RESTORE TABLE t TO VERSION '2'
 SELECT * FROM (RESTORE TABLE t TO VERSION 2)
 --| error: RESTORE TABLE cannot be used inside another statement
 --|   line 1  |   SELECT * FROM (RESTORE TABLE t TO VERSION 2)
---|           |                  ^^^^^^^ expected a query or 'LIST' or 'PREDICT' or 'CONVERT' or 'SEARCH'
+--|           |                  ^^^^^^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
 --| SYNTAX_ERROR
 
 --# RESTORE a model

@@ -229,8 +229,39 @@ EVALUATE USING m AS SELECT * FROM t WHERE id NOT IN (SELECT id FROM (PREDICT USI
 --|         tables: t
 --|       options: audio_col='audio_path', batch_size=16, result_col='predicted', language='auto', task='transcribe', precision=None, reuse=True, only_new=False, word_times=False, confidence=False, n_best=1
 --|       canonical: PREDICT USING m AS SELECT * FROM t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None, per_row=False
 --|   canonical: EVALUATE USING m AS SELECT * FROM t WHERE id NOT IN (SELECT id FROM (PREDICT USING m AS SELECT * FROM t) WHERE predicted = '')
+
+--# the rows of an evaluation, worst first
+SELECT text, difference FROM (EVALUATE USING m OPTIONS(per_row=True) AS SELECT * FROM t) ORDER BY wer DESC
+--| RunQuery
+--|   query: SELECT text, difference FROM (SELECT * FROM __nested_1) ORDER BY wer DESC NULLS FIRST
+--|     __nested_1: Evaluate
+--|       model: m
+--|       query: SELECT * FROM t
+--|         tables: t
+--|       options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None, per_row=True
+--|       canonical: EVALUATE USING m OPTIONS(per_row=True) AS SELECT * FROM t
+--|   canonical: SELECT text, difference FROM (EVALUATE USING m OPTIONS(per_row=True) AS SELECT * FROM t) ORDER BY wer DESC
+
+--# the scores of an evaluation
+SELECT wer FROM (EVALUATE USING m OPTIONS(slice_by='gender') AS SELECT * FROM t) WHERE gender = 'f'
+--| RunQuery
+--|   query: SELECT wer FROM (SELECT * FROM __nested_1) WHERE gender = 'f'
+--|     __nested_1: Evaluate
+--|       model: m
+--|       query: SELECT * FROM t
+--|         tables: t
+--|       options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=['gender'], resample_by=None, per_row=False
+--|       canonical: EVALUATE USING m OPTIONS(slice_by=['gender']) AS SELECT * FROM t
+--|   canonical: SELECT wer FROM (EVALUATE USING m OPTIONS(slice_by=['gender']) AS SELECT * FROM t) WHERE gender = 'f'
+
+--# a column called evaluate
+SELECT (evaluate + 1) AS more FROM t
+--| RunQuery
+--|   query: SELECT (evaluate + 1) AS more FROM t
+--|     tables: t
+--|   canonical: SELECT (evaluate + 1) AS more FROM t
 
 --# a string that looks like a nested statement
 SELECT '(PREDICT USING m AS SELECT 1)' FROM t

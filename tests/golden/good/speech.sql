@@ -40,7 +40,7 @@ EVALUATE USING m OPTIONS(reuse=True) AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=True, slice_by=[], resample_by=None
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=True, slice_by=[], resample_by=None, per_row=False
 --|   canonical: EVALUATE USING m OPTIONS(reuse=True) AS SELECT * FROM t
 
 --# predict with words, their times, confidence and several readings
@@ -97,7 +97,7 @@ EVALUATE USING m AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None, per_row=False
 --|   canonical: EVALUATE USING m AS SELECT * FROM t
 
 --# evaluate with options
@@ -106,9 +106,33 @@ EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4, epoch
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='path', text_col='words', batch_size=4, precision=None, reuse=False, slice_by=[], resample_by=None
+--|   options: audio_col='path', text_col='words', batch_size=4, precision=None, reuse=False, slice_by=[], resample_by=None, per_row=False
 --|   notice: 1:76 option 'epochs' has no effect in EVALUATE
 --|   canonical: EVALUATE USING m OPTIONS(audio_col='path', text_col='words', batch_size=4) AS SELECT * FROM t
+
+--# evaluate row by row
+EVALUATE USING m OPTIONS(per_row=True) AS SELECT * FROM t
+--| Evaluate
+--|   model: m
+--|   query: SELECT * FROM t
+--|     tables: t
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None, per_row=True
+--|   canonical: EVALUATE USING m OPTIONS(per_row=True) AS SELECT * FROM t
+
+--# keep an evaluation
+CREATE TABLE e AS EVALUATE USING m OPTIONS(per_row=True) AS SELECT * FROM t
+--| CreateTableAs
+--|   table: e
+--|   query: SELECT * FROM __nested_1
+--|     __nested_1: Evaluate
+--|       model: m
+--|       query: SELECT * FROM t
+--|         tables: t
+--|       options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None, per_row=True
+--|       canonical: EVALUATE USING m OPTIONS(per_row=True) AS SELECT * FROM t
+--|   or_replace: False
+--|   if_not_exists: False
+--|   canonical: CREATE TABLE e AS EVALUATE USING m OPTIONS(per_row=True) AS SELECT * FROM t
 
 --# evaluate by slices
 EVALUATE USING m OPTIONS(slice_by='speaker_id') AS SELECT * FROM t
@@ -116,7 +140,7 @@ EVALUATE USING m OPTIONS(slice_by='speaker_id') AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=['speaker_id'], resample_by=None
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=['speaker_id'], resample_by=None, per_row=False
 --|   canonical: EVALUATE USING m OPTIONS(slice_by=['speaker_id']) AS SELECT * FROM t
 
 --# evaluate by slices of several columns, speakers drawn together
@@ -125,7 +149,7 @@ EVALUATE USING m OPTIONS(slice_by=['gender', 'accent'], resample_by='speaker_id'
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=['gender', 'accent'], resample_by='speaker_id'
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=['gender', 'accent'], resample_by='speaker_id', per_row=False
 --|   canonical: EVALUATE USING m OPTIONS(slice_by=['gender', 'accent'], resample_by='speaker_id') AS SELECT * FROM t
 
 --# convert audio
@@ -258,7 +282,7 @@ EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision='bfloat16', reuse=False, slice_by=[], resample_by=None
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision='bfloat16', reuse=False, slice_by=[], resample_by=None, per_row=False
 --|   canonical: EVALUATE USING m OPTIONS(precision='bfloat16') AS SELECT * FROM t
 
 --# predict with a language model
@@ -297,6 +321,6 @@ EVALUATE USING m OPTIONS(language_model='lm/it''s.arpa', hotwords=['it''s']) AS 
 --|   model: m
 --|   query: SELECT * FROM t
 --|     tables: t
---|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None
+--|   options: audio_col='audio_path', text_col='text', batch_size=16, precision=None, reuse=False, slice_by=[], resample_by=None, per_row=False
 --|   beam: language_model="lm/it's.arpa", lm_weight=0.5, word_score=0.0, beam_width=64, hotwords=[("it's", None)], hotword_weight=8.0
 --|   canonical: EVALUATE USING m OPTIONS(language_model='lm/it''s.arpa', hotwords=['it''s']) AS SELECT * FROM t

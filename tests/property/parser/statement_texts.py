@@ -98,6 +98,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "BUILD MODEL <object> USING <version> OPTIONS(max_epochs=<small>, seed=<small>) AS <body>",
         "FIT MODEL <object> USING <version> OPTIONS(overwrite=<boolean>, text_col=<text>) AS <query>",
         "EVALUATE USING <version> OPTIONS(batch_size=<batch>) AS <body>",
+        "EVALUATE USING <version> OPTIONS(slice_by=[<text>], resample_by=<text>) AS <query>",
+        "EVALUATE USING <version> OPTIONS(per_row=<boolean>) AS <query>",
         "PRINT AUDIO AS <body>",
         "print image options(audio_col=<text>) as <query>",
         "UPLOAD MODEL <object> FROM <text>",
