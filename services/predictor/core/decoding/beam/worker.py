@@ -1,17 +1,22 @@
 """A decoding process: `python -m services.predictor.core.decoding.beam.worker`.
 
 Decoding holds Python's lock for most of its time, so that in the server it would stop every other caller. It
-reads orders from standard input, answers each on standard output, and ends when its parent does: the end of
-standard input is the sign. It runs at a lower priority than the server, whose models compute beside it.
+reads orders from standard input, answers each on standard output, and ends when its parent does, also amid an
+order: the end of standard input is the sign. It runs at a lower priority than the server, whose models
+compute beside it.
 """
 
+import errno
 import gzip
 import json
 import os
 import sys
+import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, BinaryIO, TypeVar, cast
 
 import numpy as np
@@ -37,6 +42,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 _KEPT = 4
 _NICENESS = 5
 _GZIP = b"\x1f\x8b"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _T = TypeVar("_T")
 
 
@@ -59,6 +65,8 @@ class Worker:
             return failure_out(failure)
         except MemoryError:
             return failure_out(error(Reason.OVERLOADED, "there was not enough memory to decode with"))
+        except OSError as problem:
+            return failure_out(_about_files(problem))
         except Exception as failure:  # noqa: BLE001 - told to the parent, which fails this row alone
             message = f"the decoding process failed unexpectedly ({type(failure).__name__}: {failure})"
             return failure_out(error(Reason.INTERNAL, message))
@@ -89,7 +97,7 @@ def compile_model(order: CompileOrder) -> None:
         file = cast(BinaryIO, gzip.GzipFile(fileobj=plain)) if compressed else plain
         try:
             read = ArpaReader(file, min(size_bytes, order.max_bytes), order.max_ngrams).read()
-        except (EOFError, OSError, gzip.BadGzipFile) as failure:
+        except (EOFError, zlib.error, gzip.BadGzipFile) as failure:
             raise error(Reason.INVALID_DATA, f"it cannot be decompressed ({failure})") from failure
     lexicon = build_lexicon(read.ngrams, read.words, order.vocabulary)
     if not len(lexicon.hashes):
@@ -100,13 +108,33 @@ def compile_model(order: CompileOrder) -> None:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Carry out orders until they end."""
+    """Carry out orders; ends the process where they end."""
+    orders: SimpleQueue[tuple[bytes, bytes]] = SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, orders), daemon=True).start()
     worker = Worker()
-    while header := requests.read(HEADER.size):
-        text_bytes, array_bytes = HEADER.unpack(header)
-        content = json.loads(requests.read(text_bytes))
-        answers.write(pack(worker.answer(content, requests.read(array_bytes))))
+    while True:
+        text, array = orders.get()
+        answer = pack(worker.answer(json.loads(text), array))
+        del text, array
+        answers.write(answer)
         answers.flush()
+
+
+def _listen(requests: BinaryIO, orders: "SimpleQueue[tuple[bytes, bytes]]") -> None:
+    """Read orders; their end ends the process at once, whatever it does: nobody waits for it any more."""
+    try:
+        while header := requests.read(HEADER.size):
+            text_bytes, array_bytes = HEADER.unpack(header)
+            orders.put((requests.read(text_bytes), requests.read(array_bytes)))
+    finally:
+        os._exit(0)
+
+
+def _about_files(problem: OSError) -> ThanosqlError:
+    # NumPy tells a write that fell short without a number.
+    room = "; make room on the server's disk" if problem.errno in (None, *_FULL) else ""
+    message = f"the server's disk did not read or write what it should: {problem.strerror or problem}{room}"
+    return error(Reason.STORE_UNAVAILABLE, message)
 
 
 def _kept(places: OrderedDict[str, _T], key: str, make: Callable[[], _T]) -> _T:
@@ -124,7 +152,10 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.nice(_NICENESS)
-    serve(sys.stdin.buffer, answers)
+    try:
+        serve(sys.stdin.buffer, answers)
+    except BrokenPipeError:
+        os._exit(0)  # the parent is gone
 
 
 if __name__ == "__main__":
