@@ -29,11 +29,13 @@ class CalibrationSpeech:
 
     Attributes:
         seen: What a model is rounded by.
-        unseen: What shows whether it still hears the same.
+        unseen: What shows whether it still hears the same; some of the same where there is little in all.
+        is_whole: Whether all that the model names could be read.
     """
 
     seen: list[Samples]
     unseen: list[Samples]
+    is_whole: bool
 
 
 class Calibrator:
@@ -52,17 +54,27 @@ class Calibrator:
         A recording that is gone, or has other bytes by now, is passed over.
         """
         named = read_calibration(files)
-        own = list(_enough(self._read(named, checkpoint), checkpoint.sample_rate_hz))
+        passed_over: list[CalibrationRecording] = []
+        own = list(_enough(self._read(named, passed_over, checkpoint), checkpoint.sample_rate_hz))
         _log.info("calibrating", named=len(named), readable=len(own))
-        if len(own) < _FEWEST:
-            own = [*own, *_pieces(checkpoint)]
-        return CalibrationSpeech(seen=[one for index, one in enumerate(own) if index % 4], unseen=own[::4])
+        is_whole = not passed_over
+        if len(own) >= _FEWEST:
+            seen = [one for index, one in enumerate(own) if index % 4]
+            return CalibrationSpeech(seen=seen, unseen=own[::4], is_whole=is_whole)
+        whole, *parts = _pieces(checkpoint)
+        return CalibrationSpeech(seen=[*own, whole, *parts], unseen=[*own, whole], is_whole=is_whole)
 
-    def _read(self, named: Iterable[CalibrationRecording], checkpoint: Checkpoint) -> Iterator[Samples]:
+    def _read(
+        self,
+        named: Iterable[CalibrationRecording],
+        passed_over: list[CalibrationRecording],
+        checkpoint: Checkpoint,
+    ) -> Iterator[Samples]:
         for recording in named:
             try:
                 yield _waveform(self._bytes(recording), checkpoint)
-            except (ThanosqlError, OSError) as failure:
+            except (ThanosqlError, OSError, ValueError) as failure:
+                passed_over.append(recording)
                 _log.warning("recording passed over", problem=str(failure))
 
     def _bytes(self, recording: CalibrationRecording) -> bytes:
@@ -91,8 +103,8 @@ def _waveform(content: bytes, checkpoint: Checkpoint) -> Samples:
 
 
 def _pieces(checkpoint: Checkpoint) -> list[Samples]:
-    """Speech of the tutorial: its end to judge by, the rest and all of it to round by."""
+    """Speech of the tutorial: all of it, which is three seconds, and its parts."""
     samples, _ = soundfile.read(SPEECH, dtype="float32")
     third = len(samples) // 3
-    pieces = [samples[-third:], samples, samples[: 2 * third], samples[third:]]
+    pieces = [samples, samples[: 2 * third], samples[third:]]
     return [normalise_waveform(piece) if checkpoint.do_normalize else piece for piece in pieces]

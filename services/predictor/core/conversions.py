@@ -10,8 +10,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,14 @@ class Conversion:
         runtime: Version of OpenVINO that made it.
         digests: SHA-256 of each file.
         verified: Precisions and processors for which it was compared with torch.
+        refused: Those for which it heard something else, and how much else.
     """
 
     folder: Path
     runtime: str
     digests: dict[str, str]
     verified: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def graph(self) -> Path:
@@ -101,11 +103,21 @@ class Conversions:
 
     def mark_verified(self, conversion: Conversion, what: str) -> None:
         """Write down that it was compared with torch, for a precision and a processor."""
-        marked = replace(conversion, verified=conversion.verified | {what})
+        self._write_anew(replace(conversion, verified=conversion.verified | {what}))
+
+    def mark_refused(self, conversion: Conversion, what: str, why: str) -> None:
+        """Write down that it heard something else than torch."""
+        self._write_anew(replace(conversion, refused={**conversion.refused, what: why}))
+
+    def remove(self, conversion: Conversion) -> None:
+        """Remove it, so that it is made anew."""
+        shutil.rmtree(conversion.folder)
+
+    def _write_anew(self, conversion: Conversion) -> None:
         fresh = conversion.folder / f".{uuid.uuid4().hex}"
         fresh.mkdir()
         try:
-            _write(fresh, marked)
+            _write(fresh, conversion)
             (fresh / _MANIFEST).replace(conversion.folder / _MANIFEST)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -138,6 +150,7 @@ def _read(folder: Path) -> Conversion | None:
             runtime=str(content["openvino"]),
             digests={str(name): str(digest) for name, digest in content["sha256"].items()},
             verified=frozenset(map(str, content["verified"])),
+            refused={str(what): str(why) for what, why in content.get("refused", {}).items()},
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -149,5 +162,6 @@ def _write(folder: Path, conversion: Conversion) -> None:
         "openvino": conversion.runtime,
         "sha256": conversion.digests,
         "verified": sorted(conversion.verified),
+        "refused": dict(conversion.refused),
     }
     (folder / _MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

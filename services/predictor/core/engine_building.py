@@ -132,8 +132,10 @@ class EngineBuilder:
         options = self._choice.options
         if self._choice.engine == "torch" and precision == INT8:
             notice = f"{options.dtype} serves in place of int8, for which OpenVINO is needed"
-        elif self._choice.engine == "torch":
+        elif self._choice.engine == "torch" or precision == "float32":
             options = replace(options, dtype=precision)
+        elif options.dtype != precision:
+            notice += f"; it computes in {options.dtype} in place of {precision}"
         engine = TorchEngine(load_checkpoint(files).model, options)
         _warm_up(engine, rate_hz)
         return Engines(labels=engine, scores=TorchScorer(engine), frames=TorchEmbedder(engine), notice=notice)

@@ -13,7 +13,7 @@ from services.predictor.core.conversions import Conversion, Conversions
 from services.predictor.core.openvino_engine import OpenVinoEngine, openvino_policy
 from services.predictor.core.openvino_runtime import CompiledModel, OpenVino
 from services.predictor.core.torch_manner import EngineOptions
-from services.predictor.core.verification import Bounds, verify
+from services.predictor.core.verification import Bounds, VerificationError, verify
 from thanosql_ctc.checkpoint import Checkpoint, load_checkpoint, load_facts
 from thanosql_ctc.quantising import input_ranges, rounded
 from thanosql_ctc.traceable_forward import TraceableForward
@@ -54,6 +54,10 @@ class OpenVinoBuilder:
         conversions = Conversions(self.runtime.version, f"-{INT8}" if rounds else "")
         conversion = conversions.find(files)
         proof = f"{self.options.dtype} on {self.runtime.processor}"
+        if rounds:  # what it must agree in is a setting
+            proof += f" in {self.bounds.same_labels:g} of the frames"
+        if conversion is not None and proof in conversion.refused:
+            raise VerificationError(conversion.refused[proof])
         checkpoint: Checkpoint | None = None
         speech: CalibrationSpeech | None = None
         if conversion is None or proof not in conversion.verified:
@@ -64,7 +68,11 @@ class OpenVinoBuilder:
             conversion = self._convert(conversions, files, _traceable(checkpoint, speech))
         compiled = self._compile(conversion)
         if checkpoint is not None:
-            self._verify(compiled, checkpoint, speech)
+            try:
+                self._verify(compiled, checkpoint, speech)
+            except VerificationError as refusal:
+                _keep_refusal(conversions, conversion, proof, speech, str(refusal))
+                raise
             conversions.mark_verified(conversion, proof)
         return self._engine(compiled, files, conversion)
 
@@ -92,6 +100,18 @@ class OpenVinoBuilder:
         parts = 2 if self.options.dtype == "bfloat16" else 1
         size_bytes = conversion.weights_bytes // parts
         return OpenVinoEngine(compiled, load_facts(files).config, self.options, size_bytes)
+
+
+def _keep_refusal(
+    conversions: Conversions, conversion: Conversion, proof: str, speech: CalibrationSpeech | None, why: str
+) -> None:
+    """Judge what was rounded once; what was rounded by less than there may be is made anew next time."""
+    if speech is None:
+        return
+    if speech.is_whole:
+        conversions.mark_refused(conversion, proof, why)
+    else:
+        conversions.remove(conversion)
 
 
 def _traceable(checkpoint: Checkpoint, speech: CalibrationSpeech | None) -> nn.Module:

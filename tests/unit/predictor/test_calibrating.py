@@ -56,6 +56,7 @@ def test_a_model_is_rounded_by_some_of_its_rows_and_judged_by_others(
     assert (len(speech.seen), len(speech.unseen)) == (6, 2)
     lengths = {len(waveform) for waveform in [*speech.seen, *speech.unseen]}
     assert len(lengths) == 8, "every row once"
+    assert speech.is_whole
 
 
 def test_rows_that_are_gone_changed_or_broken_are_passed_over(files: Path, checkpoint: Checkpoint) -> None:
@@ -68,6 +69,7 @@ def test_rows_that_are_gone_changed_or_broken_are_passed_over(files: Path, check
     write_calibration(files, named)
     speech = Calibrator(shelf).speech(files, checkpoint)
     assert len(speech.seen) + len(speech.unseen) == 4
+    assert not speech.is_whole
 
 
 def test_speech_of_our_own_helps_where_too_few_rows_are_left(files: Path, checkpoint: Checkpoint) -> None:
@@ -75,6 +77,22 @@ def test_speech_of_our_own_helps_where_too_few_rows_are_left(files: Path, checkp
     assert speech.seen
     assert speech.unseen
     assert all(len(waveform) > RATE_HZ / 2 for waveform in [*speech.seen, *speech.unseen])
+
+
+def test_a_path_that_no_file_can_have_is_passed_over(files: Path, checkpoint: Checkpoint) -> None:
+    class Disk(Shelf):
+        def open(self, path: str) -> BinaryIO:
+            return Path(path).open("rb")
+
+    write_calibration(files, [CalibrationRecording(audio_path="a\0b.wav", sha256="0" * 64)])
+    speech = Calibrator(Disk()).speech(files, checkpoint)
+    assert speech.seen
+    assert not speech.is_whole
+
+
+def test_a_list_without_end_is_read_only_so_far(tmp_path: Path) -> None:
+    write_calibration(tmp_path, [CalibrationRecording(audio_path="a.wav", sha256="0" * 64)] * 10_000)
+    assert len(read_calibration(tmp_path)) == 64
 
 
 def test_long_recordings_and_many_of_them_are_cut_short(files: Path, checkpoint: Checkpoint) -> None:

@@ -103,7 +103,19 @@ class RuntimeThatFailsIn(Float32Runtime):
 def find_speech(_files: Path, _checkpoint: Checkpoint) -> CalibrationSpeech:
     generator = np.random.default_rng(5)
     sounds = [generator.standard_normal(samples).astype(np.float32) for samples in (20_000, 9_000, 15_000)]
-    return CalibrationSpeech(seen=sounds[:2], unseen=sounds[2:])
+    return CalibrationSpeech(seen=sounds[:2], unseen=sounds[2:], is_whole=True)
+
+
+class SpeechOnOffer:
+    """Speech that counts how often it is asked for, and of which some may be away."""
+
+    def __init__(self, *, is_whole: bool) -> None:
+        self.is_whole = is_whole
+        self.asked = 0
+
+    def __call__(self, files: Path, checkpoint: Checkpoint) -> CalibrationSpeech:
+        self.asked += 1
+        return replace(find_speech(files, checkpoint), is_whole=self.is_whole)
 
 
 @pytest.fixture
@@ -400,7 +412,45 @@ def test_int8_is_rounded_once_and_verified_by_speech_that_it_did_not_see(tmp_pat
         assert (described(built), built.engines.notice) == ("openvino cpu int8", "")
     assert runtime.conversions == 0
     folder = tmp_path / "cache" / f"{record.fingerprint}.openvino-int8"
-    assert json.loads((folder / "manifest.json").read_text())["verified"] == [f"int8 on {runtime.processor}"]
+    assert json.loads((folder / "manifest.json").read_text())["verified"] == [
+        f"int8 on {runtime.processor} in 0.5 of the frames"
+    ]
+
+
+def int8_build(
+    runtime: OpenVino, files: Path, speech: SpeechOnOffer, error: float, same_labels: float = 0.0
+) -> None:
+    OpenVinoBuilder(
+        runtime=runtime,
+        options=replace(FLOAT32, dtype="int8"),
+        bounds=Bounds(error=error, same_labels=same_labels),
+        find_speech=speech,
+    ).build(files)
+
+
+def test_int8_that_was_refused_is_not_judged_again(files: Path) -> None:
+    runtime, speech = CountingRuntime(has_bfloat16=False), SpeechOnOffer(is_whole=True)
+    for _load in range(3):
+        with pytest.raises(VerificationError, match="its logits differ"):
+            int8_build(runtime, files, speech, error=-1.0)
+    assert (runtime.conversions, speech.asked) == (1, 1)
+
+
+def test_int8_is_rounded_anew_where_recordings_were_away(files: Path) -> None:
+    runtime, speech = CountingRuntime(has_bfloat16=False), SpeechOnOffer(is_whole=False)
+    for _load in range(2):
+        with pytest.raises(VerificationError):
+            int8_build(runtime, files, speech, error=-1.0)
+    assert (runtime.conversions, speech.asked) == (2, 2)
+
+
+def test_int8_is_judged_again_by_another_bound(files: Path) -> None:
+    runtime, speech = CountingRuntime(has_bfloat16=False), SpeechOnOffer(is_whole=True)
+    int8_build(runtime, files, speech, error=10.0)
+    int8_build(runtime, files, speech, error=10.0)
+    assert speech.asked == 1
+    int8_build(runtime, files, speech, error=10.0, same_labels=0.5)
+    assert (runtime.conversions, speech.asked) == (1, 2)
 
 
 def test_int8_hears_nearly_what_torch_hears(tmp_path: Path) -> None:
