@@ -337,4 +337,5 @@ _STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
     "show_loaded_models": lambda _message, _place: plan_upkeep.ShowLoadedModels(),
     "unload_model": lambda message, _place: plan_upkeep.UnloadModel(model=_name(message.model)),
     "cancel_job": lambda message, _place: plans.CancelJob(job_id=_name(message.job_id)),
+    "resume_job": lambda message, _place: plans.ResumeJob(job_id=_name(message.job_id)),
 }

@@ -75,6 +75,12 @@ class TrainerPeer:
         async for page in pages(self._stub.ListTrainingJobs, request, "trainer", self._timeout_s):
             yield [convert.job(message) for message in page.jobs]
 
+    async def resume(self, job_id: str) -> TrainingJob:
+        """See `Trainer.resume`."""
+        request = trainer_pb2.ResumeTrainingJobRequest(job_id=job_id)
+        with peer_call("trainer"):
+            return convert.job((await self._stub.ResumeTrainingJob(request, timeout=self._timeout_s)).job)
+
     async def cancel(self, job_id: str) -> TrainingJob:
         """See `Trainer.cancel`."""
         request = trainer_pb2.CancelTrainingJobRequest(job_id=job_id)

@@ -134,6 +134,8 @@ def _put_service(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
             message.show_job.job_id.CopyFrom(_name(statement.job_id))
         case plan.CancelJob():
             message.cancel_job.job_id.CopyFrom(_name(statement.job_id))
+        case plan.ResumeJob():
+            message.resume_job.job_id.CopyFrom(_name(statement.job_id))
         case plan.ShowTranscripts():
             message.show_transcripts.SetInParent()
         case plan.DeleteTranscripts(model=used):

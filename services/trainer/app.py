@@ -16,6 +16,7 @@ from services.trainer.core.journal import Journal
 from services.trainer.core.patience import Patience
 from services.trainer.core.pruning import JobRetention
 from services.trainer.core.registering import Registrar
+from services.trainer.core.resumption import ResumeRetention, Resumption
 from services.trainer.core.runner import WORKER_COMMAND, ProcessRunner
 from services.trainer.core.saving import Saver
 from services.trainer.core.uploading.uploads import CHECK_COMMAND, TEXTS_ONLY, Checkers, Uploads
@@ -111,6 +112,10 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
     )
     opened, blocking = open_objects(objects), Blocking(executor)
     store, registrar = opened.store, Registrar(catalog)
+    kept = ResumeRetention(
+        keep_s=settings.keep_resumable_h * _HOUR_S, most_bytes=settings.max_resumable_bytes
+    )
+    resumption = Resumption(board, journal, kept)
     parts = FlowParts(
         board=board,
         journal=journal,
@@ -119,6 +124,7 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         store=store,
         runner=runner,
         saver=Saver(store, registrar, blocking),
+        resumption=resumption,
         patience=Patience(board, outage_limit_s=settings.outage_limit_s),
         blocking=blocking,
         worker=settings.worker(),
@@ -135,6 +141,7 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         JobFlow(parts),
         catalog,
         holding,
+        resumption=resumption,
         limits=limits,
     )
     # Of their own: a large checkpoint must not keep jobs from their files.

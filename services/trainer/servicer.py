@@ -70,6 +70,13 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         job = await self._jobs.cancel(request.job_id)
         return trainer_pb2.CancelTrainingJobResponse(job=job_to_message(job))
 
+    async def ResumeTrainingJob(
+        self, request: trainer_pb2.ResumeTrainingJobRequest, context: _Context
+    ) -> trainer_pb2.ResumeTrainingJobResponse:
+        """Let an ended job go on."""
+        job = await self._jobs.resume(request.job_id)
+        return trainer_pb2.ResumeTrainingJobResponse(job=job_to_message(job))
+
     async def Evaluate(
         self, request_iterator: AsyncIterator[trainer_pb2.EvaluateRequest], context: _Context
     ) -> trainer_pb2.EvaluateResponse:

@@ -61,6 +61,12 @@ class TrainerSettings(Settings):
     max_kept_jobs: int = Field(
         default=1000, ge=1, description="ended jobs kept; the oldest beyond them go before their time"
     )
+    keep_resumable_h: float = Field(
+        default=72.0, ge=0, description="hours that a failed or cancelled job can be resumed"
+    )
+    max_resumable_bytes: int = Field(
+        default=32 << 30, ge=0, description="files kept of all such jobs; the oldest go before their time"
+    )
     max_model_bytes: int = Field(
         default=16 << 30, ge=1 << 20, description="largest checkpoint that UPLOAD MODEL takes"
     )

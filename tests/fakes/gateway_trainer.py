@@ -115,6 +115,14 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
         job.state = _State.STATE_CANCELLED
         return trainer_pb2.CancelTrainingJobResponse(job=job)
 
+    async def ResumeTrainingJob(self, request: Any, context: Any) -> trainer_pb2.ResumeTrainingJobResponse:
+        job = self._job(request.job_id)
+        if job.state == _State.STATE_SUCCEEDED:
+            raise error(Reason.INVALID_ARGUMENT, "it has succeeded")
+        job.state = _State.STATE_QUEUED
+        job.notices.add(message="the job was resumed, and goes on from its checkpoint at step 3")
+        return trainer_pb2.ResumeTrainingJobResponse(job=job)
+
     async def UploadModel(self, request: Any, context: Any) -> trainer_pb2.UploadModelResponse:
         if self.refuses_with is not None:
             raise self.refuses_with

@@ -76,6 +76,15 @@ def _kept(_folder: Path, argument: str) -> None:
     _tell(kind="kept", step=int(argument))
 
 
+def _keep(folder: Path, argument: str) -> None:
+    """Write what looks like a checkpoint, and tell of it."""
+    checkpoint = folder / "checkpoints" / f"{int(argument):06d}"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    (checkpoint / "state.json").write_text(json.dumps({"steps": int(argument)}))
+    (checkpoint / "manifest.json").write_text("{}")
+    _kept(folder, argument)
+
+
 def _notice(_folder: Path, argument: str) -> None:
     _tell(kind="notice", message=argument)
 
@@ -116,6 +125,7 @@ _ACTIONS: dict[str, Any] = {
     "first": _first,
     "die": _die,
     "kept": _kept,
+    "keep": _keep,
     "notice": _notice,
     "deaf": _deaf,
     "silent": _silent,

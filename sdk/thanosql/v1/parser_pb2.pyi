@@ -271,6 +271,7 @@ class Plan(_message.Message):
     SHOW_LOADED_MODELS_FIELD_NUMBER: _builtins.int
     UNLOAD_MODEL_FIELD_NUMBER: _builtins.int
     SHOW_BUILD_FIELD_NUMBER: _builtins.int
+    RESUME_JOB_FIELD_NUMBER: _builtins.int
     canonical_text: _builtins.str
     """The statement written in its canonical form."""
     explain: _builtins.bool
@@ -407,6 +408,10 @@ class Plan(_message.Message):
     def show_build(self) -> Global___ShowBuildPlan:
         """SHOW BUILD."""
 
+    @_builtins.property
+    def resume_job(self) -> Global___ResumeJobPlan:
+        """RESUME JOB."""
+
     def __init__(
         self,
         *,
@@ -445,12 +450,13 @@ class Plan(_message.Message):
         show_loaded_models: Global___ShowLoadedModelsPlan | None = ...,
         unload_model: Global___UnloadModelPlan | None = ...,
         show_build: Global___ShowBuildPlan | None = ...,
+        resume_job: Global___ResumeJobPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_build", b"show_build", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "resume_job", b"resume_job", "search", b"search", "show_build", b"show_build", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "search", b"search", "show_build", b"show_build", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "resume_job", b"resume_job", "search", b"search", "show_build", b"show_build", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model", "show_transcripts", "delete_transcripts", "show_loaded_models", "unload_model", "show_build"]  # noqa: Y015
+    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model", "show_transcripts", "delete_transcripts", "show_loaded_models", "unload_model", "show_build", "resume_job"]  # noqa: Y015
     _WhichOneofArgType_statement: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_statement) -> _WhichOneofReturnType_statement | None: ...
 
@@ -1676,6 +1682,30 @@ class CancelJobPlan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelJobPlan: _TypeAlias = CancelJobPlan  # noqa: Y015
+
+@_typing.final
+class ResumeJobPlan(_message.Message):
+    """RESUME JOB 'id'."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job_id(self) -> Global___Name:
+        """The job."""
+
+    def __init__(
+        self,
+        *,
+        job_id: Global___Name | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeJobPlan: _TypeAlias = ResumeJobPlan  # noqa: Y015
 
 @_typing.final
 class ShowTranscriptsPlan(_message.Message):

@@ -60,6 +60,11 @@ class TrainerServiceStub:
                 request_serializer=thanosql_dot_v1_dot_trainer__pb2.CancelTrainingJobRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_trainer__pb2.CancelTrainingJobResponse.FromString,
                 _registered_method=True)
+        self.ResumeTrainingJob = channel.unary_unary(
+                '/thanosql.v1.TrainerService/ResumeTrainingJob',
+                request_serializer=thanosql_dot_v1_dot_trainer__pb2.ResumeTrainingJobRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_trainer__pb2.ResumeTrainingJobResponse.FromString,
+                _registered_method=True)
         self.Evaluate = channel.stream_unary(
                 '/thanosql.v1.TrainerService/Evaluate',
                 request_serializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateRequest.SerializeToString,
@@ -116,6 +121,14 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResumeTrainingJob(self, request, context):
+        """Lets a job that failed or was cancelled go on from its newest checkpoint; its state becomes QUEUED. One that has
+        not ended stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Evaluate(self, request_iterator, context):
         """Counts the errors of transcripts against references.
         """
@@ -164,6 +177,11 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.CancelTrainingJob,
                     request_deserializer=thanosql_dot_v1_dot_trainer__pb2.CancelTrainingJobRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_trainer__pb2.CancelTrainingJobResponse.SerializeToString,
+            ),
+            'ResumeTrainingJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeTrainingJob,
+                    request_deserializer=thanosql_dot_v1_dot_trainer__pb2.ResumeTrainingJobRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_trainer__pb2.ResumeTrainingJobResponse.SerializeToString,
             ),
             'Evaluate': grpc.stream_unary_rpc_method_handler(
                     servicer.Evaluate,
@@ -317,6 +335,33 @@ class TrainerService:
             '/thanosql.v1.TrainerService/CancelTrainingJob',
             thanosql_dot_v1_dot_trainer__pb2.CancelTrainingJobRequest.SerializeToString,
             thanosql_dot_v1_dot_trainer__pb2.CancelTrainingJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeTrainingJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.TrainerService/ResumeTrainingJob',
+            thanosql_dot_v1_dot_trainer__pb2.ResumeTrainingJobRequest.SerializeToString,
+            thanosql_dot_v1_dot_trainer__pb2.ResumeTrainingJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,10 @@ class TrainerServiceStub:
     """Sends the job now and at every change until it has ended; dropping the call leaves the job alone."""
     CancelTrainingJob: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.CancelTrainingJobRequest, _trainer_pb2.CancelTrainingJobResponse]
     """Stops a job; its state becomes CANCELLED once its process has ended."""
+    ResumeTrainingJob: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.ResumeTrainingJobRequest, _trainer_pb2.ResumeTrainingJobResponse]
+    """Lets a job that failed or was cancelled go on from its newest checkpoint; its state becomes QUEUED. One that has
+    not ended stays as it is.
+    """
     Evaluate: _grpc.StreamUnaryMultiCallable[_trainer_pb2.EvaluateRequest, _trainer_pb2.EvaluateResponse]
     """Counts the errors of transcripts against references."""
     CompareTexts: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.CompareTextsRequest, _trainer_pb2.CompareTextsResponse]
@@ -65,6 +69,10 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     """Sends the job now and at every change until it has ended; dropping the call leaves the job alone."""
     CancelTrainingJob: _aio.UnaryUnaryMultiCallable[_trainer_pb2.CancelTrainingJobRequest, _trainer_pb2.CancelTrainingJobResponse]  # type: ignore[assignment]
     """Stops a job; its state becomes CANCELLED once its process has ended."""
+    ResumeTrainingJob: _aio.UnaryUnaryMultiCallable[_trainer_pb2.ResumeTrainingJobRequest, _trainer_pb2.ResumeTrainingJobResponse]  # type: ignore[assignment]
+    """Lets a job that failed or was cancelled go on from its newest checkpoint; its state becomes QUEUED. One that has
+    not ended stays as it is.
+    """
     Evaluate: _aio.StreamUnaryMultiCallable[_trainer_pb2.EvaluateRequest, _trainer_pb2.EvaluateResponse]  # type: ignore[assignment]
     """Counts the errors of transcripts against references."""
     CompareTexts: _aio.UnaryUnaryMultiCallable[_trainer_pb2.CompareTextsRequest, _trainer_pb2.CompareTextsResponse]  # type: ignore[assignment]
@@ -114,6 +122,16 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trainer_pb2.CancelTrainingJobResponse, _abc.Awaitable[_trainer_pb2.CancelTrainingJobResponse]]:
         """Stops a job; its state becomes CANCELLED once its process has ended."""
+
+    @_abc_1.abstractmethod
+    def ResumeTrainingJob(
+        self,
+        request: _trainer_pb2.ResumeTrainingJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.ResumeTrainingJobResponse, _abc.Awaitable[_trainer_pb2.ResumeTrainingJobResponse]]:
+        """Lets a job that failed or was cancelled go on from its newest checkpoint; its state becomes QUEUED. One that has
+        not ended stays as it is.
+        """
 
     @_abc_1.abstractmethod
     def Evaluate(

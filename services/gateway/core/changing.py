@@ -22,6 +22,7 @@ from services.gateway.core.plans import (
     CancelJob,
     Change,
     DeleteModel,
+    ResumeJob,
     UploadModel,
     split_version,
 )
@@ -52,6 +53,8 @@ async def run_change(run: Run, statement: Change) -> None:
             await run_upkeep(run, statement)
         case DeleteModel() | CancelJob():
             await _end(run, statement)
+        case ResumeJob():
+            await _resume(run, statement)
         case _:
             with placed_at(statement.table.span):
                 await _alter(run, statement)
@@ -164,6 +167,14 @@ async def _end(run: Run, statement: DeleteModel | CancelJob) -> None:
         job = await run.peers.trainer.cancel(statement.job_id.text)
     await run.emit(JobChanged(job=job))
     run.outcome.message = f"job '{job.job_id}' is {job.state.lower()}"
+
+
+async def _resume(run: Run, statement: ResumeJob) -> None:
+    with placed_at(statement.job_id.span):
+        job = await run.peers.trainer.resume(statement.job_id.text)
+    await run.emit(JobChanged(job=job))
+    told = job.notices[-1].message if job.notices else f"it was {job.state.lower()} already"
+    run.outcome.message = f"job '{job.job_id}' is {job.state.lower()}: {told}"
 
 
 def _what(statement: DeleteModel) -> str:

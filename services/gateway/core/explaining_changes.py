@@ -21,6 +21,7 @@ from services.gateway.core.plans import (
     CancelJob,
     Change,
     DeleteModel,
+    ResumeJob,
     UploadModel,
     split_version,
 )
@@ -52,6 +53,10 @@ async def change_steps(run: Run, statement: Change) -> list[str]:
             with placed_at(statement.job_id.span):
                 job = await run.peers.trainer.get(statement.job_id.text)
             return [f"stop job '{job.job_id}', which is {job.state.lower()}"]
+        case ResumeJob():
+            with placed_at(statement.job_id.span):
+                job = await run.peers.trainer.get(statement.job_id.text)
+            return [f"let job '{job.job_id}', which is {job.state.lower()}, go on from what is left of it"]
         case _:
             return await _table_steps(run, statement)
 

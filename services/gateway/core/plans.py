@@ -297,6 +297,14 @@ class CancelJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResumeJob:
+    """RESUME JOB 'id'."""
+
+    job_id: Name
+    kind: str = "RESUME JOB"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unavailable:
     """A statement of the language that this release does not run; `instead` says what to use."""
 
@@ -334,6 +342,7 @@ Change: TypeAlias = (
     | DeleteModel
     | UploadModel
     | CancelJob
+    | ResumeJob
     | UpkeepChange
 )
 """Statements that change what is stored."""

@@ -252,6 +252,10 @@ class Trainer(Protocol):
         """All jobs, newest first."""
         ...
 
+    async def resume(self, job_id: str) -> TrainingJob:
+        """The job, which goes on; INVALID_ARGUMENT where it cannot."""
+        ...
+
     async def cancel(self, job_id: str) -> TrainingJob:
         """Stop a job."""
         ...

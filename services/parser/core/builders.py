@@ -52,6 +52,7 @@ class PlanBuilder:
             "show_jobs": _show_jobs,
             "show_job": _show_job,
             "cancel_job": _cancel_job,
+            "resume_job": _resume_job,
             "show_transcripts": _show_transcripts,
             "delete_transcripts": _delete_transcripts,
             "show_loaded_models": _show_loaded_models,
@@ -274,6 +275,10 @@ def _show_job(node: Node) -> plan.ShowJob:
 
 def _cancel_job(node: Node) -> plan.CancelJob:
     return plan.CancelJob(span=node.statement.span, job_id=node.text("JOB_ID"))
+
+
+def _resume_job(node: Node) -> plan.ResumeJob:
+    return plan.ResumeJob(span=node.statement.span, job_id=node.text("JOB_ID"))
 
 
 def _show_transcripts(node: Node) -> plan.ShowTranscripts:

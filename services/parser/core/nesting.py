@@ -30,6 +30,7 @@ _NEVER_NESTED = {
     "INSERT": ("INTO",),
     "PRINT": ("AUDIO", "IMAGE", "VIDEO"),
     "RESTORE": ("TABLE",),
+    "RESUME": ("JOB",),
     "SHOW": ("BUILD", "JOBS", "JOB", "TRANSCRIPTS", "LOADED"),
     "UNLOAD": ("MODEL",),
     "UPLOAD": ("MODEL",),

@@ -197,6 +197,13 @@ class CancelJob(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResumeJob(Statement):
+    """RESUME JOB."""
+
+    job_id: Name
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShowTranscripts(Statement):
     """SHOW TRANSCRIPTS."""
 
@@ -256,6 +263,7 @@ ExecutablePlan: TypeAlias = (
     | ShowJobs
     | ShowJob
     | CancelJob
+    | ResumeJob
     | ShowTranscripts
     | DeleteTranscripts
     | ShowLoadedModels

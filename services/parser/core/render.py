@@ -106,6 +106,8 @@ def _render_service(statement: plan.Plan) -> str | None:
             return f"SHOW JOB {_literal(job_id.text)}"
         case plan.CancelJob(job_id=job_id):
             return f"CANCEL JOB {_literal(job_id.text)}"
+        case plan.ResumeJob(job_id=job_id):
+            return f"RESUME JOB {_literal(job_id.text)}"
         case plan.ShowTranscripts():
             return "SHOW TRANSCRIPTS"
         case plan.DeleteTranscripts(model=used):

@@ -17,12 +17,12 @@ from services.trainer.core.messages import Finished, Heartbeat, Kept, Message, N
 from services.trainer.core.naming import split_model_name
 from services.trainer.core.patience import Patience
 from services.trainer.core.ports import Catalog, Snapshots
+from services.trainer.core.resumption import Resumption
 from services.trainer.core.runner import ProcessRunner
 from services.trainer.core.saving import Saver
 from services.trainer.core.snapshot import keep_rows
 from services.trainer.core.spec import (
     BASE_FOLDER,
-    LOG_FILE,
     ROWS_FILE,
     SPEC_FILE,
     WorkerSettings,
@@ -33,8 +33,6 @@ from services.trainer.core.types import Job, JobState, Model, TrainingOptions
 from services.trainer.core.uninterrupted import is_being_cancelled, uninterrupted
 from thanosql_objects.ports import ObjectStore
 from thanosql_runtime.errors import Reason, ThanosqlError, error
-
-_KEPT_FILES = frozenset({LOG_FILE, SPEC_FILE})
 
 _log = structlog.get_logger("job")
 
@@ -52,6 +50,7 @@ class FlowParts:
         runner: Runs the training process.
         saver: Stores and registers what it made.
         patience: Waits for what is away.
+        resumption: Ends jobs so that they can go on.
         blocking: Does what blocks.
         worker: How the training process works.
         max_resumes: Times in a row that a lost process is started again without a new checkpoint.
@@ -65,6 +64,7 @@ class FlowParts:
     runner: ProcessRunner
     saver: Saver
     patience: Patience
+    resumption: Resumption
     blocking: Blocking
     worker: WorkerSettings
     max_resumes: int
@@ -235,8 +235,7 @@ class JobFlow:
         await self._board.notify(job_id, message, state=JobState.QUEUED)
 
     async def _close(self, job_id: str, ending: Mapping[str, object]) -> None:
-        await self._board.update(job_id, **ending)
-        await self._parts.journal.clear(job_id, keep=_KEPT_FILES)
+        await self._parts.resumption.end(job_id, ending)
         await self.forget_rows(job_id)
 
     async def forget_rows(self, job_id: str) -> None:

@@ -18,6 +18,7 @@ from services.trainer.core.journal import Journal
 from services.trainer.core.naming import check_model_name, split_model_name, unknown_base, unknown_version
 from services.trainer.core.ports import Catalog
 from services.trainer.core.pruning import JobRetention, outlived
+from services.trainer.core.resumption import Remains, Resumption
 from services.trainer.core.types import Job, JobRequest, Model, ModelKind
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
@@ -52,11 +53,12 @@ class Jobs:
         flow: Takes one through its states.
         catalog: Knows the models.
         holding: Told from which of them jobs train.
+        resumption: Knows from what ended jobs can go on.
         limits: How many run, and wait.
         clock: Seconds since the epoch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of the trainer, each given once
         self,
         board: JobBoard,
         journal: Journal,
@@ -64,6 +66,7 @@ class Jobs:
         catalog: Catalog,
         holding: BaseHolding,
         *,
+        resumption: Resumption,
         limits: QueueLimits,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -72,12 +75,14 @@ class Jobs:
         self._flow = flow
         self._catalog = catalog
         self._holding = holding
+        self._resumption = resumption
         self._limits = limits
         self._clock = clock
         self._queue: deque[str] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._cancelled: set[str] = set()
+        self._abandoned: dict[str, asyncio.Task[None]] = {}
         self._by_request_id: dict[str, str] = {}
         self._creating = asyncio.Lock()
         self._pruning = asyncio.Lock()
@@ -151,13 +156,51 @@ class Jobs:
         if job_id in self._queue:
             self._queue.remove(job_id)
             # A caller that goes away now must not leave a job that nobody ends.
-            await asyncio.shield(self._in_background(self._flow.abandon(job_id)))
+            await asyncio.shield(self._abandon(job_id))
             return self._board.get(job_id)
         task = self._running.get(job_id)
         if task is not None and job_id not in self._cancelled and not job.state.ended:
             self._cancelled.add(job_id)
             task.cancel()
         return job
+
+    async def resume(self, job_id: str) -> Job:
+        """Let an ended job go on from what is left of it; one that has not ended stays as it is.
+
+        Raises:
+            ThanosqlError: INVALID_ARGUMENT where it cannot go on, MODEL_ALREADY_EXISTS, CONFLICT, OVERLOADED.
+        """
+        self._board.get(job_id)
+        while ending := self._ends(job_id):
+            await asyncio.wait([ending])
+        async with self._creating, self._pruning:
+            job = self._board.get(job_id)
+            if not job.state.ended:
+                return job
+            remains = await self._resumption.check(job)
+            self._check_room(job.request)
+            if not remains.is_trained:  # else the version may be there, registered by this very job
+                await self._check_name_is_free(job.request)
+            # A caller that goes away now must not leave a job that is written and never run.
+            return await asyncio.shield(self._go_on(job, remains))
+
+    def _ends(self, job_id: str) -> asyncio.Task[None] | None:
+        """What brings a job to the end that it has, or that was asked for."""
+        is_ending = job_id in self._cancelled or self._board.get(job_id).state.ended
+        return self._abandoned.get(job_id) or (self._running.get(job_id) if is_ending else None)
+
+    async def _go_on(self, job: Job, remains: Remains) -> Job:
+        resumed = await self._resumption.requeue(job, remains)
+        await self._holding.take()
+        self._queue.append(job.job_id)
+        self._start_next()
+        return resumed
+
+    def _abandon(self, job_id: str) -> asyncio.Task[None]:
+        task = self._in_background(self._flow.abandon(job_id))
+        self._abandoned[job_id] = task
+        task.add_done_callback(lambda _done: self._abandoned.pop(job_id, None))
+        return task
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -179,6 +222,7 @@ class Jobs:
                 if job_id not in waiting:
                     self._by_request_id.pop(self._board.get(job_id).request.request_id, None)
                     await self._board.forget(job_id)
+            await self._resumption.tidy()
 
     async def _enqueue(self, request: JobRequest, base: Model) -> Job:
         now_s = self._clock()
@@ -212,9 +256,10 @@ class Jobs:
         del self._running[job_id]
         if task.cancelled() and job_id in self._cancelled and not self._board.get(job_id).state.ended:
             # Cancelled before its first step: the flow never saw it.
-            self._in_background(self._flow.abandon(job_id))
+            self._abandon(job_id)
         self._cancelled.discard(job_id)
         self._holding.give_up()
+        self._in_background(self._prune())
         if not task.cancelled() and task.exception() is not None:
             _log.error("a job's end was not kept", job=job_id, exc_info=task.exception())
         self._start_next()

@@ -93,7 +93,7 @@ class Journal:
 
     def _clear(self, job_id: str, keep: frozenset[str]) -> None:
         for path in self.folder(job_id).iterdir():
-            if path.name == _JOB_FILE or path.name in keep:
+            if path.name in (_JOB_FILE, _ROWS_LEFT_FILE) or path.name in keep:
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

@@ -227,6 +227,24 @@ async def test_jobs_are_shown_and_cancelled(world: World) -> None:
     assert (await world.client.fail("SHOW JOB 'z'")).reason is Reason.JOB_NOT_FOUND
 
 
+async def test_a_job_is_resumed_or_says_why_not(world: World) -> None:
+    for job_id, state in (
+        ("a", trainer_pb2.TrainingJob.STATE_CANCELLED),
+        ("b", trainer_pb2.TrainingJob.STATE_SUCCEEDED),
+    ):
+        world.trainer.jobs[job_id] = trainer_pb2.TrainingJob(job_id=job_id, state=state)
+    explained = await world.client.succeed("EXPLAIN RESUME JOB 'a'")
+    assert explained.rows[0]["what"] == "let job 'a', which is cancelled, go on from what is left of it"
+    answer = await world.client.succeed("RESUME JOB 'a'")
+    assert answer.of("job")[0].state == trainer_pb2.TrainingJob.STATE_QUEUED
+    assert answer.done.message == (
+        "job 'a' is queued: the job was resumed, and goes on from its checkpoint at step 3"
+    )
+    refused = await world.client.fail("RESUME JOB 'b'")
+    assert (refused.reason, refused.statement is not None) == (Reason.INVALID_ARGUMENT, True)
+    assert (await world.client.fail("RESUME JOB 'z'")).reason is Reason.JOB_NOT_FOUND
+
+
 @pytest.mark.parametrize(
     "text",
     [

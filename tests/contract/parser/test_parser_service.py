@@ -48,6 +48,7 @@ EVERY_STATEMENT = {
     "show_jobs": "SHOW JOBS",
     "show_job": "SHOW JOB 'j1'",
     "cancel_job": "CANCEL JOB 'j1'",
+    "resume_job": "RESUME JOB 'j1'",
     "show_transcripts": "SHOW TRANSCRIPTS",
     "delete_transcripts": "DELETE TRANSCRIPTS USING m",
     "show_loaded_models": "SHOW LOADED MODELS",

@@ -298,3 +298,17 @@ COPY FROM 'a.csv'
 --|   line 1  |   COPY FROM 'a.csv'
 --|           |        ^^^^ expected a name
 --| SYNTAX_ERROR
+
+--# resume without a job
+RESUME JOB
+--| error: RESUME JOB is incomplete
+--|   line 1  |   RESUME JOB
+--|           |             ^ expected a quoted job id
+--| SYNTAX_ERROR
+
+--# resume in a query
+SELECT * FROM (RESUME JOB 'a')
+--| error: RESUME JOB cannot be used inside another statement
+--|   line 1  |   SELECT * FROM (RESUME JOB 'a')
+--|           |                  ^^^^^^ expected a query or 'LIST' or 'PREDICT' or 'EVALUATE' or 'CONVERT' or 'SEARCH'
+--| SYNTAX_ERROR

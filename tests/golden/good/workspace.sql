@@ -153,3 +153,9 @@ EXPLAIN UNLOAD MODEL my_model.2
 --|   UnloadModel
 --|     model: my_model.2
 --|   canonical: EXPLAIN UNLOAD MODEL my_model.2
+
+--# resume a job
+RESUME JOB '7f3a'
+--| ResumeJob
+--|   job_id: 7f3a
+--|   canonical: RESUME JOB '7f3a'

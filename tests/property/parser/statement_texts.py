@@ -115,6 +115,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "SHOW JOBS",
         "SHOW JOB <text>",
         "CANCEL JOB <text>",
+        "RESUME JOB <text>",
         "GET THANOSQL MODEL <object> OPTIONS(model_name=<text>, overwrite=<boolean>)",
         "GET THANOSQL DATASET <object>",
         "SHOW TRANSCRIPTS",
