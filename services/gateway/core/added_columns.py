@@ -6,9 +6,11 @@ import pyarrow as pa
 
 from services.gateway.core.columns import check_result_col, recordings_column, texts_column, without
 from services.gateway.core.ordering import AnsweredChunk
+from services.gateway.core.places import option_place, place
 from services.gateway.core.plans import Convert, Evaluate, Predict
 from services.gateway.core.records import RowAnswer
 from services.gateway.core.run import Run
+from thanosql_runtime.errors import Reason, error
 
 ERROR_COLUMN = "error"
 
@@ -36,8 +38,24 @@ def extended_schema(
     others = {field.name: f"the {field.name}" for field in results[1:]}
     taken = {**others, ERROR_COLUMN: "the reasons of failed rows", column: f"the {words}"}
     check_result_col(text, statement, taken)
+    _keep_inputs(text, statement, column, [*others, ERROR_COLUMN])
     fields = [inner.field(kept) for kept in kept_columns(inner, results)]
     return pa.schema([*fields, *results, pa.field(ERROR_COLUMN, pa.string())])
+
+
+def _keep_inputs(text: str, statement: Predict | Convert, column: str, added: Sequence[str]) -> None:
+    """Raise INVALID_OPTION_VALUE where what is read would not stay to say what was heard in which."""
+    if column.casefold() in added:
+        message = (
+            f"the new column '{column.casefold()}' would take the place of the one that is read; "
+            "give that one another name in the query"
+        )
+        failure = error(
+            Reason.INVALID_OPTION_VALUE,
+            message,
+            option="text_col" if isinstance(statement, Convert) and statement.text_col else "audio_col",
+        )
+        raise place(failure, option_place(text, statement, column))
 
 
 def kept_columns(inner: pa.Schema, results: Sequence[pa.Field]) -> list[int]:

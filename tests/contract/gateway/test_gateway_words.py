@@ -1,4 +1,4 @@
-"""PREDICT with word times, confidence and several readings: alone, nested, stored, explained, refused."""
+"""PREDICT with word times, confidence and several readings: alone, nested, stored, refused."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -60,6 +60,25 @@ async def test_readings_have_what_the_best_one_has(client: Client) -> None:
     full = await client.succeed(predict("n_best=2, word_times=True, confidence=True"))
     second = full.rows[0]["alternatives"][1]
     assert (second["text"], second["confidence"], len(second["words"])) == ("heard a.wav 1", 0.5, 3)
+
+
+async def test_words_stand_wherever_a_table_may(client: Client) -> None:
+    nested = (
+        f"SELECT audio_path, len(words) AS count FROM ({predict('word_times=True')}) p ORDER BY audio_path"
+    )
+    answer = await client.succeed(nested)
+    assert answer.rows == [{"audio_path": "a.wav", "count": 2}, {"audio_path": "bad.wav", "count": None}]
+
+
+@pytest.mark.parametrize("column", ["words", "Words", "error"])
+async def test_a_new_column_never_takes_the_place_of_the_recordings(client: Client, column: str) -> None:
+    statement = (
+        f"PREDICT {USING} OPTIONS (word_times=True, audio_col='{column}') "
+        f'AS SELECT audio_path AS "{column}" FROM t'
+    )
+    failure = await client.fail(statement)
+    assert failure.reason is Reason.INVALID_OPTION_VALUE
+    assert "another name in the query" in failure.message
 
 
 async def test_words_can_be_stored_and_asked_for(client: Client) -> None:
