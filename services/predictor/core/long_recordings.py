@@ -92,17 +92,13 @@ class Cutter:
         Raises:
             ThanosqlError: What `hear` raises.
         """
-        room = asyncio.Semaphore(self._in_flight)
-
-        async def hear_in_turn(window: Samples) -> Frames:
-            async with room:
-                return await hear(window)
 
         async def heard(found: Utterance | Stretch[Frames]) -> Stretch[Frames]:
-            return found if isinstance(found, Stretch) else await self._heard(samples, found, hear_in_turn)
+            return found if isinstance(found, Stretch) else await self._heard(samples, found, hear)
 
+        # While the next one is looked for, and heard there if it is cut, one place is left for it.
         async with (
-            aclosing(self._utterances(samples, hear_in_turn)) as utterances,
+            aclosing(self._utterances(samples, hear)) as utterances,
             aclosing(answer_each(utterances, heard, self._in_flight)) as answers,
         ):
             stretches = [stretch async for stretch in answers]

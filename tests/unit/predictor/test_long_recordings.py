@@ -11,14 +11,16 @@ import pytest
 from services.predictor.core.decoding.greedy import GreedyDecoder
 from services.predictor.core.decoding.n_best import NBestDecoder
 from services.predictor.core.live.limits import LiveLimits
-from services.predictor.core.live.voice import VOICE_RATE_HZ, VoiceActivity, voice_weights
-from services.predictor.core.long_recordings import Cutter, Cutting
+from services.predictor.core.live.voice import STEP_SAMPLES, VOICE_RATE_HZ, VoiceActivity, voice_weights
+from services.predictor.core.long_recordings import Cutter, Cutting, Stretch, join_labels
 from services.predictor.core.waiting import Urgency
 from tests.deployment import ROOT
 from tests.fakes.live_speech import RATE_HZ, FakeLiveModel, FakeVoice, silence, speech
+from tests.fakes.predictor_engine import settle
 from tests.fakes.predictor_storage import babble
 from tests.unit.predictor.test_transcription import tiny
 from thanosql_audio.decoding import decode
+from thanosql_ctc.greedy import greedy_decode
 from thanosql_ctc.waveform import Samples
 from thanosql_runtime.testing import eventually
 
@@ -44,17 +46,24 @@ def talk() -> Samples:
 class Rig:
     """Fakes that say one word after another, each an utterance."""
 
-    def __init__(self, in_flight: int = 2) -> None:
-        self.model = FakeLiveModel()
+    def __init__(self, model: FakeLiveModel | None = None) -> None:
+        self.model = model or FakeLiveModel()
         self.voice = FakeVoice()
         self._threads = ThreadPoolExecutor(1)
         fakes = Cutting(limits=LiveLimits(), new_voice=lambda: self.voice, sample_rate_hz=RATE_HZ)
-        self._cutter = Cutter(fakes, self.model.acoustics, self._threads, in_flight)
+        self._cutter = Cutter(fakes, self.model.acoustics, self._threads, 2)
 
     async def hear(self, samples: Samples) -> int:
         """How many utterances there are."""
-        hear = partial(self.model.label, urgency=Urgency.RECORDING)
-        return len(await self._cutter.stretches(samples, hear))
+        return len(await self._stretches(samples))
+
+    async def read(self, samples: Samples) -> str:
+        """What is said in them."""
+        labels = join_labels(await self._stretches(samples), self.model.acoustics.vocabulary)
+        return greedy_decode(labels, self.model.acoustics.vocabulary)
+
+    async def _stretches(self, samples: Samples) -> list[Stretch[list[int]]]:
+        return await self._cutter.stretches(samples, partial(self.model.label, urgency=Urgency.RECORDING))
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -151,6 +160,39 @@ async def test_few_utterances_wait_at_once_and_the_detector_waits_with_them(rig:
     rig.model.may_answer.set()
     assert await hearing == 60
     assert rig.voice.heard_samples == len(WORDS)
+
+
+async def test_an_utterance_that_is_cut_waits_among_the_others(rig: Rig) -> None:
+    rig.model.may_answer.clear()
+    samples = np.concatenate([speech("HEL"), silence(1.0), speech(" ".join(["ABC"] * 200)), WORDS])
+    hearing = asyncio.ensure_future(rig.hear(samples))
+    await eventually(lambda: rig.model.waiting == 2)
+    await settle()
+    assert rig.model.waiting == 2
+    rig.model.may_answer.set()
+    assert await hearing > 4
+
+
+async def test_utterances_keep_their_order_whichever_is_ready_first() -> None:
+    class FirstComesLast(FakeLiveModel):
+        async def label(self, samples: Samples, urgency: Urgency) -> list[int]:
+            if not self.windows:
+                self.windows.append((urgency, len(samples)))
+                await eventually(lambda: len(self.windows) == 4)
+            return await super().label(samples, urgency)
+
+    rig = Rig(model=FirstComesLast())
+    parts = [part for word in ("ABC", "DEF", "GHI", "KLM") for part in (speech(word), silence(1.0))]
+    assert await rig.read(np.concatenate(parts)) == "ABC DEF GHI KLM"
+    rig.close()
+
+
+async def test_a_click_is_not_heard_by_the_model(rig: Rig) -> None:
+    click = np.full(STEP_SAMPLES, 0.5, dtype=np.float32)
+    before = silence(40 * STEP_SAMPLES / RATE_HZ)
+    assert await rig.hear(np.concatenate([before, click, before])) == 0
+    assert rig.model.windows == []
+    assert await rig.hear(np.concatenate([before, click, click, before])) == 1
 
 
 async def test_a_recording_that_is_cancelled_leaves_nothing_behind(rig: Rig) -> None:
