@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -33,11 +35,58 @@ _LONGEST_COMPILING_S = 3600.0
 _log = structlog.get_logger("decoding")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """An order for a process.
+
+    Attributes:
+        done: What the process does, for texts.
+        pack: Makes the message, in a thread, once there is a place for it.
+        limit_s: When its process is taken for lost.
+        ends_with_caller: Whether it is given up when its caller leaves; its process serves nobody else then.
+    """
+
+    done: str
+    pack: Callable[[], bytes]
+    limit_s: float
+    ends_with_caller: bool = False
+
+
+class _Queue:
+    """Places, and a bounded number of callers that have one or wait for one."""
+
+    def __init__(self, places: int, max_waiting: int) -> None:
+        self._places = asyncio.Semaphore(places)
+        self._most_callers = places + max_waiting
+        self._callers = 0
+
+    async def enter(self) -> None:
+        """Wait for a place, which is given back by `leave`."""
+        if self._callers >= self._most_callers:
+            raise ThanosqlError(
+                reason=Reason.OVERLOADED,
+                message=f"{self._callers} others wait for a decoding process already; try again later",
+                retry_delay_s=_RETRY_DELAY_S,
+            )
+        self._callers += 1
+        try:
+            await self._places.acquire()
+        except BaseException:
+            self._callers -= 1
+            raise
+
+    def leave(self) -> None:
+        self._callers -= 1
+        self._places.release()
+
+
 class DecodingProcesses:
     """Decodes in processes of its own, started when they are first needed.
 
+    Language models are read in another one, which ends with that: large ones keep nobody from decoding.
+
     Args:
-        most: Processes at once.
+        most: Processes at once that decode.
         max_waiting: Callers that wait for one.
         environment: Of the processes.
         command: What to run.
@@ -51,14 +100,14 @@ class DecodingProcesses:
         environment: Mapping[str, str] | None = None,
         command: tuple[str, ...] = WORKER_COMMAND,
     ) -> None:
-        self._places = asyncio.Semaphore(most)
-        self._most_callers = max_waiting + most
-        self._callers = 0
+        self._decoding = _Queue(most, max_waiting)
+        self._compiling = _Queue(1, max_waiting)
         self._environment = environment
         self._command = command
         self._idle: list[asyncio.subprocess.Process] = []
         self._running: set[asyncio.subprocess.Process] = set()
         self._busy: set[asyncio.Task[dict[str, Any]]] = set()
+        self._closed = False
 
     @property
     def running(self) -> list[int]:
@@ -69,19 +118,30 @@ class DecodingProcesses:
         """Give the hypotheses of a recording.
 
         Raises:
-            ThanosqlError: OVERLOADED when too many wait; WORKER_LOST when processes died of it, twice; what
-                the decoder raised.
+            ThanosqlError: OVERLOADED when too many wait, or no process can be started; WORKER_LOST when
+                processes died of it, twice, or one took too long; what the decoder raised.
         """
-        message = await asyncio.to_thread(pack_decoding, order, log_probs_fv)
-        answer = await self._asked(message, _LONGEST_S + _LONGEST_FRAME_S * len(log_probs_fv))
+        job = _Job(
+            done="decoded this recording",
+            pack=partial(pack_decoding, order, log_probs_fv),
+            limit_s=_LONGEST_S + _LONGEST_FRAME_S * len(log_probs_fv),
+        )
+        answer = await self._asked(job, self._decoding)
         return await asyncio.to_thread(hypotheses_in, answer)
 
     async def compile(self, order: CompileOrder) -> None:
-        """Read a language model into a folder; fails as `decode` does."""
-        await self._asked(pack_compiling(order), _LONGEST_COMPILING_S)
+        """Read a language model into a folder, for as long as the caller stays; fails as `decode` does."""
+        job = _Job(
+            done="read this language model",
+            pack=partial(pack_compiling, order),
+            limit_s=_LONGEST_COMPILING_S,
+            ends_with_caller=True,
+        )
+        await self._asked(job, self._compiling)
 
     async def close(self) -> None:
-        """End all processes; nothing is in flight any more, or it is given up."""
+        """End all processes, for good; nothing is in flight any more, or it is given up."""
+        self._closed = True
         for task in self._busy:
             task.cancel()
         await asyncio.gather(*self._busy, return_exceptions=True)
@@ -89,51 +149,76 @@ class DecodingProcesses:
             await self._end(self._idle.pop())
 
     # Any: json, here and below.
-    async def _asked(self, message: bytes, limit_s: float) -> dict[str, Any]:
-        if self._callers >= self._most_callers:
-            raise ThanosqlError(
-                reason=Reason.OVERLOADED,
-                message=f"{self._callers} others wait for a decoding process already; try again later",
-                retry_delay_s=_RETRY_DELAY_S,
-            )
-        self._callers += 1
+    async def _asked(self, job: _Job, queue: _Queue) -> dict[str, Any]:
+        """Have an order carried out, also where its caller leaves: half an answer would spoil the next."""
+        await queue.enter()
+        task = asyncio.get_running_loop().create_task(self._tried(job))
+        self._busy.add(task)
+        task.add_done_callback(partial(self._done, queue))
         try:
-            async with self._places:
-                answer = await self._uninterrupted(message, limit_s)
-        finally:
-            self._callers -= 1
+            answer = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if job.ends_with_caller:
+                task.cancel()
+                await asyncio.wait([task])
+            if self._closed:
+                raise _closed() from None
+            raise
         if "reason" in answer:
             raise failure_in(answer)
         return answer
 
-    async def _uninterrupted(self, message: bytes, limit_s: float) -> dict[str, Any]:
-        """Carry an order out to its end even where its caller leaves: half an answer would spoil the next."""
-        task = asyncio.get_running_loop().create_task(self._tried(message, limit_s))
-        self._busy.add(task)
-        task.add_done_callback(self._busy.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait([task])
-            raise
+    def _done(self, queue: _Queue, task: asyncio.Task[dict[str, Any]]) -> None:
+        """Give the place back: not before the process is free, whoever has left meanwhile."""
+        queue.leave()
+        self._busy.discard(task)
+        if not task.cancelled():
+            task.exception()  # its caller may have left
 
-    async def _tried(self, message: bytes, limit_s: float) -> dict[str, Any]:
+    async def _tried(self, job: _Job) -> dict[str, Any]:
+        message = await asyncio.to_thread(job.pack)
         for attempt in range(1, _ATTEMPTS + 1):
-            process = self._idle.pop() if self._idle else await self._start()
+            # The second one is fresh: what ended the first may have ended all that were idle.
+            process = await self._taken(fresh=attempt > 1 or job.ends_with_caller)
+            is_kept = False
             try:
-                async with asyncio.timeout(limit_s):
+                async with asyncio.timeout(job.limit_s):
                     answer = await _exchange(process, message)
+                is_kept = not job.ends_with_caller
+                return answer
+            except TimeoutError:
+                text = f"the process that {job.done} did not answer within {job.limit_s:g} s, and was ended"
+                raise error(Reason.WORKER_LOST, text) from None
             except (OSError, EOFError) as failure:
-                await self._end(process)
                 _log.warning("decoding process lost", pid=process.pid, attempt=attempt, problem=str(failure))
-                continue
-            except BaseException:
-                await self._end(process)
-                raise
-            self._idle.append(process)
-            return answer
-        text = "the process that decoded this recording ended, and so did the one that tried again"
+            except ValueError as failure:
+                text = f"the process that {job.done} answered what cannot be read ({failure})"
+                raise error(Reason.INTERNAL, text) from failure
+            finally:
+                if is_kept:
+                    self._idle.append(process)
+                else:
+                    await self._end(process)
+        text = f"the process that {job.done} ended, and so did the one that tried again"
         raise error(Reason.WORKER_LOST, text)
+
+    async def _taken(self, *, fresh: bool) -> asyncio.subprocess.Process:
+        if self._closed:
+            raise _closed()
+        while self._idle and not fresh:
+            process = self._idle.pop()
+            if process.returncode is None:
+                return process
+            self._running.discard(process)
+        try:
+            return await self._start()
+        except OSError as problem:
+            why = problem.strerror or problem
+            raise ThanosqlError(
+                reason=Reason.OVERLOADED,
+                message=f"no decoding process can be started ({why}); try again later",
+                retry_delay_s=_RETRY_DELAY_S,
+            ) from problem
 
     async def _start(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
@@ -149,8 +234,14 @@ class DecodingProcesses:
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
-        self._running.discard(process)
+        try:
+            await process.wait()
+        finally:
+            self._running.discard(process)
+
+
+def _closed() -> ThanosqlError:
+    return error(Reason.PEER_UNAVAILABLE, "the server ends; nothing more is decoded")
 
 
 async def _exchange(process: asyncio.subprocess.Process, message: bytes) -> dict[str, Any]:
