@@ -75,9 +75,9 @@ class TrainerPeer:
         async for page in pages(self._stub.ListTrainingJobs, request, "trainer", self._timeout_s):
             yield [convert.job(message) for message in page.jobs]
 
-    async def resume(self, job_id: str) -> TrainingJob:
+    async def resume(self, job_id: str, *, explain_only: bool = False) -> TrainingJob:
         """See `Trainer.resume`."""
-        request = trainer_pb2.ResumeTrainingJobRequest(job_id=job_id)
+        request = trainer_pb2.ResumeTrainingJobRequest(job_id=job_id, explain_only=explain_only)
         with peer_call("trainer"):
             return convert.job((await self._stub.ResumeTrainingJob(request, timeout=self._timeout_s)).job)
 

@@ -74,7 +74,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         self, request: trainer_pb2.ResumeTrainingJobRequest, context: _Context
     ) -> trainer_pb2.ResumeTrainingJobResponse:
         """Let an ended job go on."""
-        job = await self._jobs.resume(request.job_id)
+        job = await self._jobs.resume(request.job_id, explain_only=request.explain_only)
         return trainer_pb2.ResumeTrainingJobResponse(job=job_to_message(job))
 
     async def Evaluate(

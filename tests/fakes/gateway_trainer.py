@@ -119,6 +119,8 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
         job = self._job(request.job_id)
         if job.state == _State.STATE_SUCCEEDED:
             raise error(Reason.INVALID_ARGUMENT, "it has succeeded")
+        if request.explain_only or job.state == _State.STATE_TRAINING:
+            return trainer_pb2.ResumeTrainingJobResponse(job=job)
         job.state = _State.STATE_QUEUED
         job.notices.add(message="the job was resumed, and goes on from its checkpoint at step 3")
         return trainer_pb2.ResumeTrainingJobResponse(job=job)

@@ -553,16 +553,20 @@ class ResumeTrainingJobRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     JOB_ID_FIELD_NUMBER: _builtins.int
+    EXPLAIN_ONLY_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Id."""
+    explain_only: _builtins.bool
+    """Check that it can go on, and change nothing."""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
+        explain_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explain_only", b"explain_only", "job_id", b"job_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -173,8 +173,8 @@ async def _resume(run: Run, statement: ResumeJob) -> None:
     with placed_at(statement.job_id.span):
         job = await run.peers.trainer.resume(statement.job_id.text)
     await run.emit(JobChanged(job=job))
-    told = job.notices[-1].message if job.notices else f"it was {job.state.lower()} already"
-    run.outcome.message = f"job '{job.job_id}' is {job.state.lower()}: {told}"
+    told = f": {job.notices[-1].message}" if job.state == "QUEUED" and job.notices else ""
+    run.outcome.message = f"job '{job.job_id}' is {job.state.lower()}{told}"
 
 
 def _what(statement: DeleteModel) -> str:

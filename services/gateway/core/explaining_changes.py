@@ -54,11 +54,16 @@ async def change_steps(run: Run, statement: Change) -> list[str]:
                 job = await run.peers.trainer.get(statement.job_id.text)
             return [f"stop job '{job.job_id}', which is {job.state.lower()}"]
         case ResumeJob():
-            with placed_at(statement.job_id.span):
-                job = await run.peers.trainer.get(statement.job_id.text)
-            return [f"let job '{job.job_id}', which is {job.state.lower()}, go on from what is left of it"]
+            return [await _resume_step(run, statement)]
         case _:
             return await _table_steps(run, statement)
+
+
+async def _resume_step(run: Run, statement: ResumeJob) -> str:
+    with placed_at(statement.job_id.span):
+        job = await run.peers.trainer.resume(statement.job_id.text, explain_only=True)
+    what = f"job '{job.job_id}', which is {job.state.lower()}"
+    return f"let {what}, go on from what is left of it" if job.ended else f"leave {what}, as it is"
 
 
 async def _create_steps(run: Run, statement: CreateTableAs) -> list[str]:

@@ -252,8 +252,8 @@ class Trainer(Protocol):
         """All jobs, newest first."""
         ...
 
-    async def resume(self, job_id: str) -> TrainingJob:
-        """The job, which goes on; INVALID_ARGUMENT where it cannot."""
+    async def resume(self, job_id: str, *, explain_only: bool = False) -> TrainingJob:
+        """The job, which goes on, or could; INVALID_ARGUMENT where it cannot."""
         ...
 
     async def cancel(self, job_id: str) -> TrainingJob:

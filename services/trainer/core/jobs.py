@@ -25,6 +25,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 # A caller asks for its job right after it has written the rows, or never does.
 _STRAY_S = 7 * 86_400.0
 _COME_BACK_S = 30.0
+_SEEDS = 2**32
 
 _log = structlog.get_logger("jobs")
 
@@ -164,8 +165,12 @@ class Jobs:
             task.cancel()
         return job
 
-    async def resume(self, job_id: str) -> Job:
+    async def resume(self, job_id: str, *, explain_only: bool = False) -> Job:
         """Let an ended job go on from what is left of it; one that has not ended stays as it is.
+
+        Args:
+            job_id: Which.
+            explain_only: Check that it can, and change nothing.
 
         Raises:
             ThanosqlError: INVALID_ARGUMENT where it cannot go on, MODEL_ALREADY_EXISTS, CONFLICT, OVERLOADED.
@@ -181,6 +186,8 @@ class Jobs:
             self._check_room(job.request)
             if not remains.is_trained:  # else the version may be there, registered by this very job
                 await self._check_name_is_free(job.request)
+            if explain_only:
+                return job
             # A caller that goes away now must not leave a job that is written and never run.
             return await asyncio.shield(self._go_on(job, remains))
 
@@ -309,6 +316,7 @@ def _check_request(request: JobRequest) -> None:
             ("epochs", options.epochs < 1),
             ("batch_size", options.batch_size < 1),
             ("learning_rate", not (0 < options.learning_rate < math.inf)),
+            ("seed", options.seed is not None and not 0 <= options.seed < _SEEDS),
         )
         if is_wrong
     ]

@@ -155,14 +155,21 @@ class Resumption:
 
 
 def _remains(folder: Path) -> Remains:
-    files = [path for path in folder.rglob("*") if path.is_file()]
     manifests = (folder / CHECKPOINTS_FOLDER).glob(_MANIFESTS)
     newest = max(manifests, default=None, key=lambda path: path.parent.name)
     return Remains(
         step=0 if newest is None else _step(newest.parent / "state.json"),
         is_trained=(folder / FINISHED_FILE).exists(),
-        size_bytes=sum(path.stat().st_size for path in files),
+        size_bytes=sum(map(_size, folder.rglob("*"))),
     )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where it has just been removed."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
 
 
 def _step(state: Path) -> int:

@@ -240,9 +240,19 @@ async def test_a_job_is_resumed_or_says_why_not(world: World) -> None:
     assert answer.done.message == (
         "job 'a' is queued: the job was resumed, and goes on from its checkpoint at step 3"
     )
-    refused = await world.client.fail("RESUME JOB 'b'")
-    assert (refused.reason, refused.statement is not None) == (Reason.INVALID_ARGUMENT, True)
+    for text in ("RESUME JOB 'b'", "EXPLAIN RESUME JOB 'b'"):
+        refused = await world.client.fail(text)
+        assert (refused.reason, refused.statement is not None) == (Reason.INVALID_ARGUMENT, True)
     assert (await world.client.fail("RESUME JOB 'z'")).reason is Reason.JOB_NOT_FOUND
+
+
+async def test_a_job_that_runs_is_not_resumed(world: World) -> None:
+    job = trainer_pb2.TrainingJob(job_id="a", state=trainer_pb2.TrainingJob.STATE_TRAINING)
+    job.notices.add(message="of long ago")
+    world.trainer.jobs["a"] = job
+    explained = await world.client.succeed("EXPLAIN RESUME JOB 'a'")
+    assert explained.rows[0]["what"] == "leave job 'a', which is training, as it is"
+    assert (await world.client.succeed("RESUME JOB 'a'")).done.message == "job 'a' is training"
 
 
 @pytest.mark.parametrize(

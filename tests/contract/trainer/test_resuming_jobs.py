@@ -93,6 +93,13 @@ async def test_a_model_that_could_not_be_registered_is_saved_without_training_ag
     assert len(trainer.model_files()) == 2
 
 
+async def test_explaining_checks_that_a_job_can_go_on_and_changes_nothing(trainer: Trainer) -> None:
+    job = await cancelled(trainer)
+    request = trainer_pb2.ResumeTrainingJobRequest(job_id=job.job_id, explain_only=True)
+    assert (await trainer.stub.ResumeTrainingJob(request)).job == job
+    assert await trainer.get(job.job_id) == job
+
+
 async def test_a_resumed_job_holds_its_base_again(trainer: Trainer) -> None:
     job = await cancelled(trainer, "rows:7 keep:3 hang")
     await eventually(lambda: trainer.storage.held == {})

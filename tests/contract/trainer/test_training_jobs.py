@@ -233,9 +233,10 @@ class TestAskingForAJob:
             await trainer.create(model=name)
         assert why[0] is Reason.INVALID_NAME
 
-    async def test_options_out_of_range_are_refused(self, trainer: Trainer) -> None:
+    @pytest.mark.parametrize("option", [{"epochs": 0}, {"seed": -1}, {"seed": 2**32}])
+    async def test_options_out_of_range_are_refused(self, trainer: Trainer, option: dict[str, int]) -> None:
         async with refused() as why:
-            await trainer.create(epochs=0)
+            await trainer.create(**option)
         assert why[0] is Reason.INVALID_ARGUMENT
 
     async def test_one_more_than_may_wait_is_refused(self, tmp_path: Path, storage: TrainerStorage) -> None:
