@@ -57,7 +57,8 @@ async def test_every_text_has_an_embedding_or_a_reason(rig: Rig) -> None:
 
 
 async def test_a_text_that_is_too_long_fails_alone(rig: Rig) -> None:
-    long = f"repeat('x', {(256 << 10) + 1}) AS text"
+    part = f"repeat('x', {64 << 10})"
+    long = f"{' || '.join([part] * 4)} || 'x' AS text"
     query = f"CONVERT {USING} OPTIONS (text_col='text') AS SELECT {long} UNION ALL SELECT 'A BELL'"
     answer = await rig.client.succeed(query)
     assert (
