@@ -34,7 +34,7 @@ def test_a_process_whose_owner_is_gone_ends_amid_its_order(tmp_path: Path) -> No
     os.mkfifo(endless)  # nobody ever writes into it
     process = subprocess.Popen(WORKER_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        process.communicate(pack_compiling(order_of(endless)), timeout=60)
+        process.communicate(b"".join(pack_compiling(order_of(endless))), timeout=60)
     finally:
         process.kill()
         process.wait()
@@ -56,7 +56,8 @@ def test_damage_in_a_gzip_file_is_the_files(tmp_path: Path) -> None:
 
 def answered(order: CompileOrder) -> ThanosqlError:
     content = {"kind": "compile", "order": {**vars(order), "vocabulary": vars(order.vocabulary)}}
-    return failure_in(Worker().answer(content, b""))
+    told, _array = Worker().answer(content, b"")
+    return failure_in(told)
 
 
 @pytest.mark.parametrize("problem", [OSError(errno.ENOSPC, "full"), OSError("8 requested and 0 written")])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.predictor.core.decoding.beam import processes as module
-from services.predictor.core.decoding.beam.orders import CompileOrder, DecoderOrder
+from services.predictor.core.decoding.beam.orders import CompileOrder, DecoderOrder, Message
 from services.predictor.core.decoding.beam.processes import DecodingProcesses
 from services.predictor.core.decoding.types import LogProbabilities
 from tests.unit.predictor.test_beam_search import LETTERS, spoken
@@ -142,7 +142,7 @@ async def test_who_waits_for_a_place_holds_no_message(
     packed = []
     pack = module.pack_decoding
 
-    def counted(order: DecoderOrder, log_probs_fv: LogProbabilities) -> bytes:
+    def counted(order: DecoderOrder, log_probs_fv: LogProbabilities) -> Message:
         packed.append(order)
         return pack(order, log_probs_fv)
 

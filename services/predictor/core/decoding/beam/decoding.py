@@ -1,5 +1,6 @@
 """Beam search for callers: what is asked for made ready once, then recordings decoded in other processes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -64,7 +65,7 @@ class BeamDecoding:
             yield None
             return
         check(options)
-        hotwords = spell(options.hotwords, vocabulary)
+        hotwords = await asyncio.to_thread(spell, options.hotwords, vocabulary)
         async with AsyncExitStack() as held:
             folder = ""
             if options.language_model:

@@ -3,11 +3,13 @@
 Both ends are this same program; what is inside comes from callers, and is checked before it is sent.
 """
 
+import hashlib
 import json
 import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +21,13 @@ from thanosql_runtime.errors import Reason, ThanosqlError
 
 HEADER = struct.Struct("<IQ")
 """Lengths of the JSON and of the array."""
+Message: TypeAlias = tuple[bytes, memoryview]
+"""The header and the JSON, and the array, which is not copied."""
+Answer: TypeAlias = tuple[dict[str, Any], bytes]
+"""What was answered, and its array. Any: json."""
+_LABEL = np.dtype(
+    [("label", "<i4"), ("first_frame", "<i4"), ("last_frame", "<i4"), ("log_probability", "<f8")]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +55,16 @@ class DecoderOrder:
     weights: FusionWeights
     model_folder: str = ""
     hotwords: tuple[SpelledHotword, ...] = ()
+
+    @cached_property
+    def written(self) -> str:
+        """Itself as JSON; made once, for it goes with every recording."""
+        return json.dumps(_plain(self))
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells it from every other order."""
+        return hashlib.sha256(self.written.encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +95,17 @@ def pack(content: dict[str, Any], array: bytes = b"") -> bytes:
     return HEADER.pack(len(text), len(array)) + text + array
 
 
-def pack_decoding(order: DecoderOrder, log_probs_fv: LogProbabilities) -> bytes:
+def pack_decoding(order: DecoderOrder, log_probs_fv: LogProbabilities) -> Message:
     """Ask for the hypotheses of a recording."""
-    content = {"kind": "decode", "order": _plain(order), "shape": log_probs_fv.shape}
-    return pack(content, np.ascontiguousarray(log_probs_fv, dtype=np.float32).tobytes())
+    array = np.ascontiguousarray(log_probs_fv, dtype=np.float32)
+    facts = json.dumps({"kind": "decode", "digest": order.digest, "shape": array.shape})
+    text = f'{facts[:-1]}, "order": {order.written}}}'.encode()
+    return HEADER.pack(len(text), array.nbytes) + text, array.reshape(-1).view(np.uint8).data
 
 
-def pack_compiling(order: CompileOrder) -> bytes:
+def pack_compiling(order: CompileOrder) -> Message:
     """Ask for a language model to be read."""
-    return pack({"kind": "compile", "order": _plain(order)})
+    return pack({"kind": "compile", "order": _plain(order)}), memoryview(b"")
 
 
 def read_decoder_order(content: dict[str, Any]) -> DecoderOrder:
@@ -106,17 +127,30 @@ def read_compile_order(content: dict[str, Any]) -> CompileOrder:
     return CompileOrder(**(content | {"vocabulary": _vocabulary(content["vocabulary"])}))
 
 
-def hypotheses_out(hypotheses: Sequence[Hypothesis]) -> dict[str, Any]:
-    """Hypotheses as json. Any: json."""
-    return {"hypotheses": [asdict(item) for item in hypotheses]}
-
-
-def hypotheses_in(content: dict[str, Any]) -> list[Hypothesis]:
-    """What `hypotheses_out` wrote. Any: json."""
-    return [
-        Hypothesis(labels=[HeardLabel(**label) for label in item["labels"]], score=item["score"])
-        for item in content["hypotheses"]
+def hypotheses_out(hypotheses: Sequence[Hypothesis]) -> Answer:
+    """Hypotheses, their labels as an array: reading as much JSON would hold Python's lock for too long."""
+    content = [{"labels": len(item.labels), "score": item.score} for item in hypotheses]
+    labels = [
+        (heard.label, heard.first_frame, heard.last_frame, heard.log_probability)
+        for item in hypotheses
+        for heard in item.labels
     ]
+    return {"hypotheses": content}, np.array(labels, dtype=_LABEL).tobytes()
+
+
+def hypotheses_in(answer: Answer) -> list[Hypothesis]:
+    """What `hypotheses_out` wrote."""
+    content, array = answer
+    labels = np.frombuffer(array, dtype=_LABEL)
+    hypotheses = []
+    for item in content["hypotheses"]:
+        own, labels = labels[: item["labels"]], labels[item["labels"] :]
+        heard = [
+            HeardLabel(label=label, first_frame=first, last_frame=last, log_probability=log_probability)
+            for label, first, last, log_probability in own.tolist()
+        ]
+        hypotheses.append(Hypothesis(labels=heard, score=item["score"]))
+    return hypotheses
 
 
 def failure_out(failure: ThanosqlError) -> dict[str, Any]:

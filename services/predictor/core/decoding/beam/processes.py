@@ -7,14 +7,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import structlog
 
 from services.predictor.core.decoding.beam.orders import (
     HEADER,
+    Answer,
     CompileOrder,
     DecoderOrder,
+    Message,
     failure_in,
     hypotheses_in,
     pack_compiling,
@@ -25,6 +26,7 @@ from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 WORKER_COMMAND = (sys.executable, "-P", "-m", "services.predictor.core.decoding.beam.worker")
 _MOST_ANSWER_BYTES = 1 << 30
+_PART_BYTES = 1 << 20
 _ATTEMPTS = 2
 _RETRY_DELAY_S = 1.0
 # A process that takes longer is taken for lost: thousands of times what a frame takes on a free machine.
@@ -47,7 +49,7 @@ class _Job:
     """
 
     done: str
-    pack: Callable[[], bytes]
+    pack: Callable[[], Message]
     limit_s: float
     ends_with_caller: bool = False
 
@@ -106,7 +108,7 @@ class DecodingProcesses:
         self._command = command
         self._idle: list[asyncio.subprocess.Process] = []
         self._running: set[asyncio.subprocess.Process] = set()
-        self._busy: set[asyncio.Task[dict[str, Any]]] = set()
+        self._busy: set[asyncio.Task[Answer]] = set()
         self._closed = False
 
     @property
@@ -148,8 +150,7 @@ class DecodingProcesses:
         while self._idle:
             await self._end(self._idle.pop())
 
-    # Any: json, here and below.
-    async def _asked(self, job: _Job, queue: _Queue) -> dict[str, Any]:
+    async def _asked(self, job: _Job, queue: _Queue) -> Answer:
         """Have an order carried out, also where its caller leaves: half an answer would spoil the next."""
         await queue.enter()
         task = asyncio.get_running_loop().create_task(self._tried(job))
@@ -164,18 +165,19 @@ class DecodingProcesses:
             if self._closed:
                 raise _closed() from None
             raise
-        if "reason" in answer:
-            raise failure_in(answer)
+        content, _array = answer
+        if "reason" in content:
+            raise failure_in(content)
         return answer
 
-    def _done(self, queue: _Queue, task: asyncio.Task[dict[str, Any]]) -> None:
+    def _done(self, queue: _Queue, task: asyncio.Task[Answer]) -> None:
         """Give the place back: not before the process is free, whoever has left meanwhile."""
         queue.leave()
         self._busy.discard(task)
         if not task.cancelled():
             task.exception()  # its caller may have left
 
-    async def _tried(self, job: _Job) -> dict[str, Any]:
+    async def _tried(self, job: _Job) -> Answer:
         message = await asyncio.to_thread(job.pack)
         for attempt in range(1, _ATTEMPTS + 1):
             # The second one is fresh: what ended the first may have ended all that were idle.
@@ -244,13 +246,20 @@ def _closed() -> ThanosqlError:
     return error(Reason.PEER_UNAVAILABLE, "the server ends; nothing more is decoded")
 
 
-async def _exchange(process: asyncio.subprocess.Process, message: bytes) -> dict[str, Any]:
+async def _exchange(process: asyncio.subprocess.Process, message: Message) -> Answer:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(message)
-    await process.stdin.drain()
-    text_bytes, _array_bytes = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
-    if text_bytes > _MOST_ANSWER_BYTES:
-        raise OSError(f"an answer of {text_bytes} bytes")
-    content: dict[str, Any] = json.loads(await process.stdout.readexactly(text_bytes))
-    return content
+    for part in message:
+        await _write(process.stdin, memoryview(part))
+    text_bytes, array_bytes = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
+    if text_bytes + array_bytes > _MOST_ANSWER_BYTES:
+        raise OSError(f"an answer of {text_bytes + array_bytes} bytes")
+    content = json.loads(await process.stdout.readexactly(text_bytes))
+    return content, await process.stdout.readexactly(array_bytes)
+
+
+async def _write(stream: asyncio.StreamWriter, content: memoryview) -> None:
+    """Write in parts: what a pipe does not take at once is copied, and the loop stands still for it."""
+    for begin in range(0, len(content), _PART_BYTES):
+        stream.write(content[begin : begin + _PART_BYTES])
+        await stream.drain()

@@ -29,6 +29,7 @@ from services.predictor.core.decoding.beam.hotwords import build_hotwords
 from services.predictor.core.decoding.beam.lexicon import build_lexicon
 from services.predictor.core.decoding.beam.orders import (
     HEADER,
+    Answer,
     CompileOrder,
     DecoderOrder,
     failure_out,
@@ -53,27 +54,27 @@ class Worker:
         self._models: OrderedDict[str, LanguageModel] = OrderedDict()
         self._decoders: OrderedDict[str, BeamDecoder] = OrderedDict()
 
-    def answer(self, content: dict[str, Any], array: bytes) -> dict[str, Any]:
+    def answer(self, content: dict[str, Any], array: bytes) -> Answer:
         """Carry out one order; failures are answers too. Any: json."""
         try:
             if content["kind"] == "compile":
                 compile_model(read_compile_order(content["order"]))
-                return {}
+                return {}, b""
             log_probs_fv = np.frombuffer(array, dtype=np.float32).reshape(content["shape"])
-            return hypotheses_out(self._decoder(content["order"]).decode(log_probs_fv))
+            return hypotheses_out(self._decoder(content).decode(log_probs_fv))
         except ThanosqlError as failure:
-            return failure_out(failure)
+            return failure_out(failure), b""
         except MemoryError:
-            return failure_out(error(Reason.OVERLOADED, "there was not enough memory to decode with"))
+            return failure_out(error(Reason.OVERLOADED, "there was not enough memory to decode with")), b""
         except OSError as problem:
-            return failure_out(_about_files(problem))
+            return failure_out(_about_files(problem)), b""
         except Exception as failure:  # noqa: BLE001 - told to the parent, which fails this row alone
             message = f"the decoding process failed unexpectedly ({type(failure).__name__}: {failure})"
-            return failure_out(error(Reason.INTERNAL, message))
+            return failure_out(error(Reason.INTERNAL, message)), b""
 
     def _decoder(self, content: dict[str, Any]) -> BeamDecoder:
-        key = json.dumps(content, sort_keys=True)
-        return _kept(self._decoders, key, lambda: self._build(read_decoder_order(content)))
+        order = content["order"]
+        return _kept(self._decoders, content["digest"], lambda: self._build(read_decoder_order(order)))
 
     def _build(self, order: DecoderOrder) -> BeamDecoder:
         folder, vocabulary = order.model_folder, order.vocabulary
@@ -114,7 +115,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     worker = Worker()
     while True:
         text, array = orders.get()
-        answer = pack(worker.answer(json.loads(text), array))
+        answer = pack(*worker.answer(json.loads(text), array))
         del text, array
         answers.write(answer)
         answers.flush()
