@@ -270,7 +270,7 @@ def _(item: events.Done) -> gateway_pb2.ExecuteResponse:
         row_errors=item.row_errors,
         elapsed_s=item.elapsed_s,
         model=_model_message(item.model) if item.model else None,
-        scores=_scores_message(item.scores) if item.scores else None,
+        scores=scores_message(item.scores) if item.scores else None,
         rows_reused=item.rows_reused,
     )
     return _Response(done=done)
@@ -295,7 +295,8 @@ def _job_message(item: TrainingJob) -> trainer_pb2.TrainingJob:
     return item.received
 
 
-def _scores_message(item: Scores) -> types_pb2.Scores:
+def scores_message(item: Scores) -> types_pb2.Scores:
+    """Scores, for the wire."""
     return types_pb2.Scores(
         wer=item.wer,
         cer=item.cer,

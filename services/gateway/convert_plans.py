@@ -334,6 +334,9 @@ _STATEMENTS: Mapping[str, Callable[[Any, Span], plans.Statement]] = {
     "delete_transcripts": lambda message, _place: plan_upkeep.DeleteTranscripts(
         model=_name(message.model) if message.HasField("model") else None
     ),
+    "show_evaluations": lambda message, _place: plan_upkeep.ShowEvaluations(
+        model=_name(message.model) if message.HasField("model") else None
+    ),
     "show_loaded_models": lambda _message, _place: plan_upkeep.ShowLoadedModels(),
     "unload_model": lambda message, _place: plan_upkeep.UnloadModel(model=_name(message.model)),
     "cancel_job": lambda message, _place: plans.CancelJob(job_id=_name(message.job_id)),

@@ -24,6 +24,7 @@ from services.gateway.core.records import (
     TrainingJob,
     Transcription,
 )
+from services.gateway.core.score_columns import EvaluationRecord
 from services.gateway.peer_streams import REQUESTS_AHEAD, Feed, answer, answers, first, pages, peer_call
 from thanosql.v1 import predictor_pb2, predictor_pb2_grpc, trainer_pb2, trainer_pb2_grpc, types_pb2
 
@@ -97,6 +98,20 @@ class TrainerPeer:
             total=convert.scores(response.scores),
             slices={item.slice: convert.scores(item.scores) for item in response.slices},
         )
+
+    async def record(self, request_id: str, evaluation: EvaluationRecord) -> None:
+        """See `Trainer.record`."""
+        message = trainer_pb2.RecordEvaluationRequest(
+            request_id=request_id, evaluation=convert_scores.evaluation_message(evaluation)
+        )
+        with peer_call("trainer"):
+            await self._stub.RecordEvaluation(message, timeout=self._timeout_s)
+
+    async def evaluations(self, model: str, version: int) -> AsyncIterator[list[EvaluationRecord]]:
+        """See `Trainer.evaluations`."""
+        request = trainer_pb2.ListEvaluationsRequest(model=model, version=version)
+        async for page in pages(self._stub.ListEvaluations, request, "trainer", self._timeout_s):
+            yield [convert_scores.evaluation(message) for message in page.evaluations]
 
     async def compare(self, pairs: Sequence[TextPair]) -> Sequence[TextComparison]:
         """See `Trainer.compare`."""

@@ -144,6 +144,10 @@ def _put_service(statement: plan.Plan, message: parser_pb2.Plan) -> bool:
                 message.delete_transcripts.model.CopyFrom(_name(used))
         case plan.ShowLoadedModels():
             message.show_loaded_models.SetInParent()
+        case plan.ShowEvaluations(model=used):
+            message.show_evaluations.SetInParent()
+            if used is not None:
+                message.show_evaluations.model.CopyFrom(_name(used))
         case plan.UnloadModel():
             message.unload_model.model.CopyFrom(_name(statement.model))
         case _:

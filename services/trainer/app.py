@@ -9,6 +9,7 @@ import grpc
 
 from services.trainer.core.blocking import Blocking
 from services.trainer.core.board import JobBoard
+from services.trainer.core.evaluations import Evaluations
 from services.trainer.core.flow import FlowParts, JobFlow
 from services.trainer.core.holding import BaseHolding
 from services.trainer.core.jobs import Jobs, QueueLimits
@@ -42,12 +43,14 @@ class TrainerApp:
         self,
         jobs: Jobs,
         uploads: Uploads,
+        evaluations: Evaluations,
         holding: BaseHolding,
         executors: Sequence[ThreadPoolExecutor],
         stopping: asyncio.Event,
     ) -> None:
         self._jobs = jobs
         self._uploads = uploads
+        self._evaluations = evaluations
         self._holding = holding
         self._executors = executors
         self._stopping = stopping
@@ -65,11 +68,14 @@ class TrainerApp:
 
     def mount(self, server: grpc.aio.Server) -> None:
         """Add the servicer."""
-        add_TrainerServiceServicer_to_server(TrainerServicer(self._jobs, self._uploads), server)
+        add_TrainerServiceServicer_to_server(
+            TrainerServicer(self._jobs, self._uploads, self._evaluations), server
+        )
 
     async def start(self) -> None:
         """Take up the journal."""
         await asyncio.to_thread(self._uploads.start)
+        await asyncio.to_thread(self._evaluations.start)
         await self._jobs.start()
         self._holding.start()
         self._winding_down = asyncio.create_task(self._wind_down_when_told())
@@ -155,7 +161,8 @@ def build(settings: TrainerSettings, context: Context, command: Sequence[str] = 
         folder=context.home / "checking",
         limit_bytes=settings.max_model_bytes,
     )
-    return TrainerApp(jobs, uploads, holding, (executor, upload_executor), context.stopping)
+    evaluations = Evaluations(context.home / "evaluations.jsonl", blocking)
+    return TrainerApp(jobs, uploads, evaluations, holding, (executor, upload_executor), context.stopping)
 
 
 def _checkers(settings: TrainerSettings) -> Checkers:

@@ -174,9 +174,9 @@ def scored_row_from_message(message: trainer_pb2.EvaluateRequest) -> ScoredRow:
 def evaluated_to_message(evaluated: Evaluated) -> trainer_pb2.EvaluateResponse:
     """The scores of all rows and of each slice."""
     return trainer_pb2.EvaluateResponse(
-        scores=_scores_to_message(evaluated.total),
+        scores=scores_to_message(evaluated.total),
         slices=[
-            trainer_pb2.SliceScores(slice=number, scores=_scores_to_message(measured))
+            trainer_pb2.SliceScores(slice=number, scores=scores_to_message(measured))
             for number, measured in evaluated.slices.items()
         ],
     )
@@ -207,7 +207,8 @@ def _comparison_to_message(row: ComparedRow | ThanosqlError) -> trainer_pb2.Text
     )
 
 
-def _scores_to_message(measured: MeasuredScores) -> types_pb2.Scores:
+def scores_to_message(measured: MeasuredScores) -> types_pb2.Scores:
+    """Scores and how sure they are."""
     scores, intervals = measured.scores, measured.intervals
     return types_pb2.Scores(
         wer=scores.wer,

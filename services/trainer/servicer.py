@@ -1,6 +1,7 @@
 """The calls of TrainerService: convert, ask core, convert back."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -18,8 +19,14 @@ from services.trainer.convert import (
     text_pairs_from_message,
     upload_from_message,
 )
+from services.trainer.convert_evaluations import (
+    evaluation_from_message,
+    evaluations_to_message,
+    number_of_token,
+)
 from services.trainer.core.differences import compare_rows
 from services.trainer.core.evaluation import Evaluation, ScoredRow
+from services.trainer.core.evaluations import Evaluations
 from services.trainer.core.jobs import Jobs
 from services.trainer.core.uploading.uploads import Uploads
 from thanosql.v1 import trainer_pb2, trainer_pb2_grpc
@@ -31,7 +38,8 @@ _ROWS_AT_ONCE = 64
 class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     """See trainer.proto."""
 
-    def __init__(self, jobs: Jobs, uploads: Uploads) -> None:
+    def __init__(self, jobs: Jobs, uploads: Uploads, evaluations: Evaluations) -> None:
+        self._evaluations = evaluations
         self._jobs = jobs
         self._uploads = uploads
 
@@ -89,6 +97,21 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
                 rows.clear()
         await asyncio.to_thread(evaluation.add, rows)
         return evaluated_to_message(await asyncio.to_thread(evaluation.evaluated))
+
+    async def RecordEvaluation(
+        self, request: trainer_pb2.RecordEvaluationRequest, context: _Context
+    ) -> trainer_pb2.RecordEvaluationResponse:
+        """Keep what an evaluation gave."""
+        await self._evaluations.record(evaluation_from_message(request, time.time()))
+        return trainer_pb2.RecordEvaluationResponse()
+
+    async def ListEvaluations(
+        self, request: trainer_pb2.ListEvaluationsRequest, context: _Context
+    ) -> trainer_pb2.ListEvaluationsResponse:
+        """List evaluations, newest first."""
+        before = number_of_token(request.page_token)
+        page = self._evaluations.page(request.model, request.version, request.page_size, before)
+        return evaluations_to_message(*page)
 
     async def CompareTexts(
         self, request: trainer_pb2.CompareTextsRequest, context: _Context

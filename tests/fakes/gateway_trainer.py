@@ -23,6 +23,8 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
         self.requests: list[trainer_pb2.CreateTrainingJobRequest] = []
         self.scored: list[trainer_pb2.EvaluateRequest] = []
         self.compared_at_once: list[int] = []
+        self.evaluations: dict[str, trainer_pb2.EvaluationRecord] = {}
+        self.keeps_nothing = False
         self.cancelled: list[str] = []
         self.watchers = 0
         self.hang = False
@@ -151,6 +153,16 @@ class FakeTrainer(FakeService, trainer_pb2_grpc.TrainerServiceServicer):
             for number in numbers
         ]
         return trainer_pb2.EvaluateResponse(scores=_scores(rows), slices=slices)
+
+    async def RecordEvaluation(self, request: Any, context: Any) -> trainer_pb2.RecordEvaluationResponse:
+        if self.keeps_nothing:
+            raise error(Reason.STORE_UNAVAILABLE, "the disk is full")
+        self.evaluations[request.request_id] = request.evaluation
+        return trainer_pb2.RecordEvaluationResponse()
+
+    async def ListEvaluations(self, request: Any, context: Any) -> trainer_pb2.ListEvaluationsResponse:
+        kept = [item for item in self.evaluations.values() if request.model in ("", item.model)]
+        return trainer_pb2.ListEvaluationsResponse(evaluations=reversed(kept))
 
     async def CompareTexts(self, request: Any, context: Any) -> trainer_pb2.CompareTextsResponse:
         assert len(request.pairs) <= 64

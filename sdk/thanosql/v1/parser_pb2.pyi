@@ -272,6 +272,7 @@ class Plan(_message.Message):
     UNLOAD_MODEL_FIELD_NUMBER: _builtins.int
     SHOW_BUILD_FIELD_NUMBER: _builtins.int
     RESUME_JOB_FIELD_NUMBER: _builtins.int
+    SHOW_EVALUATIONS_FIELD_NUMBER: _builtins.int
     canonical_text: _builtins.str
     """The statement written in its canonical form."""
     explain: _builtins.bool
@@ -412,6 +413,10 @@ class Plan(_message.Message):
     def resume_job(self) -> Global___ResumeJobPlan:
         """RESUME JOB."""
 
+    @_builtins.property
+    def show_evaluations(self) -> Global___ShowEvaluationsPlan:
+        """SHOW EVALUATIONS."""
+
     def __init__(
         self,
         *,
@@ -451,12 +456,13 @@ class Plan(_message.Message):
         unload_model: Global___UnloadModelPlan | None = ...,
         show_build: Global___ShowBuildPlan | None = ...,
         resume_job: Global___ResumeJobPlan | None = ...,
+        show_evaluations: Global___ShowEvaluationsPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "resume_job", b"resume_job", "search", b"search", "show_build", b"show_build", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "get", b"get", "insert", b"insert", "list", b"list", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "resume_job", b"resume_job", "search", b"search", "show_build", b"show_build", "show_evaluations", b"show_evaluations", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "resume_job", b"resume_job", "search", b"search", "show_build", b"show_build", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activate_model", b"activate_model", "alter_table", b"alter_table", "build_model", b"build_model", "cancel_job", b"cancel_job", "canonical_text", b"canonical_text", "convert", b"convert", "copy", b"copy", "create_table_as", b"create_table_as", "delete", b"delete", "delete_model", b"delete_model", "delete_transcripts", b"delete_transcripts", "describe_model", b"describe_model", "drop_table", b"drop_table", "evaluate", b"evaluate", "explain", b"explain", "get", b"get", "insert", b"insert", "list", b"list", "notices", b"notices", "predict", b"predict", "print", b"print", "query", b"query", "restore_table", b"restore_table", "resume_job", b"resume_job", "search", b"search", "show_build", b"show_build", "show_evaluations", b"show_evaluations", "show_job", b"show_job", "show_jobs", b"show_jobs", "show_loaded_models", b"show_loaded_models", "show_model_versions", b"show_model_versions", "show_table_versions", b"show_table_versions", "show_transcripts", b"show_transcripts", "span", b"span", "statement", b"statement", "unload_model", b"unload_model", "update", b"update", "upload_model", b"upload_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model", "show_transcripts", "delete_transcripts", "show_loaded_models", "unload_model", "show_build", "resume_job"]  # noqa: Y015
+    _WhichOneofReturnType_statement: _TypeAlias = _typing.Literal["query", "copy", "create_table_as", "insert", "update", "delete", "drop_table", "alter_table", "print", "build_model", "predict", "evaluate", "convert", "search", "list", "get", "upload_model", "delete_model", "describe_model", "show_model_versions", "show_jobs", "show_job", "cancel_job", "show_table_versions", "restore_table", "activate_model", "show_transcripts", "delete_transcripts", "show_loaded_models", "unload_model", "show_build", "resume_job", "show_evaluations"]  # noqa: Y015
     _WhichOneofArgType_statement: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_statement) -> _WhichOneofReturnType_statement | None: ...
 
@@ -1764,6 +1770,30 @@ class ShowLoadedModelsPlan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ShowLoadedModelsPlan: _TypeAlias = ShowLoadedModelsPlan  # noqa: Y015
+
+@_typing.final
+class ShowEvaluationsPlan(_message.Message):
+    """SHOW EVALUATIONS."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Name:
+        """Whose; `m.2` names a version, absent means all."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Name | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowEvaluationsPlan: _TypeAlias = ShowEvaluationsPlan  # noqa: Y015
 
 @_typing.final
 class UnloadModelPlan(_message.Message):

@@ -70,6 +70,16 @@ class TrainerServiceStub:
                 request_serializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateRequest.SerializeToString,
                 response_deserializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateResponse.FromString,
                 _registered_method=True)
+        self.RecordEvaluation = channel.unary_unary(
+                '/thanosql.v1.TrainerService/RecordEvaluation',
+                request_serializer=thanosql_dot_v1_dot_trainer__pb2.RecordEvaluationRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_trainer__pb2.RecordEvaluationResponse.FromString,
+                _registered_method=True)
+        self.ListEvaluations = channel.unary_unary(
+                '/thanosql.v1.TrainerService/ListEvaluations',
+                request_serializer=thanosql_dot_v1_dot_trainer__pb2.ListEvaluationsRequest.SerializeToString,
+                response_deserializer=thanosql_dot_v1_dot_trainer__pb2.ListEvaluationsResponse.FromString,
+                _registered_method=True)
         self.CompareTexts = channel.unary_unary(
                 '/thanosql.v1.TrainerService/CompareTexts',
                 request_serializer=thanosql_dot_v1_dot_trainer__pb2.CompareTextsRequest.SerializeToString,
@@ -136,6 +146,20 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordEvaluation(self, request, context):
+        """Keeps what an evaluation gave.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvaluations(self, request, context):
+        """Lists evaluations that are kept, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CompareTexts(self, request, context):
         """Compares transcripts with references, each for itself, and tells where they differ.
         """
@@ -187,6 +211,16 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.Evaluate,
                     request_deserializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateRequest.FromString,
                     response_serializer=thanosql_dot_v1_dot_trainer__pb2.EvaluateResponse.SerializeToString,
+            ),
+            'RecordEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordEvaluation,
+                    request_deserializer=thanosql_dot_v1_dot_trainer__pb2.RecordEvaluationRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_trainer__pb2.RecordEvaluationResponse.SerializeToString,
+            ),
+            'ListEvaluations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvaluations,
+                    request_deserializer=thanosql_dot_v1_dot_trainer__pb2.ListEvaluationsRequest.FromString,
+                    response_serializer=thanosql_dot_v1_dot_trainer__pb2.ListEvaluationsResponse.SerializeToString,
             ),
             'CompareTexts': grpc.unary_unary_rpc_method_handler(
                     servicer.CompareTexts,
@@ -389,6 +423,60 @@ class TrainerService:
             '/thanosql.v1.TrainerService/Evaluate',
             thanosql_dot_v1_dot_trainer__pb2.EvaluateRequest.SerializeToString,
             thanosql_dot_v1_dot_trainer__pb2.EvaluateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.TrainerService/RecordEvaluation',
+            thanosql_dot_v1_dot_trainer__pb2.RecordEvaluationRequest.SerializeToString,
+            thanosql_dot_v1_dot_trainer__pb2.RecordEvaluationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvaluations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thanosql.v1.TrainerService/ListEvaluations',
+            thanosql_dot_v1_dot_trainer__pb2.ListEvaluationsRequest.SerializeToString,
+            thanosql_dot_v1_dot_trainer__pb2.ListEvaluationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

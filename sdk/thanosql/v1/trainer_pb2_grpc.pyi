@@ -49,6 +49,10 @@ class TrainerServiceStub:
     """
     Evaluate: _grpc.StreamUnaryMultiCallable[_trainer_pb2.EvaluateRequest, _trainer_pb2.EvaluateResponse]
     """Counts the errors of transcripts against references."""
+    RecordEvaluation: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.RecordEvaluationRequest, _trainer_pb2.RecordEvaluationResponse]
+    """Keeps what an evaluation gave."""
+    ListEvaluations: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.ListEvaluationsRequest, _trainer_pb2.ListEvaluationsResponse]
+    """Lists evaluations that are kept, newest first."""
     CompareTexts: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.CompareTextsRequest, _trainer_pb2.CompareTextsResponse]
     """Compares transcripts with references, each for itself, and tells where they differ."""
     UploadModel: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.UploadModelRequest, _trainer_pb2.UploadModelResponse]
@@ -75,6 +79,10 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     """
     Evaluate: _aio.StreamUnaryMultiCallable[_trainer_pb2.EvaluateRequest, _trainer_pb2.EvaluateResponse]  # type: ignore[assignment]
     """Counts the errors of transcripts against references."""
+    RecordEvaluation: _aio.UnaryUnaryMultiCallable[_trainer_pb2.RecordEvaluationRequest, _trainer_pb2.RecordEvaluationResponse]  # type: ignore[assignment]
+    """Keeps what an evaluation gave."""
+    ListEvaluations: _aio.UnaryUnaryMultiCallable[_trainer_pb2.ListEvaluationsRequest, _trainer_pb2.ListEvaluationsResponse]  # type: ignore[assignment]
+    """Lists evaluations that are kept, newest first."""
     CompareTexts: _aio.UnaryUnaryMultiCallable[_trainer_pb2.CompareTextsRequest, _trainer_pb2.CompareTextsResponse]  # type: ignore[assignment]
     """Compares transcripts with references, each for itself, and tells where they differ."""
     UploadModel: _aio.UnaryUnaryMultiCallable[_trainer_pb2.UploadModelRequest, _trainer_pb2.UploadModelResponse]  # type: ignore[assignment]
@@ -140,6 +148,22 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trainer_pb2.EvaluateResponse, _abc.Awaitable[_trainer_pb2.EvaluateResponse]]:
         """Counts the errors of transcripts against references."""
+
+    @_abc_1.abstractmethod
+    def RecordEvaluation(
+        self,
+        request: _trainer_pb2.RecordEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.RecordEvaluationResponse, _abc.Awaitable[_trainer_pb2.RecordEvaluationResponse]]:
+        """Keeps what an evaluation gave."""
+
+    @_abc_1.abstractmethod
+    def ListEvaluations(
+        self,
+        request: _trainer_pb2.ListEvaluationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.ListEvaluationsResponse, _abc.Awaitable[_trainer_pb2.ListEvaluationsResponse]]:
+        """Lists evaluations that are kept, newest first."""
 
     @_abc_1.abstractmethod
     def CompareTexts(

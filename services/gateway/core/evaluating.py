@@ -14,10 +14,12 @@ from services.gateway.core.queries import counting, open_query
 from services.gateway.core.records import Evaluated, Rows, ScoredRow, Scores
 from services.gateway.core.row_scores import row_score_fields, row_score_schema, row_scores
 from services.gateway.core.run import Run, count_of
-from services.gateway.core.score_columns import score_schema, score_table
-from services.gateway.core.slicing import Slices
+from services.gateway.core.score_columns import EvaluationRecord, score_schema, score_table
+from services.gateway.core.slicing import RowsMark, Slices
 from services.gateway.core.transcribing import Task, open_transcription
-from thanosql_runtime.errors import Reason, error
+from thanosql_runtime.errors import Reason, ThanosqlError, error
+
+_LONGEST_STATEMENT = 10_000
 
 
 @asynccontextmanager
@@ -71,6 +73,7 @@ class _Evaluation:
         self._task = task
         self._slices = slices
         self._begun_s = begun_s
+        self._mark = RowsMark()
 
     async def batches(
         self, chunks: AsyncIterator[AnsweredChunk], progress: RowProgress
@@ -85,6 +88,7 @@ class _Evaluation:
             )
         elapsed_s = self._run.clock() - self._begun_s
         self._tell(evaluated)
+        await self._keep(evaluated.total, elapsed_s)
         slices = self._slices
         for batch in score_table(evaluated, elapsed_s, slices.names, slices.labels()).to_batches():
             yield batch
@@ -93,6 +97,7 @@ class _Evaluation:
         assert self._task.text_index is not None
         async for chunk in chunks:
             references = texts(chunk.batch, self._task.text_index)
+            self._mark.add(chunk.batch.column(self._task.input_index).to_pylist(), references)
             numbers, groups = self._slices.numbers(chunk.batch), self._slices.groups(chunk.batch)
             for reference, answer, number, group in zip(
                 references, chunk.answers, numbers, groups, strict=True
@@ -105,6 +110,24 @@ class _Evaluation:
                     slice=number,
                     group=group,
                 )
+
+    async def _keep(self, scores: Scores, elapsed_s: float) -> None:
+        """Have the scores kept; they are answered all the same where that fails."""
+        run = self._run
+        assert run.outcome.model is not None
+        record = EvaluationRecord(
+            model=run.outcome.model.name,
+            version=run.outcome.model.version,
+            statement=run.plan.canonical_text[:_LONGEST_STATEMENT],
+            tables=run.outcome.tables_read,
+            rows_mark=self._mark.text,
+            scores=scores,
+            elapsed_s=elapsed_s,
+        )
+        try:
+            await run.peers.trainer.record(f"{run.request_id}:{self._statement.span.start}", record)
+        except ThanosqlError as failure:
+            await run.notify(f"SHOW EVALUATIONS will not have this one: {failure.message}")
 
     def _tell(self, evaluated: Evaluated) -> None:
         """The outcome of the statement, unless this one stands in it."""

@@ -16,6 +16,7 @@ from services.gateway.core.changing import creation_target, insertion_target
 from services.gateway.core.checking import check_insert
 from services.gateway.core.converting import conversion_schema, embedding_dimension
 from services.gateway.core.evaluating import evaluation_schema, evaluation_task
+from services.gateway.core.evaluation_history import EVALUATIONS
 from services.gateway.core.explaining_beams import explained_beam
 from services.gateway.core.explaining_changes import change_steps
 from services.gateway.core.families import require_hearing, require_wishes
@@ -25,7 +26,7 @@ from services.gateway.core.new_rows import asked_rows
 from services.gateway.core.places import placed_at, placed_in
 from services.gateway.core.plan_changes import CreateTableAs, Insert
 from services.gateway.core.plan_parts import Name, Query
-from services.gateway.core.plan_upkeep import ShowLoadedModels, ShowTranscripts
+from services.gateway.core.plan_upkeep import ShowEvaluations, ShowLoadedModels, ShowTranscripts
 from services.gateway.core.plans import (
     BuildModel,
     Change,
@@ -258,6 +259,9 @@ async def _explain_listing(run: Run, statement: Statement) -> Explained:
                 table = await run.peers.tables.get(statement.table.text)
             steps = [f"show the versions of table '{table.name}', newest first"]
             return Explained(steps=steps, schema=listing_schema(statement))
+        case ShowEvaluations():
+            of = f" of {statement.model.text}" if statement.model else ""
+            return Explained(steps=[f"show the evaluations{of}, newest first"], schema=EVALUATIONS)
         case ShowTranscripts() | ShowLoadedModels():
             return Explained(steps=[statement.kind.lower()], schema=_NO_COLUMNS)
         case ShowJob():

@@ -12,7 +12,7 @@ from services.gateway.core.listing import (
     open_versions,
 )
 from services.gateway.core.plan_parts import Query
-from services.gateway.core.plan_upkeep import ShowLoadedModels, ShowTranscripts
+from services.gateway.core.plan_upkeep import ShowEvaluations, ShowLoadedModels, ShowTranscripts
 from services.gateway.core.plans import (
     Convert,
     DescribeModel,
@@ -52,7 +52,7 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
             return open_search(run, statement)
         case _ if isinstance(statement, SearchNearest):
             return open_nearest_search(run, statement)
-        case ShowTranscripts() | ShowLoadedModels():
+        case ShowTranscripts() | ShowLoadedModels() | ShowEvaluations():
             return open_upkeep(run, statement)
         case ListNames():
             return open_listing(run, statement)
@@ -69,7 +69,7 @@ def open_lookup(run: Run, statement: Lookup) -> AbstractAsyncContextManager[Rows
 def open_nested(run: Run, statement: Statement) -> AbstractAsyncContextManager[Rows]:
     """The rows of a statement that stands in another; the parser lets only some of them stand there."""
     rows_of = Predict | Evaluate | Convert | SearchKeyword | SearchNearest
-    allowed = Query | rows_of | ListNames | ShowModelVersions | ShowTableVersions
+    allowed = Query | rows_of | ListNames | ShowModelVersions | ShowTableVersions | ShowEvaluations
     if isinstance(statement, allowed):
         return open_lookup(run, statement)
     if isinstance(statement, Unavailable):

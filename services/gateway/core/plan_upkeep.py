@@ -29,6 +29,14 @@ class ShowLoadedModels:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowEvaluations:
+    """SHOW EVALUATIONS; no model means all."""
+
+    model: Name | None = None
+    kind: str = "SHOW EVALUATIONS"
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnloadModel:
     """UNLOAD MODEL m, or m.2."""
 
@@ -36,5 +44,5 @@ class UnloadModel:
     kind: str = "UNLOAD MODEL"
 
 
-UpkeepLookup: TypeAlias = ShowTranscripts | ShowLoadedModels
+UpkeepLookup: TypeAlias = ShowTranscripts | ShowLoadedModels | ShowEvaluations
 UpkeepChange: TypeAlias = DeleteTranscripts | UnloadModel

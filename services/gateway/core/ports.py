@@ -26,6 +26,7 @@ from services.gateway.core.records import (
     TrainingJob,
     Transcription,
 )
+from services.gateway.core.score_columns import EvaluationRecord
 
 OpenRows = Callable[[], AbstractAsyncContextManager[Rows]]
 """Begins to make rows when it is entered, and stops when it is left."""
@@ -262,6 +263,14 @@ class Trainer(Protocol):
 
     async def evaluate(self, rows: AsyncIterator[ScoredRow]) -> Evaluated:
         """Count the errors of all rows."""
+        ...
+
+    async def record(self, request_id: str, evaluation: EvaluationRecord) -> None:
+        """Keep what an evaluation gave; the same id once."""
+        ...
+
+    def evaluations(self, model: str, version: int) -> AsyncIterator[list[EvaluationRecord]]:
+        """Evaluations that are kept, newest first, in pages; an empty name and version 0 mean all."""
         ...
 
     async def compare(self, pairs: Sequence[TextPair]) -> Sequence[TextComparison]:

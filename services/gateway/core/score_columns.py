@@ -1,10 +1,12 @@
 """The columns in which EVALUATE answers scores: a row for all, and one for each slice."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 
-from services.gateway.core.records import Evaluated, Scores
+from services.gateway.core.records import Evaluated, Scores, TableVersion
 
 _RATE, _COUNT = pa.float64(), pa.int64()
 _SCHEMA = pa.schema(
@@ -31,6 +33,34 @@ ALL = "(all)"
 SCORE_COLUMNS = frozenset(_SCHEMA.names)
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRecord:
+    """One evaluation that is kept; see trainer.proto. It has no time before it is kept."""
+
+    model: str
+    version: int
+    statement: str
+    tables: Sequence[TableVersion]
+    rows_mark: str
+    scores: Scores
+    elapsed_s: float
+    time: datetime | None = None
+
+
+def evaluation_values(record: EvaluationRecord) -> dict[str, object]:
+    """The columns of one that is kept."""
+    return {
+        **_values(record.scores),
+        "real_time_factor": _factor(record.scores, record.elapsed_s),
+        "time": record.time,
+        "model": record.model,
+        "version": record.version,
+        "tables": ", ".join(f"{item.table} AT VERSION {item.version}" for item in record.tables),
+        "rows_mark": record.rows_mark,
+        "statement": record.statement,
+    }
+
+
 def score_schema(slice_names: Sequence[str]) -> pa.Schema:
     """The columns, those of the slices first."""
     return pa.schema([*(pa.field(name, pa.string()) for name in slice_names), *_SCHEMA])
@@ -48,12 +78,16 @@ def score_table(
         labels: What stands in them, by the number of the slice.
     """
     total = evaluated.total
-    factor = elapsed_s / total.audio_s if total.audio_s else None
+    factor = _factor(total, elapsed_s)
     scored = [(labels[number], scores) for number, scores in evaluated.slices.items()]
     scored.sort(key=lambda item: (item[1].rows == 0, -item[1].wer, item[0]))
     rows = [_values(scores) | dict(zip(slice_names, label, strict=True)) for label, scores in scored]
     whole = _values(total) | {"real_time_factor": factor} | dict.fromkeys(slice_names, ALL)
     return pa.Table.from_pylist([whole, *rows], schema=score_schema(slice_names))
+
+
+def _factor(scores: Scores, elapsed_s: float) -> float | None:
+    return elapsed_s / scores.audio_s if scores.audio_s else None
 
 
 def _values(scores: Scores) -> dict[str, object]:

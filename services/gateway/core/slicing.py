@@ -82,6 +82,23 @@ class Slices:
         return self._numbers.setdefault(values, len(self._numbers))
 
 
+class RowsMark:
+    """The same for the same recordings with the same texts, whatever their order."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, paths: Sequence[str | None], references: Sequence[str | None]) -> None:
+        """Take in some rows."""
+        for path, reference in zip(paths, references, strict=True):
+            self._sum += _hash(repr((path, reference)))
+
+    @property
+    def text(self) -> str:
+        """Sixteen hexadecimal digits."""
+        return f"{self._sum % 2**64:016x}"
+
+
 def _column(text: str, statement: Evaluate, schema: pa.Schema, name: str, purpose: str) -> int | None:
     if not name:
         return None

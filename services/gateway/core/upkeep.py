@@ -1,4 +1,4 @@
-"""SHOW TRANSCRIPTS, SHOW LOADED MODELS, and the statements that delete and unload."""
+"""SHOW TRANSCRIPTS, SHOW LOADED MODELS, SHOW EVALUATIONS, and the statements that delete and unload."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -6,9 +6,16 @@ from dataclasses import asdict
 
 import pyarrow as pa
 
+from services.gateway.core.evaluation_history import open_evaluations
 from services.gateway.core.places import placed_at
 from services.gateway.core.plan_parts import Name
-from services.gateway.core.plan_upkeep import DeleteTranscripts, ShowTranscripts, UpkeepChange, UpkeepLookup
+from services.gateway.core.plan_upkeep import (
+    DeleteTranscripts,
+    ShowEvaluations,
+    ShowTranscripts,
+    UpkeepChange,
+    UpkeepLookup,
+)
 from services.gateway.core.plans import split_version
 from services.gateway.core.records import LoadedModel, Rows, TranscriptTally
 from services.gateway.core.run import Run, count_of
@@ -48,7 +55,7 @@ LOADED_MODELS = pa.schema(
 
 @asynccontextmanager
 async def open_upkeep(run: Run, statement: UpkeepLookup) -> AsyncIterator[Rows]:
-    """What is kept, by version, or what is in memory, with what it has done."""
+    """What is kept, by version, what was measured, or what is in memory, with what it has done."""
     if isinstance(statement, ShowTranscripts):
         kept = await run.peers.transcripts.kept()
         if not kept.keeps:
@@ -56,6 +63,10 @@ async def open_upkeep(run: Run, statement: UpkeepLookup) -> AsyncIterator[Rows]:
                 "no transcripts are kept: THANOSQL_STORAGE__TRANSCRIPT_BYTES is 0, or their disk fails"
             )
         yield _rows(TRANSCRIPTS, kept.tallies)
+        return
+    if isinstance(statement, ShowEvaluations):
+        async with open_evaluations(run, statement) as rows:
+            yield rows
         return
     yield _rows(LOADED_MODELS, await run.peers.predictor.loaded())
 

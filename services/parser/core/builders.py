@@ -56,6 +56,7 @@ class PlanBuilder:
             "show_transcripts": _show_transcripts,
             "delete_transcripts": _delete_transcripts,
             "show_loaded_models": _show_loaded_models,
+            "show_evaluations": _show_evaluations,
             "unload_model": _unload_model,
         }
 
@@ -292,6 +293,11 @@ def _delete_transcripts(node: Node) -> plan.DeleteTranscripts:
 
 def _show_loaded_models(node: Node) -> plan.ShowLoadedModels:
     return plan.ShowLoadedModels(span=node.statement.span)
+
+
+def _show_evaluations(node: Node) -> plan.ShowEvaluations:
+    model = _model_or_version(node) if node.has("MODEL_REFERENCE") else None
+    return plan.ShowEvaluations(span=node.statement.span, model=model)
 
 
 def _unload_model(node: Node) -> plan.UnloadModel:

@@ -14,7 +14,7 @@ _SECOND_WORDS = {
     "EVALUATE": ("USING", "OPTIONS"),
     "CONVERT": ("USING", "OPTIONS"),
     "SEARCH": ("AUDIO", "TEXT", "KEYWORD", "USING", "OPTIONS"),
-    "SHOW": ("TABLE", "MODEL"),
+    "SHOW": ("TABLE", "MODEL", "EVALUATIONS"),
 }
 _NEVER_NESTED = {
     "ALTER": ("TABLE",),

@@ -221,6 +221,13 @@ class ShowLoadedModels(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowEvaluations(Statement):
+    """SHOW EVALUATIONS, of all models, of one, or of one version."""
+
+    model: Name | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnloadModel(Statement):
     """UNLOAD MODEL, of all versions or of one."""
 
@@ -267,6 +274,7 @@ ExecutablePlan: TypeAlias = (
     | ShowTranscripts
     | DeleteTranscripts
     | ShowLoadedModels
+    | ShowEvaluations
     | UnloadModel
 )
 Plan: TypeAlias = ExecutablePlan | Explain

@@ -114,6 +114,8 @@ def _render_service(statement: plan.Plan) -> str | None:
             return "DELETE TRANSCRIPTS" + ("" if used is None else f" USING {_model(used)}")
         case plan.ShowLoadedModels():
             return "SHOW LOADED MODELS"
+        case plan.ShowEvaluations(model=used):
+            return "SHOW EVALUATIONS" + ("" if used is None else f" {_model(used)}")
         case plan.UnloadModel(model=model):
             return f"UNLOAD MODEL {_model(model)}"
     return None

@@ -36,6 +36,7 @@ STATEMENTS = (
     "SHOW TRANSCRIPTS",
     "DELETE TRANSCRIPTS",
     "SHOW LOADED MODELS",
+    "SHOW EVALUATIONS",
     "UNLOAD MODEL",
     "CREATE TABLE",
     "INSERT INTO",
@@ -91,6 +92,7 @@ _OTHER_PAIRS = {
     ("DROP", "MODEL"): "DELETE MODEL",
     ("LIST", "JOBS"): "SHOW JOBS",
     ("LIST", "TRANSCRIPTS"): "SHOW TRANSCRIPTS",
+    ("LIST", "EVALUATIONS"): "SHOW EVALUATIONS",
     ("SHOW", "MODELS"): "LIST MODEL",
     ("SHOW", "TABLES"): "LIST TABLE",
 }
@@ -117,6 +119,7 @@ _LABEL_WORDS = frozenset(
         "KEYWORD",
         "TRANSCRIPTS",
         "LOADED",
+        "EVALUATIONS",
         "MODELS",
         "THANOSQL",
         "DATASET",

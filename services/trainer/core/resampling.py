@@ -67,11 +67,12 @@ class Sample:
             self._counts[start + place] += count
 
     def intervals(self) -> Intervals | None:
-        """Both intervals, the same for the same rows; None where there is nothing to vary."""
+        """Both intervals, the same for the same units; None where there is nothing to vary."""
         counts = np.array(self._counts, np.int64).reshape(-1, _COUNTS)
         if len(counts) < 2:
             return None
-        rates = _resampled_rates(counts)
+        # Sorted, so that the order in which rows come says nothing.
+        rates = _resampled_rates(counts[np.lexsort(counts.T)])
         (wer_low, cer_low), (wer_high, cer_high) = np.quantile(rates, (_TAIL, 1 - _TAIL), axis=0)
         return Intervals(
             wer=Interval(low=float(wer_low), high=float(wer_high)),

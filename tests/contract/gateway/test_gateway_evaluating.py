@@ -134,3 +134,35 @@ async def test_an_evaluation_stands_where_a_table_may(world: World) -> None:
     inner = "EVALUATE USING Wav2Vec2En OPTIONS(per_row=True) AS SELECT * FROM calls"
     explained = await world.client.succeed(f"EXPLAIN SELECT difference FROM ({inner})")
     assert "answer each row with its errors" in explained.rows[2]["what"]
+
+
+async def test_evaluations_are_kept_with_their_model_and_rows(world: World) -> None:
+    _put_calls(world)
+    for rest in ("", " ORDER BY audio_path DESC", " LIMIT 4"):
+        await world.client.succeed(f"EVALUATE USING {MODEL} AS SELECT * FROM calls{rest}")
+    answer = await world.client.succeed(f"SHOW EVALUATIONS {MODEL}")
+    marks = [row["rows_mark"] for row in answer.rows]
+    assert marks[1] == marks[2] != marks[0]
+    oldest = answer.rows[2]
+    assert (oldest["model"], oldest["version"], oldest["wer"], oldest["rows"]) == (MODEL, 1, 0.5, 4)
+    assert oldest["statement"] == f"EVALUATE USING {MODEL} AS SELECT * FROM calls"
+    assert (oldest["wer_low"], oldest["wer_high"]) == (0.25, 1.0)
+    best = await world.client.succeed(f"SELECT wer FROM (SHOW EVALUATIONS {MODEL}) ORDER BY wer")
+    assert len(best.rows) == 3
+
+
+async def test_an_evaluation_that_cannot_be_kept_is_answered(world: World) -> None:
+    _put_calls(world)
+    world.trainer.keeps_nothing = True
+    answer = await world.client.succeed(f"EVALUATE USING {MODEL} AS SELECT * FROM calls")
+    assert answer.rows[0]["wer"] == 0.5
+    assert answer.notices == ["SHOW EVALUATIONS will not have this one: the disk is full"]
+
+
+async def test_a_model_never_evaluated_has_no_evaluations_and_a_wrong_name_is_told(world: World) -> None:
+    assert not (await world.client.succeed("SHOW EVALUATIONS")).rows
+    assert not (await world.client.succeed("SHOW EVALUATIONS Wav2Vec2En")).rows
+    failure = await world.client.fail("SHOW EVALUATIONS nobody")
+    assert failure.reason is Reason.MODEL_NOT_FOUND
+    explained = await world.client.succeed("EXPLAIN SHOW EVALUATIONS")
+    assert explained.rows[0]["what"] == "show the evaluations, newest first"

@@ -52,6 +52,7 @@ EVERY_STATEMENT = {
     "show_transcripts": "SHOW TRANSCRIPTS",
     "delete_transcripts": "DELETE TRANSCRIPTS USING m",
     "show_loaded_models": "SHOW LOADED MODELS",
+    "show_evaluations": "SHOW EVALUATIONS m",
     "unload_model": "UNLOAD MODEL m",
 }
 

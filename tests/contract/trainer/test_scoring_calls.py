@@ -9,7 +9,7 @@ import pytest
 
 from services.trainer.app import build
 from services.trainer.settings import TrainerSettings
-from thanosql.v1 import trainer_pb2, trainer_pb2_grpc
+from thanosql.v1 import trainer_pb2, trainer_pb2_grpc, types_pb2
 from thanosql_runtime.errors import Reason
 from thanosql_runtime.status import from_rpc_error, from_status
 from thanosql_runtime.testing import peer_channel, serving
@@ -98,4 +98,31 @@ async def test_too_many_pairs_are_refused(stub: "Stub") -> None:
     pairs = [trainer_pb2.TextPair(reference="A", hypothesis="A")] * 65
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.CompareTexts(trainer_pb2.CompareTextsRequest(pairs=pairs))
+    assert from_rpc_error(caught.value, "trainer").reason is Reason.INVALID_ARGUMENT
+
+
+async def test_evaluations_are_kept_and_listed(stub: "Stub") -> None:
+    scores = types_pb2.Scores(wer=0.5, wer_low=0.25, wer_high=0.75, cer_low=0.0, cer_high=0.5, rows=3)
+    for number in (1, 2):
+        record = trainer_pb2.EvaluationRecord(
+            model="m",
+            version=number,
+            statement="EVALUATE",
+            tables=[types_pb2.TableVersion(table="t", version=3)],
+            rows_mark="ab",
+            scores=scores,
+            elapsed_s=2.5,
+        )
+        request = trainer_pb2.RecordEvaluationRequest(request_id=str(number), evaluation=record)
+        await stub.RecordEvaluation(request)
+    newest = await stub.ListEvaluations(trainer_pb2.ListEvaluationsRequest(model="m", page_size=1))
+    token = newest.next_page_token
+    oldest = await stub.ListEvaluations(trainer_pb2.ListEvaluationsRequest(model="m", page_token=token))
+    assert [item.version for item in (*newest.evaluations, *oldest.evaluations)] == [2, 1]
+    kept = newest.evaluations[0]
+    assert kept.HasField("time")
+    kept.ClearField("time")
+    assert kept == record
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ListEvaluations(trainer_pb2.ListEvaluationsRequest(page_token="x"))
     assert from_rpc_error(caught.value, "trainer").reason is Reason.INVALID_ARGUMENT

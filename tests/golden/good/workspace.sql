@@ -159,3 +159,24 @@ RESUME JOB '7f3a'
 --| ResumeJob
 --|   job_id: 7f3a
 --|   canonical: RESUME JOB '7f3a'
+
+--# evaluations
+SHOW EVALUATIONS
+--| ShowEvaluations
+--|   model: None
+--|   canonical: SHOW EVALUATIONS
+
+--# evaluations of a version
+show evaluations m.2
+--| ShowEvaluations
+--|   model: m.2
+--|   canonical: SHOW EVALUATIONS m.2
+
+--# evaluations in a query
+SELECT version, wer FROM (SHOW EVALUATIONS m) ORDER BY wer
+--| RunQuery
+--|   query: SELECT version, wer FROM (SELECT * FROM __nested_1) ORDER BY wer
+--|     __nested_1: ShowEvaluations
+--|       model: m
+--|       canonical: SHOW EVALUATIONS m
+--|   canonical: SELECT version, wer FROM (SHOW EVALUATIONS m) ORDER BY wer

@@ -122,6 +122,8 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "DELETE TRANSCRIPTS",
         "DELETE TRANSCRIPTS USING <version>",
         "SHOW LOADED MODELS",
+        "SHOW EVALUATIONS",
+        "SHOW EVALUATIONS <version>",
         "UNLOAD MODEL <version>",
     ),
     "version": ("<object>", "<object>.<small>"),

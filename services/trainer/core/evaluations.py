@@ -1,0 +1,119 @@
+"""Evaluations that were made, kept so that versions of a model can be compared."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from services.trainer.core.blocking import Blocking
+from services.trainer.core.evaluation import MeasuredScores
+from services.trainer.core.types import TableVersion
+
+MOST_KEPT = 1000
+LONGEST_STATEMENT = 10_000
+_PAGE = 100
+
+_log = structlog.get_logger("evaluations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRecord:
+    """One evaluation; see `EvaluationRecord` in trainer.proto."""
+
+    request_id: str
+    model: str
+    version: int
+    statement: str
+    tables: tuple[TableVersion, ...]
+    rows_mark: str
+    measured: MeasuredScores
+    elapsed_s: float
+    time_s: float
+    number: int = 0
+
+
+class Evaluations:
+    """A file with one line each, the oldest first; the newest `MOST_KEPT` are told, and kept at least.
+
+    Args:
+        path: The file; made with the first record.
+        blocking: Runs what touches it.
+    """
+
+    def __init__(self, path: Path, blocking: Blocking) -> None:
+        self._path = path
+        self._blocking = blocking
+        self._adapter = TypeAdapter(EvaluationRecord)
+        self._records: deque[EvaluationRecord] = deque(maxlen=MOST_KEPT)
+        self._lines = 0
+        self._turn = asyncio.Lock()
+
+    def start(self) -> None:
+        """Read what is kept; lines that a crash cut short are left out."""
+        if not self._path.exists():
+            return
+        for number, line in enumerate(self._path.read_bytes().splitlines(), start=1):
+            try:
+                self._records.append(self._adapter.validate_json(line))
+            except ValidationError as failure:
+                # Without the line, which holds a statement.
+                errors = failure.errors(include_input=False, include_url=False)
+                _log.error("unreadable evaluation", path=str(self._path), line=number, errors=errors[:3])
+        self._rewrite()
+
+    async def record(self, record: EvaluationRecord) -> None:
+        """Keep one; the same `request_id` keeps it once."""
+        async with self._turn:
+            if any(kept.request_id == record.request_id for kept in self._records):
+                return
+            number = self._records[-1].number + 1 if self._records else 1
+            statement = record.statement[:LONGEST_STATEMENT]
+            numbered = replace(record, number=number, statement=statement)
+            await self._blocking.run(self._append, numbered)
+            self._records.append(numbered)
+            if self._lines >= 2 * MOST_KEPT:
+                await self._blocking.run(self._rewrite)
+
+    def page(
+        self, model: str, version: int, page_size: int, before: int
+    ) -> tuple[Sequence[EvaluationRecord], int]:
+        """Some of them, newest first, and the number to go on from, 0 at the end.
+
+        Args:
+            model: Whose; empty for all.
+            version: Of the model; 0 for all.
+            page_size: Records at most; 0 and what is too large mean 100.
+            before: Only those with a lower number; 0 for all.
+        """
+        wanted = [
+            record
+            for record in reversed(self._records)
+            if (not model or record.model == model)
+            and version in (0, record.version)
+            and (not before or record.number < before)
+        ]
+        size = page_size if 0 < page_size < _PAGE else _PAGE
+        page = wanted[:size]
+        return page, page[-1].number if len(wanted) > size else 0
+
+    def _append(self, record: EvaluationRecord) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            file.write(self._adapter.dump_json(record) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._lines += 1
+
+    def _rewrite(self) -> None:
+        temporary = self._path.with_name(f".{self._path.name}.new")
+        with temporary.open("wb") as file:
+            file.writelines(self._adapter.dump_json(record) + b"\n" for record in self._records)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+        self._lines = len(self._records)
