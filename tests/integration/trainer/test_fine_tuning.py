@@ -154,9 +154,10 @@ async def test_a_killed_training_process_is_replaced_by_one_that_goes_on(
         if job.attempt == 2 and job.state == State.STATE_TRAINING and job.checkpoint_step > 0:
             await trainer.stub.CancelTrainingJob(trainer_pb2.CancelTrainingJobRequest(job_id=job_id))
     assert job.state == State.STATE_CANCELLED
-    lost, resumed = (notice.message for notice in job.notices)
+    lost, resumed, offered = (notice.message for notice in job.notices)
     assert "SIGKILL" in lost
     assert resumed.startswith("training goes on from step")
+    assert offered.startswith(f"RESUME JOB '{job_id}' lets it go on from its checkpoint")
 
 
 def _training_processes(job_id: str) -> list[int]:
