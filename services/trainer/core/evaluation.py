@@ -9,8 +9,9 @@ from thanosql_runtime.errors import Reason, error
 
 LONGEST_TEXT = 100_000
 MOST_SLICES = 1000
-_UNITS = 10_000
-_UNITS_OF_A_SLICE = 1000
+# Rows go to units in turn. A prime number has no common period with tables that repeat every so many rows.
+_UNITS = 9973
+_UNITS_OF_A_SLICE = 997
 
 
 @dataclass(frozen=True, kw_only=True)
