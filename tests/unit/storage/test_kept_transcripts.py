@@ -160,6 +160,24 @@ def test_a_damaged_file_is_done_without_and_made_anew(
     assert contents(transcripts, "m", "a") == ["ALPHA"]
 
 
+def test_a_damaged_file_that_cannot_be_deleted_stops_nothing(
+    make: Callable[..., Transcripts], tmp_path: Path
+) -> None:
+    path = tmp_path / "deep" / "transcripts.sqlite"
+    path.parent.mkdir()
+    path.write_bytes(b"no database at all, but long enough to be taken for the head of one" * 100)
+    path.with_name("transcripts.sqlite-shm").mkdir()
+    assert make(LIMITS).clean() == 0
+
+
+def test_a_question_that_fails_leaves_a_healthy_file(make: Callable[..., Transcripts]) -> None:
+    transcripts = make(LIMITS)
+    transcripts.keep(MANNER, [kept("a", "ALPHA")])
+    transcripts.find(object(), [digest("a")])  # type: ignore[arg-type]
+    transcripts.clean()
+    assert contents(transcripts, "m", "a") == ["ALPHA"]
+
+
 @pytest.mark.parametrize("digests", [["nothing hexadecimal"], [digest("a")] * 1001])
 def test_a_wrong_question_is_refused(make: Callable[..., Transcripts], digests: list[str]) -> None:
     with pytest.raises(ThanosqlError) as caught:

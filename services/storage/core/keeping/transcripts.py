@@ -18,6 +18,8 @@ from thanosql_runtime.errors import Reason, error
 
 _log = structlog.get_logger("storage")
 _BUSY_S = 5.0
+# What says that the file itself is of no use any more.
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # When something was used is noted this exactly, so that finding it seldom writes.
 _USE_STEP_S = 6 * 3600.0
 _DELETED_AT_ONCE = 1000
@@ -254,9 +256,16 @@ class Transcripts:
             return
         _log.warning("transcripts_not_kept", error=str(problem)[:200])
         self._is_given_up = True
-        if isinstance(problem, sqlite3.DatabaseError) and not isinstance(problem, sqlite3.OperationalError):
-            for ending in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        if getattr(problem, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+            _delete_file(self._path)
+
+
+def _delete_file(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        try:
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        except OSError as problem:
+            _log.warning("transcripts_not_deleted", error=str(problem)[:200])
 
 
 def _prepare(database: sqlite3.Connection) -> None:
