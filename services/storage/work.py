@@ -82,10 +82,10 @@ class _Ahead(Generic[_T]):
 
     def _compute(self) -> None:
         step = take_step(self._iterator, most_items=1)
-        with self._guard:
+        with self._guard:  # Posted under it, or the thread that computes the next one may post that first.
+            self._loop.call_soon_threadsafe(self._computed.put_nowait, step)
             self._is_computing = False
             self._is_over = self._is_over or not step.items
-        self._loop.call_soon_threadsafe(self._computed.put_nowait, step)
         self._go_on()
 
 

@@ -5,12 +5,14 @@ import gc
 import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
 from services.storage.core.cancelling import Cancellation
-from services.storage.work import Work, take_step
+from services.storage.work import Work, _Ahead, take_step
 
 
 class Door:
@@ -250,3 +252,38 @@ async def test_what_was_handed_on_is_not_kept(work: Work) -> None:
     gc.collect()
     assert seen[0]() is None
     assert seen[7]() is None
+
+
+class LaterThreads(Executor):
+    """Runs what it was given when it is told to."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Any] = []
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        self._waiting.append(lambda: function(*args, **kwargs))
+        return Future()
+
+    def run(self) -> None:
+        while self._waiting:
+            self._waiting.pop(0)()
+
+
+async def test_what_another_thread_computes_is_not_posted_before_what_came_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads, loop = LaterThreads(), asyncio.get_running_loop()
+    ahead = _Ahead([1, 2], threads)
+    posted: list[list[int]] = []
+
+    def post(_function: object, step: Any) -> None:
+        if not ahead._guard.locked():  # Another thread may be as quick as that.
+            ahead._go_on()
+            threads.run()
+        posted.append(step.items)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_soon_threadsafe", post)
+        ahead._go_on()
+        threads.run()
+    assert posted == [[1], [2], []]
