@@ -683,6 +683,26 @@ def test_a_damaged_extract_that_the_disk_keeps_is_not_read_again(
     same(answer(quick), answer(engine))
 
 
+def test_an_extract_that_was_made_again_is_read_though_the_damaged_one_had_stayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path, *, missing_ok: bool = False) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    shelf = Shelf(tmp_path / "extracts", 1 << 30, spare_bytes=0)
+    extract = Extract(name="e", path=shelf.folder("calls") / "e.db")
+    made = tmp_path / "made"
+    made.write_bytes(b"damaged")
+    shelf.keep(made, extract)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        shelf.forget(extract)
+    assert not shelf.has(extract)
+    made.write_bytes(b"whole")
+    shelf.keep(made, extract)
+    assert shelf.has(extract)
+
+
 def test_a_disk_that_tells_nothing_fails_neither_a_query_nor_maintenance(
     quick: QueryEngine, engine: QueryEngine, extracts: Extracts, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

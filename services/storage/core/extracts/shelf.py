@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Shelf:
         self._spare_bytes = spare_bytes
         self._clock = clock
         self._has_links: bool | None = None
+        self._guard = threading.Lock()
         self._unreadable: set[Path] = set()
 
     @property
@@ -89,8 +91,9 @@ class Shelf:
     def has(self, extract: Extract) -> bool:
         """Tell whether an extract is there, and note that it is wanted."""
         with contextlib.suppress(OSError):
-            if extract.path in self._unreadable:
-                return False
+            with self._guard:
+                if extract.path in self._unreadable:
+                    return False
             now_s = self._clock()
             if now_s - extract.path.stat().st_mtime > _TOUCH_AGAIN_S:
                 os.utime(extract.path, (now_s, now_s))
@@ -116,11 +119,14 @@ class Shelf:
         extract.path.parent.mkdir(parents=True, exist_ok=True)
         self._make_room(made.stat().st_size)
         made.rename(extract.path)
+        with self._guard:
+            self._unreadable.discard(extract.path)
 
     def forget(self, extract: Extract) -> None:
         """Delete an extract that cannot be read; one that the disk keeps is not read again all the same."""
         if not _remove(extract.path):
-            self._unreadable.add(extract.path)
+            with self._guard:
+                self._unreadable.add(extract.path)
 
     def forget_others(self, tables: Callable[[], Iterable[str]]) -> None:
         """Delete the extracts of all tables but these."""
