@@ -120,6 +120,15 @@ def test_a_table_of_the_user_is_not_taken_for_a_quarantine(
     assert tables.dataset("t_quarantine").to_table().equals(own)
 
 
+def test_a_file_of_another_kind_among_the_rows_left_out_stops_no_copy(
+    copy: Copy, home: TableHome, select: Select, tmp_path: Path
+) -> None:
+    (tmp_path / "readme").write_text("of somebody else")
+    home.store.upload_from(home.left_out_folder("t_quarantine") + "readme.txt", tmp_path / "readme")
+    copy("a,b\n1,2\nbad\n")
+    assert raws(select) == ["bad"]
+
+
 def test_a_copy_of_a_quarantine_is_a_table_of_the_user(
     copy: Copy, tables: Tables, quarantines: Quarantines
 ) -> None:

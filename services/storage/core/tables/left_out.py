@@ -4,6 +4,7 @@ They lie beside the files of the quarantine that they are for, and no query sees
 table names the COPY, it has happened; where none does, it did not, or not yet.
 """
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from services.storage.core.types import CopyMark
 from thanosql_objects.ports import ObjectInfo
 
 _SUFFIX = ".arrow"
+_NAME = re.compile(r"(\d+)-([0-9a-f]+)" + re.escape(_SUFFIX), re.ASCII)
 _KEEP_S = 86_400.0
 
 
@@ -66,7 +68,8 @@ class LeftOutRows:
 
     def waiting(self, quarantine: str) -> list[LeftOut]:
         """Return what was put aside for a quarantine."""
-        return [_parsed(info) for info in self._home.store.walk(self._home.left_out_folder(quarantine))]
+        there = map(_parsed, self._home.store.walk(self._home.left_out_folder(quarantine)))
+        return [left_out for left_out in there if left_out is not None]
 
     def is_old(self, left_out: LeftOut) -> bool:
         """Whether nobody can be about to commit what names it: it has lain there for a day."""
@@ -97,6 +100,9 @@ def new_copy(*, keeps: bool) -> CopyMark:
     return CopyMark(copy_id=uuid.uuid4().hex, keeps=keeps)
 
 
-def _parsed(info: ObjectInfo) -> LeftOut:
-    before, _, copy_id = info.key.rpartition("/")[2].removesuffix(_SUFFIX).partition("-")
-    return LeftOut(key=info.key, copy_id=copy_id, version_before=int(before), put_s=info.modified_s)
+def _parsed(info: ObjectInfo) -> LeftOut | None:
+    """Read what the name tells; none for a file that somebody else put there."""
+    match = _NAME.fullmatch(info.key.rpartition("/")[2])
+    if match is None:
+        return None
+    return LeftOut(key=info.key, copy_id=match[2], version_before=int(match[1]), put_s=info.modified_s)
