@@ -169,6 +169,19 @@ def test_a_file_is_uploaded_though_the_disk_does_not_take_the_record_of_it(
     complete(uploads, START)
 
 
+def test_an_upload_can_be_begun_again_when_the_record_of_it_could_not_be_removed(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete(uploads, START)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", full)
+        with pytest.raises(ThanosqlError) as caught:
+            uploads.open(START)
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    assert not uploads._open
+    complete(uploads, START)
+
+
 def full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

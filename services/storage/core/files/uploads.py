@@ -130,8 +130,6 @@ class Uploads:
                     self._require_room(name, start)
                     upload = self._open[name] = self._begun(name, start)
                     self._give_up_oldest()
-        if not start.offset:
-            (self._records / (name + _DONE)).unlink(missing_ok=True)
         return upload
 
     def put_in_place(self, upload: "Upload", sha256: str) -> ObjectInfo:
@@ -177,6 +175,8 @@ class Uploads:
         try:
             self._records.mkdir(parents=True, exist_ok=True)
             self._require_disk(start)
+            if not start.offset:
+                (self._records / (name + _DONE)).unlink(missing_ok=True)
             arriving = Arriving(self._folder / (name + _PART), start.key, start.offset)
         except OSError as problem:
             raise not_taken_in(start.key, problem) from problem
