@@ -120,6 +120,28 @@ def test_a_table_of_the_user_is_not_taken_for_a_quarantine(
     assert tables.dataset("t_quarantine").to_table().equals(own)
 
 
+def test_a_table_whose_quarantine_has_too_long_a_name_is_refused_before_it_is_made(
+    tables: Tables, quarantines: Quarantines
+) -> None:
+    name = "n" * 195
+    bad = Rows(QUARANTINE, pa.Table.from_pylist([{"raw": "bad"}], QUARANTINE).to_batches())
+    with pytest.raises(ThanosqlError) as caught:
+        copied(tables, quarantines, name, bad)
+    assert caught.value.reason is Reason.INVALID_NAME
+    assert not tables.exists(name)
+    assert copied(tables, quarantines, name, None).quarantine == ""
+
+
+def copied(tables: Tables, quarantines: Quarantines, name: str, bad: Rows | None) -> TableInfo:
+    good = pa.table({"a": [1]})
+    return quarantines.commit(
+        name,
+        bad,
+        lambda copy: tables.create(name, Rows(good.schema, good.to_batches()), Operation.COPY, copy),
+        keep=False,
+    )
+
+
 def test_a_file_of_another_kind_among_the_rows_left_out_stops_no_copy(
     copy: Copy, home: TableHome, select: Select, tmp_path: Path
 ) -> None:

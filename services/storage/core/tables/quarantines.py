@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import structlog
 
-from services.storage.core.names import fold
+from services.storage.core.names import checked, fold
 from services.storage.core.tables.left_out import LeftOut, new_copy
 from services.storage.core.tables.outages import drop_failed, panics_told
 from services.storage.core.tables.rows import Rows
@@ -66,7 +66,8 @@ class Quarantines:
             keep: Whether the rows that are in quarantine already stay there.
 
         Raises:
-            ThanosqlError: TABLE_ALREADY_EXISTS if the quarantine's name is taken; what `write` raises.
+            ThanosqlError: TABLE_ALREADY_EXISTS if the quarantine's name is taken, INVALID_NAME if it is too
+                long; what `write` raises.
         """
         quarantine, copy = quarantine_name(fold(name)), new_copy(keeps=keep)
         with self._tables.writing(quarantine):
@@ -100,8 +101,14 @@ class Quarantines:
                 self._tables.drop(quarantine)
 
     def require_free(self, name: str) -> None:
-        """Raise TABLE_ALREADY_EXISTS if a table of the user has the name of a table's quarantine."""
+        """Refuse a table whose quarantine cannot be made.
+
+        Raises:
+            ThanosqlError: TABLE_ALREADY_EXISTS if a table of the user has the quarantine's name, INVALID_NAME
+                if that is too long.
+        """
         quarantine = quarantine_name(fold(name))
+        checked(quarantine)
         if self._tables.exists(quarantine) and not self.of(name):
             raise _taken(name, quarantine)
 
