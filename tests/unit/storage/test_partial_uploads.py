@@ -182,6 +182,21 @@ def test_an_upload_can_be_begun_again_when_the_record_of_it_could_not_be_removed
     complete(uploads, START)
 
 
+def test_an_upload_that_begins_again_has_the_room_of_what_came_of_it(tmp_path: Path) -> None:
+    limits = UploadLimits(max_bytes=1000, keep_s=3600, total_bytes=2500)
+    store = LocalDirectory(tmp_path / "objects")
+    parts = tmp_path / "parts"
+
+    def free_bytes(_folder: Path) -> int:
+        return 1000 - sum(path.stat().st_size for path in parts.rglob("*") if path.is_file())
+
+    uploads = Uploads(parts, store, limits, free_bytes=free_bytes)
+    start = UploadStart(key="uploads/a", upload_id="1", size_bytes=900)
+    broken(uploads, b"x" * 600, start)
+    broken(uploads, b"x" * 900, start)
+    assert uploads.state("uploads/a", "1").received_bytes == 900
+
+
 def full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -174,7 +174,7 @@ class Uploads:
     def _begun(self, name: str, start: UploadStart) -> "Upload":
         try:
             self._records.mkdir(parents=True, exist_ok=True)
-            self._require_disk(start)
+            self._require_disk(name, start)
             if not start.offset:
                 (self._records / (name + _DONE)).unlink(missing_ok=True)
             arriving = Arriving(self._folder / (name + _PART), start.key, start.offset)
@@ -192,10 +192,13 @@ class Uploads:
                 retry_delay_s=_COME_BACK_S,
             )
 
-    def _require_disk(self, start: UploadStart) -> None:
-        """Refuse at once what cannot fit, and not when the disk is full."""
+    def _require_disk(self, name: str, start: UploadStart) -> None:
+        """Refuse at once what cannot fit; what begins again takes the place of what came of it."""
         coming_bytes = (start.size_bytes or 0) - start.offset
         free_bytes = self._free_bytes(self._folder) if coming_bytes > 0 else 0
+        if not start.offset:
+            with contextlib.suppress(FileNotFoundError):
+                free_bytes += (self._folder / (name + _PART)).stat().st_size
         if coming_bytes > free_bytes:
             raise no_room(start.key, coming_bytes, free_bytes)
 
