@@ -1,6 +1,7 @@
 """Beam search beside brute force: every way to say every text, added up."""
 
 import itertools
+import tracemalloc
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.predictor.core.decoding.beam.alignment import align
 from services.predictor.core.decoding.beam.decoder import BeamDecoder, BeamSize
 from services.predictor.core.decoding.beam.fusion import Fusion, FusionWeights, LanguageModel
 from services.predictor.core.decoding.beam.hotwords import build_hotwords
@@ -185,6 +187,39 @@ def test_labels_lie_where_they_were_said() -> None:
     assert [heard.first_frame for heard in found.labels] == list(range(0, 18, 2))
     assert [heard.last_frame for heard in found.labels] == list(range(0, 18, 2))
     assert [heard.log_probability for heard in found.labels] == pytest.approx([np.log(0.9)] * 9, abs=1e-5)
+
+
+def silence(frames: int) -> LogProbabilities:
+    scores_fv = np.full((frames, len(LETTERS)), -30.0, dtype=np.float32)
+    scores_fv[:, LETTERS.blank_id] = 0
+    return scores_fv
+
+
+@pytest.mark.parametrize("behind", [1000, 5000])
+@pytest.mark.parametrize("before", [1400, 1600, 5000])
+def test_a_text_is_placed_behind_and_before_long_silence(before: int, behind: int) -> None:
+    text = spoken("HELLO THERE")
+    (alone,) = decoder(beam_width=8).decode(text)
+    (found,) = decoder(beam_width=8).decode(np.concatenate([silence(before), text, silence(behind)]))
+    assert text_of(found) == "HELLO THERE"
+    assert [label.first_frame - before for label in found.labels] == [
+        label.first_frame for label in alone.labels
+    ]
+
+
+def test_memory_of_placing_a_text_does_not_follow_the_silence_in_it() -> None:
+    scores_fv = np.concatenate([spoken("SOME WORDS " * 60), silence(60_000), spoken("END"), silence(60_000)])
+    said = decoder(beam_width=4).decode(spoken("SOME WORDS " * 60 + "END"))[0]
+    cut = len(spoken("SOME WORDS " * 60))
+    labels = [label.label for label in said.labels]
+    frames = [label.first_frame + (60_000 if label.first_frame >= cut else 0) for label in said.labels]
+    tracemalloc.start()
+    placed = align(scores_fv, labels, frames, LETTERS.blank_id)
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert placed[-1].last_frame == 60_000 + cut + len(spoken("END")) - 2
+    assert [label.label for label in placed] == labels
+    assert most_bytes < 16 << 20
 
 
 def test_a_long_recording_is_placed_in_parts_as_one_is_whole() -> None:

@@ -1,7 +1,8 @@
 """When the labels of a text were said: the most probable way to say exactly these labels over the frames.
 
 Viterbi over the text with a blank around every label, in parts: a long recording is cut between words where
-the search had got to them, so that memory follows a part and not the square of the recording.
+the search had got to them, so that memory follows a part and not the square of the recording; silence around
+a part that is longer than one is in none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,12 +45,15 @@ def _parts(frames: Sequence[int], count: int) -> Iterator[tuple[int, int, int, i
     while first < len(frames):
         late = int(np.searchsorted(frames, begin + _PART_FRAMES))
         if late >= len(frames) or count - begin <= 2 * _PART_FRAMES:
-            yield first, len(frames), begin, count
+            yield first, len(frames), begin, min(count, int(frames[-1]) + _PART_FRAMES)
             return
+        if late == first:  # silence before the next label
+            begin = int(frames[first])
+            continue
         gaps = np.diff(frames[max(first, late - 60) : late + 1])
-        last = max(first, late - 60) + int(np.argmax(gaps)) + 1 if len(gaps) else late
+        last = max(first, late - 60) + int(np.argmax(gaps)) + 1
         end = int(frames[last])
-        yield first, last, begin, end
+        yield first, last, begin, min(end, int(frames[last - 1]) + _PART_FRAMES)
         first, begin = last, end
 
 
