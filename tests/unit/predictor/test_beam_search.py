@@ -354,6 +354,13 @@ def test_options_out_of_bounds_are_refused(options: BeamOptions, problem: str) -
     assert caught.value.reason is Reason.INVALID_ARGUMENT
 
 
+def test_spaces_around_a_hotword_do_not_count() -> None:
+    padded = "  " + "A" * 100 + " "
+    check(with_hotwords(padded))
+    (spelled,) = spell([Hotword(phrase=padded, weight=1)], LETTERS)
+    assert len(spelled.labels) == 100
+
+
 def test_every_option_within_bounds_is_taken() -> None:
     check(BeamOptions(lm_weight=0, word_score=-100, beam_width=1024))
     check(with_hotwords("refund", "charge back", weight=-100))

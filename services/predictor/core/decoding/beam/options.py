@@ -53,7 +53,7 @@ def check(options: BeamOptions) -> None:
     if len(options.hotwords) > MOST_HOTWORDS:
         raise _wrong("hotwords", f"has {len(options.hotwords)} phrases, {MOST_HOTWORDS} are taken at most")
     for hotword in options.hotwords:
-        if not hotword.phrase.strip() or len(hotword.phrase) > LONGEST_HOTWORD:
+        if not 1 <= len(hotword.phrase.strip()) <= LONGEST_HOTWORD:
             text = f"must be phrases of 1 to {LONGEST_HOTWORD} characters, not {hotword.phrase[:40]!r}"
             raise _wrong("hotwords", text)
         if not abs(hotword.weight) <= LARGEST_WEIGHT:
