@@ -153,6 +153,9 @@ def to_manner(config: predictor_pb2.TranscribeConfig, model: Hearing, beam: Beam
         options.ClearField(name)
     if from_detail(options.detail).is_text_alone:
         options.ClearField("detail")
+    # What the language model says counts, as the search tells it, and not where it is.
+    if options.HasField("beam_search"):
+        options.beam_search.ClearField("language_model")
     written = options.SerializeToString(deterministic=True).hex()
     known = beam.language_model if beam is not None else ""
     digest = hashlib.sha256(f"{_TRANSCRIPTS} {model.manner} {written} {known}".encode()).hexdigest()

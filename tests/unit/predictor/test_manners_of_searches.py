@@ -20,10 +20,16 @@ def beam_of(folder: str) -> Beam:
 
 async def test_a_transcript_depends_on_what_the_language_model_says_and_not_on_where_it_is() -> None:
     model = tiny()
-    search = types_pb2.BeamSearch(language_model="lm/a.arpa", lm_weight=0.5, beam_width=64)
-    config = predictor_pb2.TranscribeConfig(model="tiny", beam_search=search)
+
+    def config_of(path: str) -> predictor_pb2.TranscribeConfig:
+        search = types_pb2.BeamSearch(language_model=path, lm_weight=0.5, beam_width=64)
+        return predictor_pb2.TranscribeConfig(model="tiny", beam_search=search)
+
+    config = config_of("lm/a.arpa")
     before = to_manner(config, model, beam_of("/cache/content-of-yesterday"))
     assert to_manner(config, model, beam_of("/elsewhere/content-of-yesterday")) == before
+    moved = config_of("lm/moved.arpa")
+    assert to_manner(moved, model, beam_of("/cache/content-of-yesterday")) == before
     assert to_manner(config, model, beam_of("/cache/content-of-today")) != before
 
 
