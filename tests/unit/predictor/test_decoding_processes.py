@@ -229,6 +229,21 @@ async def test_arrays_that_were_damaged_on_the_disk_are_made_again(tmp_path: Pat
     assert len(again.read) == 1
 
 
+async def test_arrays_that_are_damaged_after_they_were_verified_are_made_again(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    path = rig.put("a.arpa", "ONE TWO")
+    for _time in range(2):
+        async with rig.models.opened(path, LETTERS) as folder:
+            pass
+    (folder / "keys.npy").write_bytes(b"junk")
+    async with rig.models.opened(path, LETTERS) as folder:
+        assert (folder / "keys.npy").read_bytes() != b"junk"
+    (folder / "facts.json").unlink()
+    async with rig.models.opened(path, LETTERS) as folder:
+        assert (folder / "facts.json").is_file()
+    assert len(rig.read) == 3
+
+
 async def test_the_oldest_go_when_the_cache_grows_and_what_is_used_stays(tmp_path: Path) -> None:
     rig = Rig(tmp_path, LanguageModelLimits(max_bytes=1 << 20, max_ngrams=1000, cache_bytes=1))
     async with (

@@ -31,6 +31,7 @@ _MOST_REVISIONS = 1024
 # Longer than any reading takes.
 _LEFTOVER_S = 86_400.0
 _T = TypeVar("_T")
+_Stamps = frozenset[tuple[str, int, int]]
 
 _log = structlog.get_logger("language_models")
 
@@ -71,7 +72,7 @@ class LanguageModels:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._digests: dict[tuple[str, str, int], str] = {}
         self._used: Counter[str] = Counter()
-        self._verified: set[str] = set()
+        self._verified: dict[str, _Stamps] = {}
 
     @asynccontextmanager
     async def opened(self, path: str, vocabulary: Vocabulary) -> AsyncIterator[Path]:
@@ -169,11 +170,12 @@ class LanguageModels:
         folder = self._folder / name
         if not folder.is_dir():
             return False
-        if name not in self._verified and not is_intact(folder):
+        if self._verified.get(name) != (stamps := _stamps(folder)) and not is_intact(folder):
+            self._verified.pop(name, None)
             _log.warning("language model in the cache is damaged, reading it again", folder=name)
             shutil.rmtree(folder)
             return False
-        self._verified.add(name)
+        self._verified[name] = stamps
         os.utime(folder)
         return True
 
@@ -185,7 +187,7 @@ class LanguageModels:
             total_bytes += size_bytes
             if total_bytes > self._limits.cache_bytes and path.name not in used:
                 shutil.rmtree(path, ignore_errors=True)
-                self._verified.discard(path.name)
+                self._verified.pop(path.name, None)
 
     def _remove_leftovers(self) -> None:
         """Remove what killed processes had begun to read."""
@@ -202,6 +204,12 @@ def _name(digest: str, vocabulary: Vocabulary) -> str:
     facts = asdict(vocabulary) | {"special_ids": sorted(vocabulary.special_ids), "format": _FORMAT}
     spelled = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return f"{digest[:40]}-{spelled[:20]}"
+
+
+def _stamps(folder: Path) -> _Stamps:
+    """The files that are there, with their sizes and times; others than were verified are verified again."""
+    stats = ((file.name, file.stat()) for file in folder.iterdir())
+    return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
 def _usage(path: Path) -> tuple[float, int, Path] | None:
