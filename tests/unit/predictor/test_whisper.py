@@ -148,6 +148,29 @@ def test_an_unknown_language_names_what_there_is(
     assert caught.value.reason is Reason.INVALID_OPTION_VALUE
 
 
+def test_a_long_name_of_a_language_is_cut(checkpoint: WhisperCheckpoint) -> None:
+    with pytest.raises(ThanosqlError, match="knows no language") as caught:
+        checkpoint.tokens.language_id(Wish(language="ab" * 50_000), "m.1")
+    assert len(caught.value.message) < 300
+    assert len(caught.value.metadata["value"]) < 50
+
+
+def test_the_head_reads_the_table_of_the_tokens(checkpoint: WhisperCheckpoint) -> None:
+    model = checkpoint.model
+    assert model.proj_out.weight is model.model.decoder.embed_tokens.weight
+
+
+def test_a_decoder_that_gives_no_numbers_is_refused(tmp_path: Path) -> None:
+    broken = load_whisper(write_tiny_whisper(tmp_path / "broken"))
+    with torch.no_grad():
+        broken.model.model.decoder.layers[0].fc1.bias.fill_(float("nan"))
+    engine = WhisperEngine(broken, EngineOptions())
+    window = SpeechWindow(samples=noise(1.0), language_id=KO, task=SpeechTask.TRANSCRIBE)
+    (answer,) = engine.finish(engine.run(engine.prepare([window])))
+    assert isinstance(answer, ThanosqlError)
+    assert answer.reason is Reason.INVALID_CHECKPOINT
+
+
 def at(seconds: float) -> int:
     return FIRST + round(seconds * 50)
 
@@ -159,6 +182,8 @@ def at(seconds: float) -> int:
         ([at(0), 1, 2, at(12), at(12), 3, 4], True, 7, 30.0),
         ([at(0), 1, at(5), at(5), 2, at(20), at(20), 3], False, 6, 20.0),
         ([at(0), 1, at(5), at(6), 2, at(30)], False, 6, 30.0),
+        ([at(0), 1, at(0.02), at(0.02), 1, at(0.04), at(0.04), 1], False, 8, 30.0),
+        ([at(0), 1, at(1), at(1), 2], False, 3, 1.0),
         ([at(0), 1, 2, 3], False, 4, 30.0),
         ([at(0), at(0), 1], False, 3, 30.0),
         ([], False, 0, 30.0),

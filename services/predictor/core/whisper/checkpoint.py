@@ -60,6 +60,7 @@ def load_whisper(folder: Path) -> WhisperCheckpoint:
     except (KeyError, TypeError, ValueError, RuntimeError) as failure:
         raise invalid_checkpoint(folder, f"config.json is inconsistent ({failure})") from failure
     load_weights(folder, model, tied=_TIED)
+    model.tie_weights()  # loading has given the head a table of its own
     model.train(mode=False)
     return WhisperCheckpoint(
         model=model,

@@ -114,7 +114,8 @@ class WhisperEngine:
         if language_id is None and self._tokens.languages:
             language_id = self._language(encoded)
         prompt = self._tokens.prompt(language_id, features.task)
-        return _Answer(tokens=self._write(encoded, prompt), language_id=language_id, finite=finite)
+        tokens, is_written = self._write(encoded, prompt)
+        return _Answer(tokens=tokens, language_id=language_id, finite=finite and is_written)
 
     def _language(self, encoded: BaseModelOutput) -> int:
         """The most probable of the languages, by the token that would follow the start."""
@@ -123,21 +124,24 @@ class WhisperEngine:
         candidates = torch.tensor(sorted(self._tokens.languages.values()), device=self._device)
         return int(candidates[logits_v[candidates].argmax()])
 
-    def _write(self, encoded: BaseModelOutput, prompt: list[int]) -> tuple[int, ...]:
+    def _write(self, encoded: BaseModelOutput, prompt: list[int]) -> tuple[tuple[int, ...], bool]:
+        """The tokens, and whether all of them were chosen by numbers."""
         processors, room = self._processors(len(prompt)), self._model.config.max_target_positions
         written_bt = torch.tensor([prompt], device=self._device)
         fresh_bt, past = written_bt, None
+        broken = torch.zeros((), dtype=torch.bool, device=self._device)  # read once, at the end
         while written_bt.shape[1] < room:
             step = self._model(
                 encoder_outputs=encoded, decoder_input_ids=fresh_bt, past_key_values=past, use_cache=True
             )
             past = step.past_key_values
+            broken |= torch.isnan(step.logits[:, -1]).any()
             scores_bv: Tensor = processors(cast("torch.LongTensor", written_bt), step.logits[:, -1].float())
             fresh_bt = scores_bv.argmax(dim=-1, keepdim=True)
             if int(fresh_bt) == self._tokens.end:
                 break
             written_bt = torch.cat([written_bt, fresh_bt], dim=1)
-        return tuple(written_bt[0, len(prompt) :].tolist())
+        return tuple(written_bt[0, len(prompt) :].tolist()), not bool(broken)
 
     def _processors(self, begin: int) -> LogitsProcessorList:
         """What may be written: times in pairs that grow, none of the tokens that are never written."""

@@ -18,6 +18,8 @@ from thanosql_runtime.nearest import nearest
 _FILE = "tokenizer.json"
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 _MOST_NAMED = 12
+# No name of a language is longer.
+_LONGEST_NAME = 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,6 +125,8 @@ class SpeechTokens:
         return str(self.tokeniser.decode([token for token in tokens if token < self.end])).strip()
 
     def _unknown(self, language: str, model: str) -> ThanosqlError:
+        if len(language) > _LONGEST_NAME:
+            language = f"{language[:_LONGEST_NAME]}..."
         suggestion = nearest(language.lower(), [*TO_LANGUAGE_CODE, *self.languages])
         some = ", ".join(sorted(self.languages)[:_MOST_NAMED])
         hint = f"did you mean {suggestion!r}?" if suggestion else f"it knows {some} and others, or 'auto'"

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from services.predictor.core.whisper.types import SAMPLES_PER_TIMESTAMP, WINDOW_SAMPLES
+from services.predictor.core.whisper.types import SAMPLE_RATE_HZ, SAMPLES_PER_TIMESTAMP, WINDOW_SAMPLES
+
+# A model that repeats itself closes fractions of a second; every window must get the recording on.
+_LEAST_SAMPLES = SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,6 @@ def close(tokens: Sequence[int], first_timestamp: int, *, is_last: bool) -> Clos
         return whole
     last = joints[-1]
     samples = (tokens[last] - first_timestamp) * SAMPLES_PER_TIMESTAMP
-    if samples <= 0:
+    if samples < _LEAST_SAMPLES:
         return whole
     return Closed(tokens=tuple(tokens[: last + 1]), samples=min(samples, WINDOW_SAMPLES))
