@@ -1,6 +1,6 @@
 """The files of a checkpoint in the workspace: which of a folder count, and copies of them to check."""
 
-import shutil
+import errno
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -29,6 +29,8 @@ _NO_WEIGHTS = frozenset(
     {"training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth"}
 )
 _MOST_FILES = 10_000
+_PART_BYTES = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def checkpoint_files(workspace: Workspace, path: str, limit_bytes: int) -> tuple[ObjectInfo, ...]:
@@ -62,11 +64,32 @@ def checkpoint_files(workspace: Workspace, path: str, limit_bytes: int) -> tuple
 
 
 def copy_files(workspace: Workspace, files: tuple[ObjectInfo, ...], folder: Path) -> None:
-    """Copy files into a new folder: what is checked and what is stored are then the same bytes."""
+    """Copy files into a new folder: what is checked and what is stored are then the same bytes.
+
+    Raises:
+        ThanosqlError: INVALID_CHECKPOINT where a file has grown since it was counted; OVERLOADED where the
+            disk has no room for them.
+    """
     folder.mkdir()
-    for info in files:
-        with workspace.open(info.key) as source, (folder / _name(info)).open("wb") as goal:
-            shutil.copyfileobj(source, goal, 1 << 20)
+    try:
+        for info in files:
+            _copy(workspace, info, folder)
+    except OSError as failure:
+        if failure.errno not in _FULL:
+            raise
+        message = "the server has no room for a copy of the checkpoint; try again later"
+        raise error(Reason.OVERLOADED, message) from failure
+
+
+def _copy(workspace: Workspace, info: ObjectInfo, folder: Path) -> None:
+    left = info.size_bytes
+    with workspace.open(info.key) as source, (folder / _name(info)).open("wb") as goal:
+        while part := source.read(_PART_BYTES):
+            left -= len(part)
+            if left < 0:
+                problem = f"{_name(info)} grows while it is read; try again when it is whole"
+                raise invalid_checkpoint(folder, problem)
+            goal.write(part)
 
 
 def texts_of(files: tuple[ObjectInfo, ...]) -> tuple[ObjectInfo, ...]:

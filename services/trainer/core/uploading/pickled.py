@@ -14,6 +14,8 @@ from thanosql_ctc.folders import invalid_checkpoint
 from thanosql_ctc.weights import WEIGHTS_FILE
 
 _NESTED = "state_dict"
+# A state_dict may have a weight under two names; it never has more of it than that.
+_MOST_NAMES = 2
 _DAMAGE = (EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -49,7 +51,17 @@ def _tensors(folder: Path, path: Path) -> dict[str, Tensor]:
         why = str(failure).strip().split("\n", 1)[0][:200]
         problem = f"{path.name} is damaged ({why})"
         raise invalid_checkpoint(folder, problem) from failure
-    return {name: tensor.detach().contiguous().clone() for name, tensor in _named(folder, path, content)}
+    named = _named(folder, path, content)
+    _require_size(folder, path, [tensor for _, tensor in named])
+    return {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in named}
+
+
+def _require_size(folder: Path, path: Path, tensors: list[Tensor]) -> None:
+    """Refuse views that repeat few numbers: written out they take many times their file."""
+    size_bytes, file_bytes = sum(one.numel() * one.element_size() for one in tensors), path.stat().st_size
+    if size_bytes > _MOST_NAMES * file_bytes:
+        problem = f"{path.name} has {file_bytes} bytes and names {size_bytes} bytes of weights"
+        raise invalid_checkpoint(folder, problem)
 
 
 def _named(folder: Path, path: Path, content: Any) -> list[tuple[str, Tensor]]:  # Any: what somebody stored

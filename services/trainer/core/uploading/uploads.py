@@ -144,9 +144,9 @@ class Uploads:
     ) -> Mapping[str, str]:
         runner = self._checkers.texts if request.explain_only else self._checkers.whole
         wanted = texts_of(files) if request.explain_only else files
-        await self._blocking.run(copy_files, self._objects.workspace, wanted, scratch / MODEL_FOLDER)
         properties: Mapping[str, str] = {}
         try:
+            await self._blocking.run(copy_files, self._objects.workspace, wanted, scratch / MODEL_FOLDER)
             async for message in runner.run(scratch):
                 if isinstance(message, Finished):
                     properties = message.properties
