@@ -17,6 +17,7 @@ import click
 
 Words = tuple[str, ...]
 _BEGIN, _END, _UNKNOWN = "<s>", "</s>", "<unk>"
+_MARKS = frozenset({_BEGIN, _END, _UNKNOWN})
 _NEVER = -99.0
 
 
@@ -115,14 +116,21 @@ def _log10(chance: float) -> float:
     return math.log10(chance) if chance > 0 else _NEVER
 
 
+def _spoken(line: str) -> list[str]:
+    """The words of a text, without those that mean something else in an ARPA file."""
+    return [word for word in line.split() if word not in _MARKS]
+
+
 @click.command(help=__doc__)
 @click.option(
     "--order", default=3, show_default=True, type=click.IntRange(2, 6), help="Words of the longest n-gram."
 )
 def main(order: int) -> None:
     """Read texts, write the model."""
-    texts = (line.split() for line in sys.stdin)
-    for line in KneserNey((text for text in texts if text), order).lines():
+    texts = [words for line in sys.stdin if (words := _spoken(line))]
+    if not texts:
+        raise click.ClickException("there are no texts on standard input")
+    for line in KneserNey(texts, order).lines():
         click.echo(line)
 
 

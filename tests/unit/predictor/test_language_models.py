@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.make_language_model import main as make_language_model
 from services.predictor.core.decoding.beam import compiled
 from services.predictor.core.decoding.beam.fusion import LanguageModel
 from services.predictor.core.decoding.beam.lexicon import build_lexicon, extended
@@ -254,3 +256,16 @@ def test_arrays_that_were_changed_are_not_used(tmp_path: Path) -> None:
     with pytest.raises(ThanosqlError, match="damaged") as caught:
         compiled.load(tmp_path / "arrays")
     assert caught.value.reason is Reason.CHECKSUM_MISMATCH
+
+
+def test_making_a_model_of_no_texts_is_refused() -> None:
+    made = CliRunner().invoke(make_language_model, input="\n  \n")
+    assert made.exit_code == 1
+    assert "there are no texts" in made.output
+
+
+def test_making_a_model_leaves_out_words_that_are_marks_of_the_format() -> None:
+    plain = CliRunner().invoke(make_language_model, input="A B\nB C\n")
+    marked = CliRunner().invoke(make_language_model, input="<s> A <unk> B </s>\nB <s> C\n<s> </s>\n")
+    assert marked.exit_code == 0
+    assert marked.output == plain.output
