@@ -13,6 +13,7 @@ class FakeTranscripts:
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], tuple[bytes, int]] = {}
         self.newest = 0
+        self.times_kept = 0
         self.keeps = True
         self.is_away = False
         self.tells_known = True
@@ -35,8 +36,10 @@ class FakeTranscripts:
     async def keep(self, manner: Manner, told: Mapping[str, bytes]) -> None:
         self._check()
         for digest, content in told.items():
-            self.newest += 1
-            self.kept[manner.digest, digest] = (content, self.newest)
+            self.times_kept += 1
+            _, number = self.kept.get((manner.digest, digest), (b"", self.newest + 1))
+            self.newest = max(self.newest, number)
+            self.kept[manner.digest, digest] = (content, number)
 
     def _check(self) -> None:
         if self.is_away:

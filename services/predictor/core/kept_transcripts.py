@@ -132,13 +132,12 @@ class KeptTranscripts:
     async def find(self, manner: Manner, sha256: str, newest: int) -> KeptTranscript | None:
         """Look for a transcript, one of this moment first."""
         made = self._made.get(manner, {}).get(sha256)
-        if made is not None:
-            return KeptTranscript(told=made)
+        # Also for one of this moment: an older one of the same recording may be kept.
         stored = await self._found(manner, (sha256,))
         if stored is None or sha256 not in stored.told:
-            return None
+            return None if made is None else KeptTranscript(told=made)
         told, number = stored.told[sha256]
-        return KeptTranscript(told=told, was_before=number <= newest)
+        return KeptTranscript(told=told if made is None else made, was_before=number <= newest)
 
     def note(self, manner: Manner, sha256: str, transcript: Transcript) -> None:
         """Keep a transcript soon."""

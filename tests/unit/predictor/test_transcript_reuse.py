@@ -199,7 +199,7 @@ async def test_without_reuse_all_is_computed_and_kept(make: Callable[..., Rig]) 
     await rig.outcomes("a", "a", stream=await rig.open(reuse=False))
     assert rig.counts == (3, 0, 0)
     await rig.kept.flush()
-    assert rig.store.newest == 2
+    assert rig.store.times_kept == 2
 
 
 async def test_what_another_stream_made_meanwhile_is_new_to_this_one(make: Callable[..., Rig]) -> None:
@@ -319,3 +319,14 @@ async def test_what_changed_while_it_was_heard_is_not_kept(
     assert isinstance(outcome, Transcript)
     await rig.kept.flush()
     assert not rig.store.kept
+
+
+async def test_what_was_kept_before_stays_old_while_it_is_made_anew() -> None:
+    store = FakeTranscripts()
+    kept = KeptTranscripts(store, told, asyncio.Event(), lambda: None)
+    audio = sha256(b"a").hexdigest()
+    await store.keep(MANNER, {audio: b"ALPHA"})
+    stream = await kept.open(MANNER, reuse=True)
+    assert stream is not None
+    kept.note(MANNER, audio, Transcript(text="ALFA", audio_s=1.0))
+    assert await stream.find(audio) == KeptTranscript(told=b"ALFA", was_before=True)

@@ -70,7 +70,9 @@ def test_it_survives_a_process_that_did_not_close_it(make: Callable[..., Transcr
     assert contents(make(LIMITS), "m", "a") == ["ALPHA"]
 
 
-def test_numbers_grow_and_a_transcript_made_anew_is_a_newer_one(make: Callable[..., Transcripts]) -> None:
+def test_a_transcript_made_anew_keeps_its_number_and_the_next_has_a_higher_one(
+    make: Callable[..., Transcripts],
+) -> None:
     transcripts = make(LIMITS)
     assert transcripts.find("m", []).newest == 0
     transcripts.keep(MANNER, [kept("a", "ALPHA")])
@@ -78,8 +80,11 @@ def test_numbers_grow_and_a_transcript_made_anew_is_a_newer_one(make: Callable[.
     assert [item.number for item in first.transcripts] == [first.newest]
     transcripts.keep(MANNER, [kept("a", "ALFA")])
     second = transcripts.find("m", [digest("a")])
-    assert second.newest > first.newest
-    assert [(item.content, item.number) for item in second.transcripts] == [(b"ALFA", second.newest)]
+    assert [(item.content, item.number) for item in second.transcripts] == [(b"ALFA", first.newest)]
+    transcripts.keep(MANNER, [kept("b", "BETA")])
+    third = transcripts.find("m", [digest("b")])
+    assert [item.number for item in third.transcripts] == [third.newest]
+    assert third.newest > second.newest
 
 
 def test_numbers_are_not_given_again_when_all_is_forgotten(make: Callable[..., Transcripts]) -> None:

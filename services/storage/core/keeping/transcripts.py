@@ -47,7 +47,11 @@ _KNOWN = """
     SELECT substr(audio, 1, 8) FROM transcripts JOIN manners ON manners.number = transcripts.manner
     WHERE manners.manner = ? LIMIT ?
 """
-_KEEP = "INSERT OR REPLACE INTO transcripts (manner, audio, content, used_s) VALUES (?, ?, ?, ?)"
+# One that is made anew keeps its number: a stream that began before would take it for new.
+_KEEP = """
+    INSERT INTO transcripts (manner, audio, content, used_s) VALUES (?, ?, ?, ?)
+    ON CONFLICT (manner, audio) DO UPDATE SET content = excluded.content, used_s = excluded.used_s
+"""
 _TALLIES = """
     SELECT model, version, count(*), sum(length(content)), max(used_s)
     FROM transcripts JOIN manners ON manners.number = transcripts.manner
@@ -88,7 +92,7 @@ class Manner:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptTranscript:
-    """A transcript of one recording; `number` is raised by every one that is kept."""
+    """A transcript of one recording; `number` is higher the later its recording was first kept."""
 
     audio_sha256: str
     content: bytes
