@@ -63,7 +63,7 @@ _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
 _PARTS_OF_TOKEN = 3
 # Raised when the code begins to write other transcripts of the same recordings: kept ones are of no use then.
-_TRANSCRIPTS = 1
+_TRANSCRIPTS = 2
 
 
 def from_model_version(message: types_pb2.ModelVersion) -> ModelRecord:

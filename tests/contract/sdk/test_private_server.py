@@ -49,12 +49,12 @@ def test_transcribe_without_a_server_starts_a_private_one(
     result = CliRunner().invoke(main, ["transcribe", "--format", "tsv", "it's one.wav", "broken.wav"])
     assert result.exit_code == 1, result.stderr
     assert "starting a private one" in result.stderr
-    head, heard, broken = (line.split("\t") for line in result.stdout.splitlines())
-    assert head == ["file", "text", "error"]
-    assert heard[0] == "it's one.wav"
-    assert heard[1]
-    assert (broken[0], broken[1]) == ("broken.wav", "")
-    assert broken[2]
+    head, *heard, broken = (line.split("\t") for line in result.stdout.splitlines())
+    assert head == ["file", "start_s", "end_s", "text", "error"]
+    assert {line[0] for line in heard} == {"it's one.wav"}
+    assert all(line[3] and not line[4] for line in heard)
+    assert broken[:4] == ["broken.wav", "", "", ""]
+    assert broken[4]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.wav", "it's one.wav"]
 
 
