@@ -5,6 +5,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
 
 import structlog
@@ -51,20 +52,24 @@ class Evaluations:
         self._adapter = TypeAdapter(EvaluationRecord)
         self._records: deque[EvaluationRecord] = deque(maxlen=MOST_KEPT)
         self._lines = 0
+        self._is_torn = False
         self._turn = asyncio.Lock()
 
     def start(self) -> None:
         """Read what is kept; lines that a crash cut short are left out."""
         if not self._path.exists():
             return
-        for number, line in enumerate(self._path.read_bytes().splitlines(), start=1):
+        content = self._path.read_bytes()
+        self._is_torn = bool(content) and not content.endswith(b"\n")
+        for number, line in enumerate(content.splitlines(), start=1):
+            self._lines = number
             try:
                 self._records.append(self._adapter.validate_json(line))
             except ValidationError as failure:
                 # Without the line, which holds a statement.
                 errors = failure.errors(include_input=False, include_url=False)
                 _log.error("unreadable evaluation", path=str(self._path), line=number, errors=errors[:3])
-        self._rewrite()
+        self._shorten()
 
     async def record(self, record: EvaluationRecord) -> None:
         """Keep one; the same `request_id` keeps it once."""
@@ -76,8 +81,7 @@ class Evaluations:
             numbered = replace(record, number=number, statement=statement)
             await self._blocking.run(self._append, numbered)
             self._records.append(numbered)
-            if self._lines >= 2 * MOST_KEPT:
-                await self._blocking.run(self._rewrite)
+            await self._blocking.run(self._shorten)
 
     def page(
         self, model: str, version: int, page_size: int, before: int
@@ -103,11 +107,26 @@ class Evaluations:
 
     def _append(self, record: EvaluationRecord) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
-            file.write(self._adapter.dump_json(record) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = (b"\n" if self._is_torn else b"") + self._adapter.dump_json(record) + b"\n"
+        with self._path.open("ab", buffering=0) as file:
+            size_bytes = file.seek(0, os.SEEK_END)
+            try:
+                _write_whole(file, line)
+            except OSError:
+                # What stays of a line would spoil the next one.
+                os.ftruncate(file.fileno(), size_bytes)
+                raise
+        self._is_torn = False
         self._lines += 1
+
+    def _shorten(self) -> None:
+        """Drop what is told no more once there is much of it; a disk that fails costs nothing but room."""
+        if self._lines < 2 * MOST_KEPT:
+            return
+        try:
+            self._rewrite()
+        except OSError as failure:
+            _log.warning("evaluations_not_shortened", path=str(self._path), error=str(failure))
 
     def _rewrite(self) -> None:
         temporary = self._path.with_name(f".{self._path.name}.new")
@@ -116,4 +135,12 @@ class Evaluations:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
+        self._is_torn = False
         self._lines = len(self._records)
+
+
+def _write_whole(file: FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())

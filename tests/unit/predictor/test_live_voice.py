@@ -89,6 +89,14 @@ def test_real_noise_is_no_voice(path: str) -> None:
     assert share_of_speech(SHARED_DATA / path) < 0.02
 
 
+def test_a_voice_is_heard_behind_a_sample_that_is_absurdly_loud() -> None:
+    samples = decode(RECORDING.read_bytes()).samples.copy()
+    samples[100] = 1e20
+    heard = probabilities(samples)
+    assert np.isfinite(heard).all()
+    assert heard.max() > 0.9
+
+
 def test_the_way_in_which_audio_is_cut_makes_no_difference_at_all() -> None:
     samples = decode(RECORDING.read_bytes()).samples[:24_000]
     whole = probabilities(samples)

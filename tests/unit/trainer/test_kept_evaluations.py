@@ -1,7 +1,9 @@
 """Evaluations that are kept: once each, newest first, over restarts and a line cut short."""
 
+import errno
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,40 @@ async def test_a_line_cut_short_costs_itself_alone(tmp_path: Path, blocking: Blo
     await _opened(path, blocking).record(_record("c"))
     told, _ = _opened(path, blocking).page("", 0, 0, 0)
     assert [record.request_id for record in told] == ["c", "a"]
+
+
+async def test_a_full_disk_costs_the_evaluation_that_met_it_alone(
+    tmp_path: Path, blocking: Blocking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "evaluations.jsonl"
+    evaluations = _opened(path, blocking)
+    await evaluations.record(_record("a"))
+
+    def full(file: FileIO, content: bytes) -> None:
+        file.write(content[:20])
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.trainer.core.evaluations._write_whole", full)
+        with pytest.raises(OSError, match="no space"):
+            await evaluations.record(_record("b"))
+    await evaluations.record(_record("c"))
+    told, _ = _opened(path, blocking).page("", 0, 0, 0)
+    assert [record.request_id for record in told] == ["c", "a"]
+
+
+async def test_a_full_disk_keeps_nobody_from_starting(
+    tmp_path: Path, blocking: Blocking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "evaluations.jsonl"
+    await _opened(path, blocking).record(_record("a"))
+    path.write_bytes(path.read_bytes() * (2 * MOST_KEPT))
+
+    def full(_evaluations: Evaluations) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(Evaluations, "_rewrite", full)
+    assert len(_opened(path, blocking).page("", 0, 0, 0)[0]) > 0
 
 
 async def test_pages_follow_each_other(tmp_path: Path, blocking: Blocking) -> None:

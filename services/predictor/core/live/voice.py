@@ -27,6 +27,9 @@ _BINS = 129
 _HIDDEN = 128
 _GATES = 4
 _TAPS = 3
+# Far beyond what any recording means, and small enough that its square is a number: once a state of the
+# network is none, it stays so.
+_LOUDEST = 1e6
 _STRIDES = {"conv1": 1, "conv2": 2, "conv3": 2, "conv4": 1}
 
 Array = NDArray[np.float32]
@@ -62,7 +65,7 @@ class VoiceActivity:
         Steps that come together share calls of NumPy, but every number is a dot product of its own: what is
         heard does not depend on how the audio was cut into messages, not even by a rounding.
         """
-        waiting_s = np.concatenate([self._rest_s, samples])
+        waiting_s = np.concatenate([self._rest_s, np.clip(samples, -_LOUDEST, _LOUDEST)])
         steps = len(waiting_s) // STEP_SAMPLES
         self._rest_s = waiting_s[steps * STEP_SAMPLES :].copy()
         if not steps:
