@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from services.gateway.core.columns import check_result_col, recordings_column, texts_column, without
 from services.gateway.core.ordering import AnsweredChunk
-from services.gateway.core.places import option_place, place
+from services.gateway.core.places import WithOptions, option_place, place
 from services.gateway.core.plans import Convert, Evaluate, Predict
 from services.gateway.core.records import RowAnswer
 from services.gateway.core.run import Run
@@ -29,32 +29,36 @@ def extended_schema(
         inner: The query's columns.
         results: The columns that are added, the one that `result_col` names first; `error` follows.
     """
-    column, words = statement.audio_col, "recordings"
+    option, column, words = "audio_col", statement.audio_col, "recordings"
     if isinstance(statement, Convert) and statement.text_col:
-        column, words = statement.text_col, "texts"
+        option, column, words = "text_col", statement.text_col, "texts"
         texts_column(text, statement, inner, column)
     else:
         recordings_column(text, statement, inner, column)
     others = {field.name: f"the {field.name}" for field in results[1:]}
     taken = {**others, ERROR_COLUMN: "the reasons of failed rows", column: f"the {words}"}
     check_result_col(text, statement, taken)
-    _keep_inputs(text, statement, column, [*others, ERROR_COLUMN])
+    keep_input(text, statement, option, column, [*others, ERROR_COLUMN])
     fields = [inner.field(kept) for kept in kept_columns(inner, results)]
     return pa.schema([*fields, *results, pa.field(ERROR_COLUMN, pa.string())])
 
 
-def _keep_inputs(text: str, statement: Predict | Convert, column: str, added: Sequence[str]) -> None:
-    """Raise INVALID_OPTION_VALUE where what is read would not stay to say what was heard in which."""
+def keep_input(text: str, statement: WithOptions, option: str, column: str, added: Sequence[str]) -> None:
+    """Raise INVALID_OPTION_VALUE where what is read would not stay to say what was heard in which.
+
+    Args:
+        text: Of the call.
+        statement: In it.
+        option: Names the column.
+        column: What it names.
+        added: Names of the new columns, in lower case.
+    """
     if column.casefold() in added:
         message = (
             f"the new column '{column.casefold()}' would take the place of the one that is read; "
             "give that one another name in the query"
         )
-        failure = error(
-            Reason.INVALID_OPTION_VALUE,
-            message,
-            option="text_col" if isinstance(statement, Convert) and statement.text_col else "audio_col",
-        )
+        failure = error(Reason.INVALID_OPTION_VALUE, message, option=option)
         raise place(failure, option_place(text, statement, column))
 
 

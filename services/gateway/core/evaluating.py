@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pyarrow as pa
 
-from services.gateway.core.added_columns import tell_replaced
+from services.gateway.core.added_columns import ERROR_COLUMN, keep_input, tell_replaced
 from services.gateway.core.columns import recordings_column, texts, texts_column
 from services.gateway.core.ordering import AnsweredChunk
 from services.gateway.core.plans import Evaluate
@@ -34,6 +34,7 @@ async def open_evaluation(run: Run, statement: Evaluate) -> AsyncIterator[Rows]:
         task = evaluation_task(run.text, statement, rows.schema)
         slices = Slices(run.text, statement, rows.schema)
         if statement.per_row:
+            _keep_inputs(run.text, statement)
             await tell_replaced(run, statement, rows.schema, row_score_fields())
         progress = RowProgress(run, "transcribing", totals)
         async with open_transcription(run, task, rows, progress) as transcribed:
@@ -62,6 +63,12 @@ def evaluation_task(text: str, statement: Evaluate, schema: pa.Schema) -> Task:
         beam=statement.beam,
         span=statement.span,
     )
+
+
+def _keep_inputs(text: str, statement: Evaluate) -> None:
+    added = [*(field.name for field in row_score_fields()), ERROR_COLUMN]
+    for option, column in (("audio_col", statement.audio_col), ("text_col", statement.text_col)):
+        keep_input(text, statement, option, column, added)
 
 
 class _Evaluation:

@@ -100,6 +100,17 @@ async def test_rows_tell_their_errors_and_where_the_texts_differ(world: World) -
     assert answer.done.message.startswith("5 rows, transcribed by")
 
 
+@pytest.mark.parametrize("option", ["audio_col='predicted'", "text_col='Error'"])
+async def test_a_column_that_is_compared_is_not_lost(world: World, option: str) -> None:
+    texts = ["a", "b", "c", "d", "e"]
+    _put_calls(world, predicted=texts, error=texts)
+    failure = await world.client.fail(
+        f"EVALUATE USING {MODEL} OPTIONS(per_row=True, {option}) AS SELECT * FROM calls"
+    )
+    assert failure.reason is Reason.INVALID_OPTION_VALUE
+    assert "another name in the query" in failure.message
+
+
 async def test_a_text_without_words_fails_its_row_alone(world: World) -> None:
     world.storage.put_table("calls", {"audio_path": ["0.flac", "1.flac"], "text": ["...", "heard 1.flac"]})
     answer = await world.client.succeed(
