@@ -13,7 +13,7 @@ from services.storage.core.changing.changes import TableChanges
 from services.storage.core.copying.command import CopyCommand, CopyRequest
 from services.storage.core.names import fold
 from services.storage.core.tables.homes import TableHome
-from services.storage.core.tables.left_out import LeftOutRows
+from services.storage.core.tables.left_out import LeftOutRows, new_copy
 from services.storage.core.tables.listing import TableListing
 from services.storage.core.tables.quarantines import QUARANTINE, Quarantines
 from services.storage.core.tables.rows import Rows
@@ -463,22 +463,59 @@ class TestAnotherProcess:
         assert Quarantines(tables).recover() == []
         assert raws(select) == ["old"]
 
+    def test_that_replaces_the_table_takes_nothing_from_a_copy_that_comes_after(
+        self, copy: Copy, select: Select, between: Between
+    ) -> None:
+        copy("a,b\n1,2\nold\n")
+        between(_replace_without_bad_rows, committed=False)
+        assert copy("a,b\n3,4\nnew\n", IfExists.APPEND).table.quarantine == "t_quarantine"
+        assert raws(select) == ["new"]
+
     def test_that_replaces_the_table_leaves_nothing_of_the_copy_before(
         self, copy: Copy, select: Select, between: Between
     ) -> None:
-        def replace(other: Tables) -> None:
-            rows = pa.table({"a": [5], "b": [6]})
-            Quarantines(other).commit(
-                "t",
-                None,
-                lambda mark: other.replace("t", Rows(rows.schema, rows.to_batches()), Operation.COPY, mark),
-                keep=False,
-            )
-
         copy("a,b\n1,2\n")
-        between(replace, committed=True)
+        between(_replace_without_bad_rows, committed=True)
         copy("a,b\n3,4\nnew\n", IfExists.APPEND)
         assert select("SELECT * FROM t") == [{"a": 5, "b": 6}]
+
+
+def test_two_copies_that_died_behind_their_commits_are_both_finished(
+    home: TableHome, copy: Copy, tables: Tables, select: Select
+) -> None:
+    copy("a,b\n1,2\nold\n")
+    rows = pa.table({"a": [5], "b": [6]})
+    left_out = pa.Table.from_pylist([{"raw": "new"}], schema=QUARANTINE)
+    clean, adding = new_copy(keeps=False), new_copy(keeps=True)
+    tables.left_out.put("t_quarantine", clean.copy_id, tables.version("t"), Rows(QUARANTINE, ()))
+    aside = Rows(QUARANTINE, left_out.to_batches())
+    tables.left_out.put("t_quarantine", adding.copy_id, tables.version("t"), aside)
+    tables.replace("t", Rows(rows.schema, rows.to_batches()), Operation.COPY, clean)
+    tables.append("t", Rows(rows.schema, rows.to_batches()), (), Operation.COPY, adding)
+    assert Quarantines(Tables(home)).recover() == ["t"]
+    assert raws(select) == ["new"]
+    assert Quarantines(Tables(home)).recover() == []
+
+
+def test_a_table_of_the_user_in_the_place_of_a_quarantine_stops_only_copies_with_bad_rows(
+    home: TableHome, copy: Copy, tables: Tables, select: Select
+) -> None:
+    copy("a,b\n1,2\n")
+    rows, left_out = pa.table({"a": [5], "b": [6]}), pa.Table.from_pylist([{"raw": "x"}], schema=QUARANTINE)
+    done = new_copy(keeps=True)
+    aside = Rows(QUARANTINE, left_out.to_batches())
+    tables.left_out.put("t_quarantine", done.copy_id, tables.version("t"), aside)
+    tables.append("t", Rows(rows.schema, rows.to_batches()), (), Operation.COPY, done)
+    own = pa.table({"mine": [1]})
+    tables.create("t_quarantine", Rows(own.schema, own.to_batches()))
+    copy("a,b\n3,4\n", IfExists.APPEND)
+    assert len(select("SELECT * FROM t")) == 3
+    with pytest.raises(ThanosqlError, match="table of another kind"):
+        copy("a,b\n3,4\nbad\n", IfExists.APPEND)
+    later = Tables(home)
+    later.left_out = LeftOutRows(home, clock=lambda: time.time() + 2 * 86_400)
+    assert Quarantines(later).recover() == ["t"]
+    assert not later.left_out.waiting("t_quarantine")
 
 
 def test_a_copy_whose_outcome_is_unknown_keeps_its_rows_for_later(
@@ -497,6 +534,16 @@ def test_a_copy_whose_outcome_is_unknown_keeps_its_rows_for_later(
             copy("a,b\n3,4\nnew\n", IfExists.APPEND)
     assert Quarantines(tables).recover() == ["t"]
     assert raws(select) == ["old", "new"]
+
+
+def _replace_without_bad_rows(other: Tables) -> None:
+    rows = pa.table({"a": [5], "b": [6]})
+    Quarantines(other).commit(
+        "t",
+        None,
+        lambda mark: other.replace("t", Rows(rows.schema, rows.to_batches()), Operation.COPY, mark),
+        keep=False,
+    )
 
 
 def dying(write: Callable[..., TableInfo], *, committed: bool) -> Callable[..., TableInfo]:

@@ -137,13 +137,16 @@ class TableHome:
         """Remove a table, the newest version last, so that it is there until it is gone; say if it was there.
 
         Only files that are there now are removed: a table that another process makes meanwhile under
-        the same name keeps its own. Files that are left of a table that is gone go with the leftovers.
+        the same name keeps its own. Files that are left of a table that is gone go with the leftovers. What
+        COPYs have put aside stays: theirs may be happening.
 
         Raises:
             ThanosqlError: Why it is there still, or that nobody knows.
         """
         try:
-            keys = [info.key for info in self.store.walk(_folder(folded))]
+            aside = self.left_out_folder(folded)
+            found = (info.key for info in self.store.walk(_folder(folded)))
+            keys = [key for key in found if not key.startswith(aside)]
         except ThanosqlError as problem:
             raise drop_failed(problem, folded, versions_gone=0) from problem
         manifests = sorted(filter(_is_manifest, keys), key=_version)

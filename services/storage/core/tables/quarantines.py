@@ -72,7 +72,10 @@ class Quarantines:
         quarantine, copy = quarantine_name(fold(name)), new_copy(keeps=keep)
         with self._tables.writing(quarantine):
             self.make_way(name)
-            self._settle(fold(name))
+            if left_out is None:
+                self._is_settled(fold(name))  # what waits is none of its business
+            else:
+                self._settle(fold(name))
             is_known = bool(self.of(name))
             if left_out is None and (keep or not is_known):
                 return self._described(write(copy))
@@ -198,7 +201,7 @@ class Quarantines:
         settled = [(copy, is_over) for copy, is_over in _happened(copies) if copy.copy_id in aside]
         for copy, is_over in reversed(settled):
             if not is_over:
-                self._give(name, aside[copy.copy_id], keeps=copy.keeps)
+                self._give_or_give_up(name, aside[copy.copy_id], keeps=copy.keeps)
             self._remove(aside.pop(copy.copy_id))
         for copy_id, each in aside.items():
             self._looked[copy_id] = newest
@@ -209,6 +212,16 @@ class Quarantines:
     def _remove(self, aside: LeftOut) -> None:
         self._tables.left_out.remove(aside)
         self._looked.pop(aside.copy_id, None)
+
+    def _give_or_give_up(self, name: str, aside: LeftOut, *, keeps: bool) -> None:
+        """Give them, unless a table of the user has had the quarantine's name for a day."""
+        quarantine = quarantine_name(name)
+        if self._found(name) is not None or not self._tables.exists(quarantine):
+            self._give(name, aside, keeps=keeps)
+        elif self._tables.left_out.is_old(aside):
+            _log.warning("rows_left_out_lost", table=name, taken_by=quarantine)
+        else:
+            raise _taken(name, quarantine)
 
     def _give(self, name: str, aside: LeftOut, *, keeps: bool) -> None:
         """Give the quarantine the rows of one COPY; begun anew where another process is at the same."""
