@@ -318,6 +318,15 @@ def test_a_hotword_is_heard_although_the_language_model_does_not_know_it() -> No
     assert heard["Ronicky"] == "A RONICKY DOG"
 
 
+def test_hotwords_that_may_begin_anywhere_are_bounded_together() -> None:
+    tokens = ["<pad>", "<unk>", *(chr(0xAC00 + number) for number in range(1000))]
+    vocabulary = Vocabulary(tokens=tuple(tokens), blank_id=0, special_ids=frozenset({0, 1}))
+    many = {(2 + number, *range(2, 92)): 1.0 for number in range(1000)}
+    with pytest.raises(ThanosqlError, match="fewer or shorter"):
+        build_hotwords(many, vocabulary)
+    assert build_hotwords({(2 + number, 5, 6): 1.0 for number in range(100)}, vocabulary).size == len(tokens)
+
+
 def test_hotwords_outside_the_vocabulary_are_refused_with_their_characters() -> None:
     with pytest.raises(ThanosqlError, match=r"'déjà vu'.*'É' 'À'") as caught:
         spell([Hotword(phrase="refund", weight=1), Hotword(phrase="déjà vu", weight=1)], LETTERS)

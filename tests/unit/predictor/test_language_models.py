@@ -236,6 +236,20 @@ def test_what_grows_when_it_is_decompressed_is_refused(tmp_path: Path) -> None:
         compiled_model(tmp_path, bomb, max_bytes=2000)
 
 
+def test_long_lines_do_not_make_more_than_may_be_read(tmp_path: Path) -> None:
+    words = b"".join(b"-1\t" + b"AB" * 3000 + bytes([65 + number]) + b"\n" for number in range(20))
+    bomb = gzip.compress(b"\\data\\\nngram 1=20\n\n\\1-grams:\n" + words + b"\n\\end\\\n")
+    with pytest.raises(ThanosqlError, match="goes on behind 2,000 bytes"):
+        compiled_model(tmp_path, bomb, max_bytes=2000)
+
+
+def test_words_that_nobody_says_are_left_out() -> None:
+    read = read_arpa("\\data\\\nngram 1=2\n\n\\1-grams:\n-1\t" + "A" * 101 + "\n-1\tAB\n\n\\end\\\n")
+    lexicon = build_lexicon(read.ngrams, read.words, LETTERS)
+    assert len(lexicon.hashes) == 1
+    assert len(lexicon.begins) == 2
+
+
 def test_half_a_gzip_file_is_refused(tmp_path: Path) -> None:
     packed = gzip.compress(SMALL_ARPA.encode())
     with pytest.raises(ThanosqlError, match="decompressed"):

@@ -43,7 +43,7 @@ class ArpaReader:
 
     Args:
         file: The bytes, decompressed.
-        size_bytes: How many there are at most; bounds what the file may claim to hold.
+        size_bytes: How many there are at most; bounds what the file may claim to hold, and what is read.
         max_ngrams: Most n-grams that are taken.
     """
 
@@ -52,6 +52,7 @@ class ArpaReader:
         self._size_bytes = size_bytes
         self._max_ngrams = max_ngrams
         self._line = 0
+        self._read_bytes = 0
         self._words: dict[bytes, int] = {}
 
     def read(self) -> ReadModel:
@@ -203,6 +204,9 @@ class ArpaReader:
     def _next(self, *, at_end: bool = False) -> bytes:
         line = self._file.readline(_LONGEST_LINE_BYTES)
         self._line += 1
+        self._read_bytes += len(line)
+        if self._read_bytes > self._size_bytes:
+            raise self._wrong(f"it goes on behind {self._size_bytes:,} bytes, which are taken at most")
         if not line and not at_end:
             raise self._wrong("the file ends here, before all that it announces")
         if len(line) == _LONGEST_LINE_BYTES:

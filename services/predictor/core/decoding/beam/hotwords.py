@@ -15,6 +15,10 @@ import numpy.typing as npt
 from services.predictor.core.decoding.beam.lexicon import Spellings, spellings_of
 from services.predictor.core.decoding.beam.ngrams import Integers, Numbers
 from thanosql_ctc.vocabulary import Vocabulary
+from thanosql_runtime.errors import Reason, error
+
+# Some 200 MB. Without a delimiter every state has a way to each letter that a phrase begins with.
+_MOST_WAYS = 2_000_000
 
 READY = 0
 """Where a phrase may begin."""
@@ -66,6 +70,9 @@ def build_hotwords(phrases: Mapping[tuple[int, ...], float], vocabulary: Vocabul
     Args:
         phrases: The reward by the labels of each phrase; at least one, none empty.
         vocabulary: What labels write.
+
+    Raises:
+        ThanosqlError: INVALID_OPTION_VALUE, where they would take more memory than they are worth.
     """
     size, delimiter = len(vocabulary), delimiter_of(vocabulary)
     children: list[dict[int, int]] = [{}, {}]
@@ -81,6 +88,13 @@ def build_hotwords(phrases: Mapping[tuple[int, ...], float], vocabulary: Vocabul
             state = children[state][label]
             on_trust[state] = max(on_trust[state], weight * depth / len(labels), key=abs)
         earned[state] = weight
+    if delimiter < 0 and len(children) * len(children[READY]) > _MOST_WAYS:
+        raise error(
+            Reason.INVALID_OPTION_VALUE,
+            f"{len(phrases)} hotwords of {len(children):,} letters in all are too many for a model without a "
+            "space, of which any of them may begin behind any letter; give fewer or shorter ones",
+            option="hotwords",
+        )
     _close(children, earned, delimiter)
     if delimiter < 0:  # earned on arrival: nothing of it is on trust any more
         on_trust = [0.0 if reward else trust for reward, trust in zip(earned, on_trust, strict=True)]

@@ -18,6 +18,7 @@ Hashes = npt.NDArray[np.uint64]
 NO_LETTERS = 0
 _FACTOR = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
+_LONGEST_WORD = 100
 _NOT_SPOKEN = frozenset({"<s>", "</s>", "<unk>", "<UNK>"})
 
 
@@ -89,14 +90,17 @@ def spellings_of(words: Iterable[str]) -> Spellings:
 def build_lexicon(ngrams: NGrams, words: Sequence[str], vocabulary: Vocabulary) -> Lexicon:
     """Spell the words of a model; those that the labels cannot write are left out, as they are never heard.
 
-    Of words that are written alike, such as `The` and `the`, the more probable one counts.
+    Of words that are written alike, such as `The` and `the`, the more probable one counts. Words longer than
+    anybody says are left out too: every beginning of a word takes memory.
     """
     chances = ngrams.log_probs[1 : len(words) + 1].tolist() if len(words) else []
     best_word: dict[int, tuple[float, int]] = {}
     best_begin: dict[int, float] = {}
     for number, (word, chance) in enumerate(zip(words, chances, strict=True)):
         spelled = vocabulary.normalise(word)
-        if word in _NOT_SPOKEN or not spelled or " " in spelled or vocabulary.unknown_characters(spelled):
+        if word in _NOT_SPOKEN or not 0 < len(spelled) <= _LONGEST_WORD or " " in spelled:
+            continue
+        if vocabulary.unknown_characters(spelled):
             continue
         letters = NO_LETTERS
         for character in spelled:
