@@ -3,11 +3,14 @@
 from typing import Any
 
 import grpc
+import structlog
 
 from services.storage import convert_models
 from services.storage.parts import Parts
 from thanosql.v1 import storage_pb2, storage_pb2_grpc
+from thanosql_runtime.errors import ThanosqlError
 
+_log = structlog.get_logger("storage")
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -79,8 +82,10 @@ class ModelCalls(storage_pb2_grpc.StorageServiceServicer):
             self._parts.models.delete, convert_models.from_deletion(request)
         )
         if count and not request.explain_only:
-            forget = self._parts.transcripts.forget
-            await self._parts.work.command(forget, request.name, request.version)
+            try:
+                await self._parts.work.command(self._parts.transcripts.forget, request.name, request.version)
+            except ThanosqlError as problem:  # the model is gone, and DELETE TRANSCRIPTS can be tried again
+                _log.warning("transcripts_stay", model=request.name, error=problem.message)
         return storage_pb2.DeleteModelResponse(versions_deleted=count)
 
     async def HoldModels(

@@ -142,6 +142,41 @@ def test_beyond_the_limit_the_least_recently_used_goes(make: Callable[..., Trans
     assert contents(transcripts, "m", "15-999") == ["x" * 1000]
 
 
+def test_large_transcripts_do_not_drive_out_all_others(make: Callable[..., Transcripts], clock: Hand) -> None:
+    transcripts = make(TranscriptLimits(total_bytes=1 << 20, unused_s=LIMITS.unused_s))
+    names = [str(number) for number in range(20)]
+    for name in names:
+        clock.now_s += 1
+        transcripts.keep(MANNER, [kept(name, "x" * 100_000)])
+    left = [name for name in names if contents(transcripts, "m", name)]
+    assert len(left) >= 6
+    assert left == names[-len(left) :]
+
+
+def test_what_cannot_be_forgotten_is_said(make: Callable[..., Transcripts], tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "transcripts.sqlite"
+    path.mkdir(parents=True)
+    transcripts = make(LIMITS)
+    for _ in range(2):
+        with pytest.raises(ThanosqlError) as caught:
+            transcripts.forget()
+        assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    path.rmdir()
+    assert transcripts.forget() == 0
+    transcripts.keep(MANNER, [kept("a", "ALPHA")])
+    assert transcripts.forget() == 1
+
+
+def test_what_was_kept_before_goes_where_a_setting_says_that_nothing_is(
+    make: Callable[..., Transcripts], tmp_path: Path
+) -> None:
+    transcripts = make(LIMITS)
+    transcripts.keep(MANNER, [kept("a", "ALPHA")])
+    transcripts.close()
+    make(TranscriptLimits(total_bytes=0, unused_s=LIMITS.unused_s))
+    assert not list((tmp_path / "deep").iterdir())
+
+
 def test_nothing_is_kept_where_a_setting_says_so(make: Callable[..., Transcripts], tmp_path: Path) -> None:
     transcripts = make(TranscriptLimits(total_bytes=0, unused_s=1.0))
     transcripts.keep(MANNER, [kept("a", "ALPHA")])

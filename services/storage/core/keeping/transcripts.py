@@ -26,6 +26,7 @@ _DELETED_AT_ONCE = 1000
 # Deleting down to this share of the limit keeps the next transcripts from deleting again.
 _FULL = 0.9
 _MOST_DIGESTS = 1000
+_DIGEST_BYTES = 32
 # Two megabytes, half of what a message may have.
 _MOST_KNOWN = 250_000
 _TABLES = """
@@ -140,6 +141,9 @@ class Transcripts:
         self._guard = threading.Lock()
         self._database: sqlite3.Connection | None = None
         self._is_given_up = False
+        if not limits.total_bytes:
+            # Who sets that nothing is kept wants what was kept to go.
+            _delete_file(path)
 
     def find(self, manner: str, digests: Sequence[str], *, list_known: bool = False) -> FoundTranscripts:
         """Return what is kept of these recordings, in the order of the digests."""
@@ -186,14 +190,24 @@ class Transcripts:
         ]
 
     def forget(self, model: str = "", version: int = 0) -> int:
-        """Delete what a version made, or a model, or all; the bytes on the disk are overwritten."""
-        deleted = 0
+        """Delete what a version made, or a model, or all; the bytes on the disk are overwritten.
+
+        Raises:
+            ThanosqlError: STORE_UNAVAILABLE where the file is in use or fails; nothing is deleted then.
+        """
+        # Tried also after a failure of what nothing needed.
+        self._is_given_up = False
+        deleted: int | None = None
         with self._database_in_use() as database:
             if database is not None:
-                deleted = database.execute(_FORGET, {"model": model, "version": version}).rowcount
+                count = database.execute(_FORGET, {"model": model, "version": version}).rowcount
                 database.commit()
+                deleted = count
                 _give_back(database)
-        return deleted
+        if deleted is None and self._limits.total_bytes:
+            message = "transcripts could not be deleted: their file is in use or its disk fails; try again"
+            raise error(Reason.STORE_UNAVAILABLE, message)
+        return deleted or 0
 
     def clean(self) -> int:
         """Delete what nobody has used for long, and say how many that were; try again where a disk failed."""
@@ -247,8 +261,11 @@ class Transcripts:
     def _forget_beyond_limit(self, database: sqlite3.Connection) -> None:
         if _used_bytes(database) <= self._limits.total_bytes:
             return
+        count = int(database.execute("SELECT count(*) FROM transcripts").fetchone()[0])
+        # By a share of them: where they are large, a fixed number could be all of them.
+        at_once = max(1, min(_DELETED_AT_ONCE, count // 50))
         while _used_bytes(database) > self._limits.total_bytes * _FULL:
-            if not database.execute(_FORGET_OLDEST, (_DELETED_AT_ONCE,)).rowcount:
+            if not database.execute(_FORGET_OLDEST, (at_once,)).rowcount:
                 return
 
     def _failed(self, problem: Exception) -> None:
@@ -291,6 +308,9 @@ def _bytes_of(digests: Sequence[str]) -> list[bytes]:
     except ValueError as failure:
         message = "a digest of a recording is not written in hexadecimal; send its SHA-256"
         raise error(Reason.INVALID_ARGUMENT, message) from failure
+    if any(len(digest) != _DIGEST_BYTES for digest in audio):
+        message = f"the digest of a recording has another length than {_DIGEST_BYTES} bytes; send its SHA-256"
+        raise error(Reason.INVALID_ARGUMENT, message)
     return audio
 
 
