@@ -17,7 +17,14 @@ import structlog
 import torch
 from safetensors import SafetensorError
 
-from services.trainer.core.child_process import beat, claim_stdout, end_with_parent, log_to_stderr, teller
+from services.trainer.core.child_process import (
+    beat,
+    claim_stdout,
+    end_with_parent,
+    log_to_stderr,
+    offer_itself,
+    teller,
+)
 from services.trainer.core.memory import is_out_of_memory
 from services.trainer.core.messages import Failed, Finished
 from services.trainer.core.spec import MODEL_FOLDER
@@ -120,6 +127,7 @@ def main(folder: Path, *, texts_only: bool) -> int:
     """Look at the checkpoint; the answer is the exit status."""
     messages = claim_stdout()
     end_with_parent()
+    offer_itself()
     log_to_stderr()
     tell = teller(messages)
     beat(tell, _HEARTBEAT_S)
