@@ -5,6 +5,8 @@ DuckDB's memory limit does not see what these allocate at once, and nothing inte
 arguments first; the sandbox refuses the qualified names that would go round them.
 """
 
+from collections.abc import Sequence
+
 _MOST = 1_000_000
 # Out of nothing: each of the 2048 rows of a step, and each function over them, makes as much again.
 _MOST_MADE = 100_000
@@ -27,6 +29,19 @@ def _comparable(most: int) -> str:
     """Write the second of two texts, refused when comparing each byte with each is too much."""
     refused = f"error('texts whose lengths multiplied exceed {most} cannot be compared; shorten them')"
     return f"CASE WHEN strlen(a)::DOUBLE * strlen(b) > {most} THEN {refused} ELSE b END"
+
+
+def _stretch(step: str) -> str:
+    """Write the end `n` of a stretch from `a`, of numbers or of times: their texts tell which."""
+    numbers = _steps([f"TRY_CAST({each}::VARCHAR AS DOUBLE)" for each in ("n", "a", step)])
+    seconds = [f"epoch(TRY_CAST({each}::VARCHAR AS TIMESTAMP))" for each in ("n", "a")]
+    times = _steps([*seconds, f"epoch(TRY_CAST({step}::VARCHAR AS INTERVAL))"])
+    return _bounded(f"coalesce({numbers}, {times})", "n", _MOST_MADE)
+
+
+def _steps(parts: Sequence[str]) -> str:
+    end, begin, step = parts
+    return f"({end} - {begin}) / nullif({step}, 0)"
 
 
 # The first of these keeps 8 bytes for each pair of bytes; the others keep none, but take their time.
@@ -52,7 +67,8 @@ GUARDS = (
     ),
     *(
         f"CREATE MACRO {name}(n) AS system.main.{name}({_SIZED}), "
-        f"(a, n) AS system.main.{name}(a, n), (a, n, s) AS system.main.{name}(a, n, s)"
+        f"(a, n) AS system.main.{name}(a, {_stretch('1')}), "
+        f"(a, n, s) AS system.main.{name}(a, {_stretch('s')}, s)"
         for name in ("range", "generate_series")
     ),
     *(
