@@ -3,15 +3,17 @@
 import csv
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from services.predictor.core.calibrating import CalibrationSpeech
 from services.predictor.core.openvino_building import OpenVinoBuilder
 from services.predictor.core.openvino_runtime import OpenVino
 from services.predictor.core.torch_manner import EngineOptions
-from services.predictor.core.verification import Logits
+from services.predictor.core.verification import BOUNDS, Logits
 from tests.deployment import ROOT
 from thanosql_audio.decoding import decode
 from thanosql_ctc.batch_invariant import batch_logits
@@ -51,6 +53,10 @@ def recordings() -> list[Samples]:
     return sounds
 
 
+def no_speech(_files: Path, _checkpoint: Checkpoint) -> CalibrationSpeech:
+    raise AssertionError("nothing is rounded in float32")
+
+
 @pytest.fixture(scope="module", params=["torch", "openvino"])
 def infer(
     request: pytest.FixtureRequest, checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory
@@ -59,7 +65,10 @@ def infer(
         return lambda sounds: [logits.numpy() for logits in batch_logits(checkpoint.model, sounds)]
     files = tmp_path_factory.mktemp("models") / "bundled"
     shutil.copytree(BUNDLED, files)
-    return OpenVinoBuilder(runtime=OpenVino(), options=FLOAT32).build(files).logits
+    builder = OpenVinoBuilder(
+        runtime=OpenVino(), options=FLOAT32, bounds=BOUNDS["float32"], find_speech=no_speech
+    )
+    return builder.build(files).logits
 
 
 @pytest.fixture(scope="module")

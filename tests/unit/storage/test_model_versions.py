@@ -132,7 +132,7 @@ def test_which_version_of_a_base_is_active_is_a_setting(store: ObjectStore) -> N
     catalog = ModelCatalog(store, ModelHolds(store))
     for number in range(2):
         register(catalog, store, number, ModelKind.BASE)
-    with pytest.raises(ThanosqlError, match="THANOSQL_STORAGE__WAV2VEC2_EN") as caught:
+    with pytest.raises(ThanosqlError, match="THANOSQL_STORAGE__BASE_MODELS") as caught:
         catalog.activate("m", 1)
     assert caught.value.reason is Reason.PERMISSION_DENIED
     assert refused(catalog, 1).reason is Reason.PERMISSION_DENIED

@@ -12,6 +12,7 @@ from services.trainer.core.jobs import Jobs, QueueLimits
 from services.trainer.core.journal import Journal
 from services.trainer.core.ports import HeldModel
 from services.trainer.core.pruning import JobRetention
+from services.trainer.core.resumption import ResumeRetention, Resumption
 from services.trainer.core.types import Job, JobRequest, JobState, Model, ModelKind, TrainingOptions
 
 OPTIONS = TrainingOptions(
@@ -73,7 +74,17 @@ async def start_with_a_waiting_job(folder: Path) -> tuple[Jobs, FakeFlow]:
     holding = BaseHolding(board, catalog, asyncio.Event(), lambda: None)
     retention = JobRetention(keep_s=1e12, most=100)
     limits = QueueLimits(max_running=1, max_queued=2, retention=retention)
-    jobs = Jobs(board, journal, flow, catalog, holding, limits=limits)  # type: ignore[arg-type]
+    kept = ResumeRetention(keep_s=0, most_bytes=0)
+    resumption = Resumption(board, journal, kept)
+    jobs = Jobs(
+        board,
+        journal,
+        flow,  # type: ignore[arg-type]
+        catalog,  # type: ignore[arg-type]
+        holding,
+        resumption=resumption,
+        limits=limits,
+    )
     await jobs.start()
     return jobs, flow
 
