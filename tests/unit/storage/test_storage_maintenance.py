@@ -145,9 +145,9 @@ def test_readers_of_any_version_see_it_whole_or_not_at_all(
     def read(seed: int) -> int:
         chosen, seen = random.Random(seed), 0
         while not ended:
-            version = chosen.randint(1, history.moments("t")[-1][0])
-            at = TableAtVersion(relation="__old", table="t", version=version)
             try:
+                version = chosen.randint(1, history.moments("t")[-1][0])
+                at = TableAtVersion(relation="__old", table="t", version=version)
                 with engine.run("SELECT n FROM __old", (), versions=history.open([at])) as running:
                     assert sum(batch.num_rows for batch in running) == sizes[version]
                 seen += 1
