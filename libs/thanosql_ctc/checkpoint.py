@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import Data2VecAudioConfig, WavLMConfig
 
 from thanosql_ctc.families import ARCHITECTURES, Architecture, CtcConfig, CtcModel
-from thanosql_ctc.folders import invalid_checkpoint, read_json
+from thanosql_ctc.folders import invalid_checkpoint, read_json, taken_keys
 from thanosql_ctc.vocabulary import Vocabulary
 from thanosql_ctc.weights import WEIGHTS_FILE, check_finite, load_weights
 
@@ -22,10 +22,6 @@ _CONFIG_FILE = "config.json"
 _PREPROCESSOR_FILE = "preprocessor_config.json"
 _PROCESSOR_FILE = "processor_config.json"
 _MOST_LAYERS = 256
-# Never taken from a stranger's config.json: where code comes from, and how it runs.
-_IGNORED_KEYS = frozenset(
-    {"auto_map", "torch_dtype", "dtype", "quantization_config", "attn_implementation", "name_or_path"}
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,11 +141,8 @@ def _load_config(folder: Path) -> CtcConfig:
     architecture = _architecture(folder, content)
     if content.get("add_adapter") or content.get("adapter_attn_dim"):
         raise invalid_checkpoint(folder, "models with adapter layers are not supported")
-    known = {
-        key: value for key, value in content.items() if key not in _IGNORED_KEYS and not key.startswith("_")
-    }
     try:
-        config = architecture.config(**known)
+        config = architecture.config(**taken_keys(content))
         _check_config(config)
     except (TypeError, ValueError, AttributeError, StrictDataclassError) as failure:
         raise invalid_checkpoint(folder, f"{_CONFIG_FILE} is inconsistent ({failure})") from failure

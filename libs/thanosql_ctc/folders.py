@@ -1,12 +1,17 @@
 """Reading the json of a checkpoint folder, with errors that name the file."""
 
 import json
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
 from thanosql_runtime.errors import Reason, ThanosqlError, error
 
 _LARGEST_JSON_BYTES = 16 * 1024 * 1024
+# Never taken from a stranger's config.json: where code comes from, and how it runs.
+_IGNORED_KEYS = frozenset(
+    {"auto_map", "torch_dtype", "dtype", "quantization_config", "attn_implementation", "name_or_path"}
+)
 
 
 def invalid_checkpoint(folder: Path, problem: str) -> ThanosqlError:
@@ -33,6 +38,15 @@ def read_json_list(folder: Path, name: str) -> list[Any]:
     if not isinstance(content, list):
         raise invalid_checkpoint(folder, f"{name} must hold a JSON array")
     return content
+
+
+def taken_keys(config: Mapping[str, Any], also_ignored: Container[str] = ()) -> dict[str, Any]:
+    """Take from a config.json what describes a model, and nothing that says how it is to be run."""
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in _IGNORED_KEYS and key not in also_ignored and not key.startswith("_")
+    }
 
 
 def _content(folder: Path, name: str) -> Any:

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModel
 
 from services.predictor.core.texts.tokens import Tokeniser, load_tokeniser
 from services.predictor.core.texts.weights import load_encoder_weights, require_weights_for
-from thanosql_ctc.folders import invalid_checkpoint, read_json, read_json_list
+from thanosql_ctc.folders import invalid_checkpoint, read_json, read_json_list, taken_keys
 
 POOLING_FILE = "pooling.json"
 """What sentence-transformers has in a folder, mostly 1_Pooling: files of models lie side by side here."""
@@ -30,23 +30,16 @@ _POOLING_KEY = "pooling_mode_"
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 # Their positions count from behind the number of the padding token.
 _OFFSET_POSITIONS = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})
-# Never taken from a stranger's config.json: where code comes from, how it runs, what it answers with, and
-# the names of labels, of which there may be millions.
-_IGNORED_KEYS = frozenset(
+# Not taken either: what an encoder answers with, and the names of labels, of which there may be millions.
+_ALSO_IGNORED = frozenset(
     {
-        "attn_implementation",
-        "auto_map",
         "chunk_size_feed_forward",
-        "dtype",
         "id2label",
         "label2id",
-        "name_or_path",
         "num_labels",
         "output_attentions",
         "output_hidden_states",
-        "quantization_config",
         "return_dict",
-        "torch_dtype",
         "torchscript",
         "use_cache",
         "use_return_dict",
@@ -113,9 +106,7 @@ def _configuration(folder: Path, content: dict[str, Any]) -> Any:
     if family not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
         raise invalid_checkpoint(folder, f"it holds {family}; encoders of texts are: {known}")
-    known_keys = {
-        key: value for key, value in content.items() if key not in _IGNORED_KEYS and not key.startswith("_")
-    }
+    known_keys = taken_keys(content, _ALSO_IGNORED)
     del known_keys["model_type"]
     try:
         config = AutoConfig.for_model(family, **known_keys)

@@ -10,17 +10,13 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from services.predictor.core.whisper.tokens import SpeechTokens
 from services.predictor.core.whisper.types import SAMPLE_RATE_HZ
-from thanosql_ctc.folders import invalid_checkpoint, read_json
+from thanosql_ctc.folders import invalid_checkpoint, read_json, taken_keys
 from thanosql_ctc.weights import load_weights
 
 _MOST_LAYERS = 256
 _FRAMES = 1500
 _PREPROCESSOR_FILE = "preprocessor_config.json"
 _GENERATION_FILE = "generation_config.json"
-# Never taken from a stranger's config.json: where code comes from, and how it runs.
-_IGNORED_KEYS = frozenset(
-    {"auto_map", "torch_dtype", "dtype", "quantization_config", "attn_implementation", "name_or_path"}
-)
 # Stored once: the head reads the table of the tokens.
 _TIED = {"proj_out.weight": "model.decoder.embed_tokens.weight"}
 _EXPECTED = {"sampling_rate": SAMPLE_RATE_HZ, "hop_length": 160, "chunk_length": 30, "n_fft": 400}
@@ -74,11 +70,8 @@ def _load_config(folder: Path) -> WhisperConfig:
     content = read_json(folder, "config.json")
     if content.get("model_type") != "whisper":
         raise invalid_checkpoint(folder, f"it holds {content.get('model_type')}; a Whisper model is needed")
-    known = {
-        key: value for key, value in content.items() if key not in _IGNORED_KEYS and not key.startswith("_")
-    }
     try:
-        config = WhisperConfig(**known)
+        config = WhisperConfig(**taken_keys(content))
         _check_config(config)
     except (TypeError, ValueError, AttributeError, StrictDataclassError) as failure:
         raise invalid_checkpoint(folder, f"config.json is inconsistent ({failure})") from failure
