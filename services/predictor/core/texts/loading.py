@@ -4,9 +4,9 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
-import torch
 
 from services.predictor.core.artefact_cache import ArtefactCache
+from services.predictor.core.fitting import fitting_together
 from services.predictor.core.ports import Clock
 from services.predictor.core.statistics import Statistics
 from services.predictor.core.texts.checkpoint import EncoderCheckpoint, load_encoder
@@ -15,7 +15,7 @@ from services.predictor.core.texts.engine import TextEngine
 from services.predictor.core.texts.tokens import Tokeniser
 from services.predictor.core.torch_manner import EngineOptions
 from services.predictor.core.types import ModelRecord
-from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.errors import ThanosqlError
 
 _log = structlog.get_logger("loading")
 # Of two lengths, so that one is padded.
@@ -78,13 +78,8 @@ class EncoderLoader:
         with self._cache.opened(record) as folder:
             checkpoint = load_encoder(folder)
         engine = TextEngine(checkpoint, self._engine_options)
-        try:
+        with fitting_together(record):
             _warm_up(engine, checkpoint.tokeniser)
-        except (ThanosqlError, torch.OutOfMemoryError):
-            raise
-        except Exception as failure:  # a configuration can pass every check and not fit together
-            problem = f"the model {record.full_name} cannot compute: its files do not fit together"
-            raise error(Reason.INVALID_CHECKPOINT, f"{problem} ({failure})", model=record.name) from failure
         return engine, checkpoint
 
 

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import structlog
-import torch
 
 from services.predictor.core.artefact_cache import ArtefactCache
+from services.predictor.core.fitting import fitting_together
 from services.predictor.core.ports import Clock
 from services.predictor.core.statistics import Statistics
 from services.predictor.core.torch_manner import EngineOptions
@@ -17,7 +17,7 @@ from services.predictor.core.whisper.engine import WhisperEngine
 from services.predictor.core.whisper.loaded import LoadedWhisper
 from services.predictor.core.whisper.tokens import SpeechTokens
 from services.predictor.core.whisper.types import SAMPLE_RATE_HZ, SpeechTask, SpeechWindow
-from thanosql_runtime.errors import Reason, ThanosqlError, error
+from thanosql_runtime.errors import ThanosqlError
 
 _log = structlog.get_logger("loading")
 
@@ -83,13 +83,8 @@ class WhisperLoader:
         engine = WhisperEngine(checkpoint, self._engine_options)
         silence = np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)
         window = SpeechWindow(samples=silence, language_id=None, task=SpeechTask.TRANSCRIBE)
-        try:
+        with fitting_together(record):
             (answer,) = engine.finish(engine.run(engine.prepare([window])))
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as failure:  # a configuration can pass every check and not fit together
-            problem = f"the model {record.full_name} cannot compute: its files do not fit together"
-            raise error(Reason.INVALID_CHECKPOINT, f"{problem} ({failure})", model=record.name) from failure
         if isinstance(answer, ThanosqlError):
             raise answer
         return engine, checkpoint.tokens
